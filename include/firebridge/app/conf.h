@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The conf file, read and checked. Every key stands in one table (conf_keys.c) with its type,
+ * default and one sentence; reading, checking, `etc/firebridge.conf` and the manual follow it.
+ *
+ * A conf that was read is never changed. Strings are owned by it.
+ */
+#ifndef FIREBRIDGE_APP_CONF_H
+#define FIREBRIDGE_APP_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firebridge/base/log.h"
+#include "firebridge/pipeline/layout.h"
+
+struct fb_conf_aws {
+    char *region;      /* NULL: from the environment, the shared config or IMDS */
+    char *endpoint_s3; /* NULL: AWS's own */
+    char *endpoint_dynamodb;
+    char *endpoint_imds;
+    char *profile;
+    char *ca_bundle;
+    int64_t connect_timeout_ms; /* 10s */
+    int64_t request_timeout_ms; /* 30s */
+    int64_t stall_timeout_ms;   /* 30s */
+};
+
+struct fb_conf_daemon {
+    char *state_dir; /* /var/lib/firebridge, or systemd's STATE_DIRECTORY */
+    enum fb_log_level log_level;
+    int64_t stop_timeout_ms;  /* 30s */
+    int64_t once_patience_ms; /* 2min: `run --once` gives up after so long without any success */
+};
+
+enum fb_start_at { FB_START_OLDEST, FB_START_NOW, FB_START_TIME };
+
+struct fb_conf_stream {
+    char *name;
+    char *source; /* as written */
+    char *bucket; /* from source */
+    char *prefix; /* from source, may hold expressions */
+    char *table;
+    enum fb_layout_form layout;
+    char *time_zone; /* NULL: UTC */
+    char **exclude;
+    size_t exclude_count;
+    enum fb_start_at start_at;
+    int64_t start_at_ms;          /* for FB_START_TIME */
+    int64_t poll_interval_ms;     /* 10s */
+    int64_t sweep_interval_ms;    /* 10min */
+    int64_t lookback_ms;          /* 25h */
+    unsigned writers;             /* 16; 1 to 256 */
+    int64_t linger_ms;            /* 50ms */
+    uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
+    uint64_t max_in_flight;       /* 8 MiB; items between decoder and DynamoDB, in bytes */
+    uint64_t max_dead_letters;    /* "1000 in 10000": the first */
+    uint64_t max_dead_letters_in; /* the second */
+    char *file;                   /* where the section begins, for messages */
+    unsigned line;
+};
+
+struct fb_conf {
+    struct fb_conf_aws aws;
+    struct fb_conf_daemon daemon;
+    struct fb_conf_stream *streams;
+    size_t stream_count;
+};
+
+#define FB_CONF_DEFAULT_PATH "/etc/firebridge/firebridge.conf"
+
+/*
+ * Reads `path`, then `<path>.d/?*.conf` in byte order of their names; a key in a later file
+ * replaces one of an earlier. Every mistake is reported to `report` ("file:line: ...: what was
+ * expected, did you mean ..."), as many as there are; FB_INVALID when there was one, FB_IO when
+ * `path` cannot be read.
+ */
+typedef void (*fb_conf_report_fn)(void *context, const char *message);
+enum fb_status fb_conf_read(const char *path, fb_conf_report_fn report, void *context,
+                            struct fb_conf **ret_conf) FB_MUST_CHECK;
+void fb_conf_free(struct fb_conf *conf);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The DynamoDB calls (API version 2012-08-10). Each is one signed HTTP exchange; retrying is the
+ * caller's. (Amazon DynamoDB API reference; developer guide, "Low-level API".)
+ */
+#ifndef FIREBRIDGE_AWS_DYNAMODB_H
+#define FIREBRIDGE_AWS_DYNAMODB_H
+
+#include <jansson.h>
+
+#include "firebridge/aws/client.h"
+#include "firebridge/codec/key.h"
+
+struct fb_table {
+    char arn[512];
+    char status[32]; /* "ACTIVE", "CREATING", ... */
+    int64_t created_ms;
+    struct fb_key_schema schema;
+};
+
+/* FB_NOT_FOUND when there is no such table. `table` is a name or an ARN. */
+enum fb_status fb_dynamodb_describe_table(struct fb_client *client, const char *table,
+                                          struct fb_table *ret_table,
+                                          struct fb_error *error) FB_MUST_CHECK;
+
+/* BatchWriteItem's limits (API reference). */
+#define FB_BATCH_MAX_ITEMS 25
+#define FB_BATCH_MAX_BYTES (16 * 1024 * 1024)
+
+struct fb_batch_entry {
+    const char *item; /* {"id":{"S":"..."},...}, as the record reader made it */
+    size_t item_size;
+    const char *key; /* canonical */
+    size_t key_size;
+    bool unprocessed; /* written by fb_dynamodb_batch_write */
+};
+
+/*
+ * BatchWriteItem with one PutRequest per entry; keys must differ. FB_OK: an entry is written
+ * unless its `unprocessed` is set. An UnprocessedItems that names what was not sent is
+ * FB_CORRUPT; so is a wrong x-amz-crc32. `schema` serves to find the entries that came back.
+ * On failure nothing is known of any entry: writing them again is right, and harmless for puts.
+ */
+enum fb_status fb_dynamodb_batch_write(struct fb_client *client, const char *table,
+                                       const struct fb_key_schema *schema,
+                                       struct fb_batch_entry *entries, size_t count,
+                                       struct fb_error *error) FB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decompressed bytes in, items and dead letters out: cuts the bytes of one object into JSON
+ * records and transcodes each, in one pass, into DynamoDB's attribute-value JSON.
+ *
+ * The reader owns one window of bytes. It grows to at most max_record_size plus one read, and is
+ * reused for the next object. Nothing is allocated per record.
+ *
+ *     fb_record_reader_begin(reader, 0, 0);
+ *     while (there are bytes) {
+ *         fb_record_reader_space(reader, &space, &size, error);   write up to size bytes there
+ *         fb_record_reader_wrote(reader, written);
+ *         while (fb_record_reader_next(reader, &record) == FB_OK)
+ *             use the record before the next call
+ *     }
+ *     fb_record_reader_finish(reader);  then fb_record_reader_next until FB_END
+ *
+ * Invariant: records and dead letters cover the object's bytes but for blanks between them, in
+ * order and without overlap; the same bytes give the same records, however they were fed.
+ * Threads:   one owner.
+ */
+#ifndef FIREBRIDGE_CODEC_RECORD_READER_H
+#define FIREBRIDGE_CODEC_RECORD_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firebridge/codec/key.h"
+
+/* Why a record can never be written. The names (fb_dead_reason_name) are an interface. */
+enum fb_dead_reason {
+    FB_DEAD_NONE,
+    FB_DEAD_MALFORMED,        /* "malformed-json" */
+    FB_DEAD_NOT_AN_OBJECT,    /* "not-an-object" */
+    FB_DEAD_INVALID_UTF8,     /* "invalid-utf8": bytes that are not UTF-8, or a lone surrogate */
+    FB_DEAD_RECORD_TOO_LARGE, /* "record-too-large": over max_record_size */
+    FB_DEAD_ITEM_TOO_LARGE,   /* "item-too-large": over 400 KB as DynamoDB counts */
+    FB_DEAD_TOO_DEEP,         /* "too-deep": nesting over 32 */
+    FB_DEAD_NUMBER_PRECISION, /* "number-precision": over 38 significant digits */
+    FB_DEAD_NUMBER_RANGE,     /* "number-range": outside 1E-130 .. 9.9E+125 */
+    FB_DEAD_EMPTY_NAME,       /* "empty-attribute-name" */
+    FB_DEAD_NAME_TOO_LONG,    /* "attribute-name-too-long": over 64 KB */
+    FB_DEAD_KEY_MISSING,      /* "key-missing" */
+    FB_DEAD_KEY_TYPE,         /* "key-type" */
+    FB_DEAD_KEY_EMPTY,        /* "key-empty" */
+    FB_DEAD_KEY_TOO_LONG,     /* "key-too-long" */
+    FB_DEAD_REJECTED,         /* "rejected": DynamoDB refused the item (set by the writer) */
+};
+
+const char *fb_dead_reason_name(enum fb_dead_reason reason);
+
+struct fb_record {
+    uint64_t number;           /* within the object, from 0; dead letters count */
+    uint64_t offset_bytes;     /* of its first byte in the decompressed object */
+    uint64_t size_bytes;       /* its length there, though `text` may hold only the first of it */
+    uint64_t end_offset_bytes; /* where reading goes on after it */
+    const char *text;          /* the record's bytes; of an over-long one the first 4 KiB or more */
+    size_t text_size;          /* = size_bytes unless the record is over max_record_size */
+
+    enum fb_dead_reason reason; /* FB_DEAD_NONE: an item */
+    char message[160];          /* of a dead letter: what, where in the record */
+
+    const char *item; /* {"id":{"S":"..."},...} */
+    size_t item_size;
+    uint32_t item_counted_bytes; /* as DynamoDB counts the item */
+    const char *key;             /* canonical */
+    size_t key_size;
+    uint64_t key_hash;
+};
+
+struct fb_record_reader;
+
+enum fb_status fb_record_reader_new(const struct fb_key_schema *schema, size_t max_record_size,
+                                    uint64_t hash_seed, struct fb_record_reader **ret_reader,
+                                    struct fb_error *error) FB_MUST_CHECK;
+void fb_record_reader_free(struct fb_record_reader *reader);
+
+/*
+ * Starts an object, at its first byte (0, 0) or at the end of a record that was reported before:
+ * `number` is the next record's and `offset_bytes` the end_offset_bytes of the one before it.
+ */
+void fb_record_reader_begin(struct fb_record_reader *reader, uint64_t number,
+                            uint64_t offset_bytes);
+
+/* At least one byte of room. FB_NO_MEMORY. Invalidates the last record. */
+enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **ret_space,
+                                      size_t *ret_size, struct fb_error *error) FB_MUST_CHECK;
+void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size);
+
+/* Says that no byte will follow. */
+void fb_record_reader_finish(struct fb_record_reader *reader);
+
+/* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), or FB_NO_MEMORY. */
+enum fb_status fb_record_reader_next(struct fb_record_reader *reader,
+                                     struct fb_record *ret_record) FB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state file: which objects are known and what is durably done, in one SQLite database
+ * (WAL, synchronous=FULL) that one process holds.
+ *
+ * An object is (key, ETag): the same key with another ETag is another object. Its life:
+ *
+ *     pending ──take──▶ active ──▶ written ──▶ done
+ *                         └──▶ changed, damaged (ended too: what was readable is written)
+ *
+ * Invariant: an object has a sequence number from the moment it is active, and is ended (done,
+ * changed or damaged) only when every object with a smaller one is: the stream's one frontier is
+ * the first active or written object, at the record and offset that stand in the stream's row.
+ * Threads: all calls from any thread; one lock guards the connection.
+ */
+#ifndef FIREBRIDGE_STATE_STATE_H
+#define FIREBRIDGE_STATE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firebridge/base/status.h"
+
+struct fb_state;
+
+/*
+ * Opens or makes `<directory>/firebridge.db` and holds it until closed. FB_CONFLICT: another
+ * process holds it (the message names its pid). FB_CORRUPT: damaged; FB_UNSUPPORTED: made by a
+ * newer version. Neither is ever overwritten; the message says what to do. FB_IO.
+ */
+enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,
+                             struct fb_error *error) FB_MUST_CHECK;
+void fb_state_close(struct fb_state *state);
+
+/* What a stream's checkpoint belongs to. */
+struct fb_stream_identity {
+    const char *source; /* "s3://bucket/prefix" as configured */
+    const char *table_arn;
+    int64_t table_created_ms;
+    const char *fingerprint; /* of what decides record numbers */
+};
+
+struct fb_stream_row {
+    int64_t id;
+    bool is_new;              /* made by this call */
+    bool fingerprint_changed; /* unfinished objects were set back to their start */
+    bool backlog_listed;      /* the first listing of the whole prefix is complete */
+    char *backlog_cursor; /* the last key of it that is stored; NULL: not begun. Freed by done */
+    uint64_t backlog_objects, backlog_bytes;
+    int64_t start_ms;            /* objects with an older key time are not taken up; 0: none */
+    int64_t last_sweep_start_ms; /* of the last complete sweep; 0: none */
+    uint64_t next_sequence;
+    /* The frontier's place in its object; the object is the first of fb_state_resume. */
+    uint64_t frontier_record, frontier_offset_bytes;
+};
+
+/*
+ * The row of stream `name`, made when there is none (with `start_ms`). FB_CONFLICT when it belongs
+ * to another source or table; the message says which, and what to do (a new name, state adopt,
+ * state rename).
+ */
+enum fb_status fb_state_stream_open(struct fb_state *state, const char *name,
+                                    const struct fb_stream_identity *identity, int64_t start_ms,
+                                    struct fb_stream_row *ret_row,
+                                    struct fb_error *error) FB_MUST_CHECK;
+void fb_stream_row_done(struct fb_stream_row *row);
+
+/* Takes the identity at hand for stream `name`; the checkpoint stays. FB_NOT_FOUND. */
+enum fb_status fb_state_stream_adopt(struct fb_state *state, const char *name,
+                                     const struct fb_stream_identity *identity,
+                                     struct fb_error *error) FB_MUST_CHECK;
+/* FB_NOT_FOUND, or FB_CONFLICT when `to` is there already. */
+enum fb_status fb_state_stream_rename(struct fb_state *state, const char *from, const char *to,
+                                      struct fb_error *error) FB_MUST_CHECK;
+
+/* What a listing says of an object. */
+struct fb_state_listed {
+    const char *key;
+    const char *etag;
+    uint64_t size_bytes;
+    int64_t key_time_ms;
+    int64_t last_modified_ms;
+};
+
+/*
+ * Makes pending rows for those that are not known (key and ETag), in one transaction. A pending
+ * row of the same key with another ETag is replaced: that object is gone. ret_new may be NULL.
+ */
+enum fb_status fb_state_add_objects(struct fb_state *state, int64_t stream_id,
+                                    const struct fb_state_listed *objects, size_t count,
+                                    size_t *ret_new, struct fb_error *error) FB_MUST_CHECK;
+
+/* The same, for the first listing: moves its cursor and totals in the same transaction. */
+enum fb_status fb_state_add_backlog(struct fb_state *state, int64_t stream_id,
+                                    const struct fb_state_listed *objects, size_t count,
+                                    const char *cursor, bool complete,
+                                    struct fb_error *error) FB_MUST_CHECK;
+
+enum fb_object_state {
+    FB_OBJECT_PENDING = 0,
+    FB_OBJECT_ACTIVE = 1,
+    FB_OBJECT_WRITTEN = 2,
+    FB_OBJECT_DONE = 3,
+    FB_OBJECT_CHANGED = 4,
+    FB_OBJECT_DAMAGED = 5,
+};
+
+struct fb_state_object {
+    int64_t id;
+    uint64_t sequence; /* 0: none yet */
+    enum fb_object_state state;
+    char *key;
+    char *etag;
+    uint64_t size_bytes;
+    int64_t key_time_ms;
+    int64_t last_modified_ms;
+};
+
+void fb_state_object_done(struct fb_state_object *object); /* frees its strings */
+
+/*
+ * Gives the next sequence number to the pending object that comes first (key time, LastModified,
+ * key) and makes it active, durably. FB_END when none is pending.
+ */
+enum fb_status fb_state_take_next(struct fb_state *state, int64_t stream_id,
+                                  struct fb_state_object *ret_object,
+                                  struct fb_error *error) FB_MUST_CHECK;
+
+/* The active or written object with the smallest sequence number above `after`; FB_END. */
+enum fb_status fb_state_resume_next(struct fb_state *state, int64_t stream_id, uint64_t after,
+                                    struct fb_state_object *ret_object,
+                                    struct fb_error *error) FB_MUST_CHECK;
+
+/* How one object stands at a checkpoint. */
+struct fb_object_progress {
+    int64_t id;
+    enum fb_object_state state; /* written, done, changed or damaged */
+    uint64_t records;           /* reached */
+    uint64_t dead_letters;
+};
+
+struct fb_checkpoint {
+    const struct fb_object_progress *objects;
+    size_t object_count;
+    /* The place in the first object that is not ended; 0, 0 at its start, or when there is none. */
+    uint64_t frontier_record, frontier_offset_bytes;
+};
+
+/* In one durable transaction. */
+enum fb_status fb_state_checkpoint(struct fb_state *state, int64_t stream_id,
+                                   const struct fb_checkpoint *checkpoint,
+                                   struct fb_error *error) FB_MUST_CHECK;
+
+/*
+ * A complete sweep: notes its start and removes ended objects (done, changed) with a key time and a
+ * LastModified before `prune_before_ms`. Rows that are not ended never go.
+ */
+enum fb_status fb_state_sweep_complete(struct fb_state *state, int64_t stream_id,
+                                       int64_t sweep_start_ms, int64_t prune_before_ms,
+                                       uint64_t *ret_pruned, struct fb_error *error) FB_MUST_CHECK;
+
+/*
+ * For layout = flat: removes done objects with after < key <= up_to that are not among `keys`
+ * (sorted by bytes), which one page of a complete listing showed. `after` or `up_to` NULL: open.
+ */
+enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id, const char *after,
+                                       const char *up_to, const char *const *keys, size_t count,
+                                       struct fb_error *error) FB_MUST_CHECK;
+
+struct fb_state_counts {
+    uint64_t pending, active, written, done, changed, damaged;
+    uint64_t pending_bytes;
+};
+
+enum fb_status fb_state_count(struct fb_state *state, int64_t stream_id,
+                              struct fb_state_counts *ret_counts,
+                              struct fb_error *error) FB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const status_names[] = {
+    [FB_OK] = "ok",
+    [FB_CANCELED] = "canceled",
+    [FB_NO_MEMORY] = "no-memory",
+    [FB_TOO_LARGE] = "too-large",
+    [FB_INVALID] = "invalid",
+    [FB_UNSUPPORTED] = "unsupported",
+    [FB_NOT_FOUND] = "not-found",
+    [FB_DENIED] = "denied",
+    [FB_EXPIRED] = "expired",
+    [FB_THROTTLED] = "throttled",
+    [FB_UNAVAILABLE] = "unavailable",
+    [FB_CHANGED] = "changed",
+    [FB_CONFLICT] = "conflict",
+    [FB_CORRUPT] = "corrupt",
+    [FB_IO] = "io",
+    [FB_NEED_MORE] = "need-more",
+    [FB_END] = "end",
+};
+
+const char *fb_status_name(enum fb_status status)
+{
+    if ((size_t)status >= sizeof status_names / sizeof *status_names)
+        return "unknown";
+    return status_names[status];
+}
+
+enum fb_status fb_fail(struct fb_error *error, enum fb_status status, const char *format, ...)
+{
+    va_list arguments;
+
+    if (error == NULL)
+        return status;
+    *error = (struct fb_error){.status = status};
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    fb_make_printable(error->message);
+    return status;
+}
+
+void fb_error_prefix(struct fb_error *error, const char *format, ...)
+{
+    char message[sizeof error->message];
+    va_list arguments;
+    size_t used;
+
+    if (error == NULL)
+        return;
+    memcpy(message, error->message, sizeof message);
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    used = strlen(error->message);
+    strncat(error->message, ": ", sizeof error->message - used - 1);
+    used = strlen(error->message);
+    strncat(error->message, message, sizeof error->message - used - 1);
+    fb_make_printable(error->message);
+}
+
+/* Length of the UTF-8 sequence at `s`, 0 when it is not well-formed. */
+static size_t utf8_length(const unsigned char *s)
+{
+    size_t length = s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+
+    if (s[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return length;
+}
+
+void fb_make_printable(char *text)
+{
+    unsigned char *s = (unsigned char *)text;
+
+    while (*s != '\0') {
+        size_t length = 1;
+
+        if (*s < 0x20 || *s == 0x7f)
+            *s = '?';
+        else if (*s >= 0x80) {
+            length = utf8_length(s);
+            if (length == 0) {
+                *s = '?';
+                length = 1;
+            }
+        }
+        s += length;
+    }
+}

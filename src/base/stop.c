@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/base/stop.h"
+
+#include <stddef.h>
+#include <time.h>
+
+/* One condition for all tokens: stops are rare, and a parent reaches its children for free. */
+static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t stop_raised;
+static pthread_once_t stop_once = PTHREAD_ONCE_INIT;
+
+static void init_condition(void)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&stop_raised, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void fb_stop_init(struct fb_stop *stop, struct fb_stop *parent)
+{
+    pthread_once(&stop_once, init_condition);
+    atomic_init(&stop->level, FB_STOP_NOT);
+    stop->parent = parent;
+}
+
+void fb_stop_request(struct fb_stop *stop, enum fb_stop_level level)
+{
+    pthread_mutex_lock(&stop_lock);
+    if (atomic_load(&stop->level) < (int)level)
+        atomic_store(&stop->level, (int)level);
+    pthread_cond_broadcast(&stop_raised);
+    pthread_mutex_unlock(&stop_lock);
+}
+
+enum fb_stop_level fb_stop_level(const struct fb_stop *stop)
+{
+    int level = FB_STOP_NOT;
+
+    for (; stop != NULL; stop = stop->parent)
+        if (atomic_load_explicit(&stop->level, memory_order_relaxed) > level)
+            level = atomic_load_explicit(&stop->level, memory_order_relaxed);
+    return (enum fb_stop_level)level;
+}
+
+bool fb_stop_wait(struct fb_stop *stop, enum fb_stop_level level, int64_t wait_ms)
+{
+    struct timespec until;
+    int timed_out = 0;
+
+    if (wait_ms < 0)
+        wait_ms = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += (wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&stop_lock);
+    while (fb_stop_level(stop) < level && timed_out == 0)
+        timed_out = pthread_cond_timedwait(&stop_raised, &stop_lock, &until);
+    pthread_mutex_unlock(&stop_lock);
+    return fb_stop_level(stop) >= level;
+}
