@@ -26,6 +26,7 @@ CFLAGS ?= -O2 -g
 CFLAGS_debug   := -Og
 CFLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_cover   := -O0 --coverage
 
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wvla -Wformat=2 -Wundef -Wpointer-arith
@@ -68,7 +69,7 @@ TESTS        := $(TEST_SOURCES:%.c=$(BUILD)/%)
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
 
 .PHONY: all
-all: build/firebridge
+all: $(PROGRAM) $(if $(filter release,$(VARIANT)),build/firebridge)
 
 build/firebridge: build/release/firebridge
 	@cp -f $< $@.new && mv -f $@.new $@
@@ -99,11 +100,11 @@ check: deps-test             ## unit and integration tests; the last line is the
 	@$(PYTHON) tests/check
 
 check-asan: deps-test        ## the same under the address, undefined-behaviour and leak sanitizers
-	@$(MAKE) --no-print-directory VARIANT=asan build/asan/firebridge tests
+	@$(MAKE) --no-print-directory VARIANT=asan all tests
 	@$(PYTHON) tests/check --variant asan -m "not slow"
 
 check-tsan: deps-test        ## unit tests and the main job under the thread sanitizer
-	@$(MAKE) --no-print-directory VARIANT=tsan build/tsan/firebridge tests
+	@$(MAKE) --no-print-directory VARIANT=tsan all tests
 	@$(PYTHON) tests/check --variant tsan -m "not slow" tests/integration/test_main_job.py
 
 .PHONY: unit
@@ -115,7 +116,7 @@ tests: $(TESTS)
 
 .PHONY: cover
 cover: deps-test             ## line coverage of the unit tests, by file
-	@$(MAKE) --no-print-directory VARIANT=cover CFLAGS_cover='-O0 --coverage' tests
+	@$(MAKE) --no-print-directory VARIANT=cover tests
 	@$(PYTHON) tests/check --variant cover --unit-only
 	@cd build/cover && find src -name '*.gcda' | sort | xargs gcov -n -r -s ../.. 2>/dev/null | \
 	    awk -F"'" '/^File/ {f=$$2} /^Lines/ {if (f ~ /^src/) print f, substr($$0, index($$0,":")+1); f=""}'
