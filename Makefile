@@ -124,7 +124,7 @@ cover: deps-test             ## line coverage of the unit tests, by file
 .PHONY: demo
 demo: deps-test              ## Firehose's ticker data through the real daemon, on this machine
 	@$(MAKE) --no-print-directory all
-	@$(PYTHON) tests/demo/demo.py
+	@tests/in-namespace $(PYTHON) -B tests/demo/demo.py
 
 .PHONY: deps-build deps-test deps-lint
 deps-build:
