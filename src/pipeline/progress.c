@@ -21,6 +21,7 @@ struct fb_progress_object {
     enum fb_object_state outcome;   /* FB_OBJECT_ACTIVE until it has ended */
     enum fb_object_state committed; /* as the state file has it */
     uint64_t records, dead_letters;
+    int64_t begun_ms;
 };
 
 struct fb_progress {
@@ -82,7 +83,7 @@ void fb_progress_free(struct fb_progress *progress)
 
 enum fb_status fb_progress_object_begin(struct fb_progress *progress,
                                         struct fb_state_object *object, uint64_t first_record,
-                                        uint64_t offset_bytes,
+                                        uint64_t offset_bytes, int64_t begun_ms,
                                         struct fb_progress_object **ret_object)
 {
     struct fb_progress_object *entry = calloc(1, sizeof *entry);
@@ -93,6 +94,7 @@ enum fb_status fb_progress_object_begin(struct fb_progress *progress,
     *object = (struct fb_state_object){0};
     entry->frontier_record = first_record;
     entry->frontier_offset_bytes = offset_bytes;
+    entry->begun_ms = begun_ms;
     entry->outcome = FB_OBJECT_ACTIVE;
     entry->committed = FB_OBJECT_ACTIVE;
     pthread_mutex_lock(&progress->lock);
@@ -312,7 +314,8 @@ static void note_committed(struct fb_progress *progress, size_t viewed_count)
             object->committed = progress->viewed[i++].state;
 }
 
-void fb_progress_committed(struct fb_progress *progress, const struct fb_progress_view *view)
+void fb_progress_committed(struct fb_progress *progress, const struct fb_progress_view *view,
+                           fb_progress_ended_fn on_ended, void *context)
 {
     pthread_mutex_lock(&progress->lock);
     note_committed(progress, view->checkpoint.object_count);
@@ -321,6 +324,8 @@ void fb_progress_committed(struct fb_progress *progress, const struct fb_progres
 
         progress->objects = object->next;
         progress->object_count--;
+        on_ended(context, &object->identity, object->outcome, object->records, object->dead_letters,
+                 object->begun_ms);
         free_object(object);
     }
     progress->committed_record = progress->view_record;

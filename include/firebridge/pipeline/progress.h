@@ -34,7 +34,7 @@ void fb_progress_free(struct fb_progress *progress);
 /* Takes over the strings of `object`. The entry lives until a checkpoint has passed it. */
 enum fb_status fb_progress_object_begin(struct fb_progress *progress,
                                         struct fb_state_object *object, uint64_t first_record,
-                                        uint64_t offset_bytes,
+                                        uint64_t offset_bytes, int64_t begun_ms,
                                         struct fb_progress_object **ret_object) FB_MUST_CHECK;
 
 const struct fb_state_object *fb_progress_object_identity(const struct fb_progress_object *object);
@@ -75,7 +75,13 @@ struct fb_progress_view {
 enum fb_status fb_progress_view(struct fb_progress *progress, uint64_t stay_behind_ordinal,
                                 struct fb_progress_view *ret_view) FB_MUST_CHECK;
 
-/* The view's checkpoint is durable: what it passed is forgotten. */
-void fb_progress_committed(struct fb_progress *progress, const struct fb_progress_view *view);
+/* An object that has ended, as it goes. `begun_ms` is what fb_progress_object_begin was given. */
+typedef void (*fb_progress_ended_fn)(void *context, const struct fb_state_object *object,
+                                     enum fb_object_state outcome, uint64_t records,
+                                     uint64_t dead_letters, int64_t begun_ms);
+
+/* The view's checkpoint is durable: what it passed is told to `on_ended` and forgotten. */
+void fb_progress_committed(struct fb_progress *progress, const struct fb_progress_view *view,
+                           fb_progress_ended_fn on_ended, void *context);
 
 #endif
