@@ -79,7 +79,7 @@ enum fb_status fb_patience_wait(struct fb_patience *patience, const struct fb_er
     if (verdict == FB_UNHEALTHY)
         patience->unhealthy_tries++;
     if (verdict == FB_UNHEALTHY ||
-        (verdict == FB_RETRY && patience->backoff.tries >= TRANSIENT_TRIES))
+        (verdict != FB_RETRY_SLOWER && patience->backoff.tries >= TRANSIENT_TRIES))
         tell(patience, error);
     if (gives_up(patience, now_ms, verdict))
         return error->status;
