@@ -311,16 +311,17 @@ def make_conf(firebridge, s3_server, dynamodb_server):
     """
     make_conf(main=(source, table), …, s3_url=…, dynamodb_url=…, stream="key = value lines")
 
-    The key and secret are Swift's, which checks them; DynamoDB Local takes any.
+    Times are short, so that tests are. The key and secret are Swift's, which checks them; DynamoDB Local takes any.
     """
     firebridge.env.update(AWS_ACCESS_KEY_ID=s3_server.key, AWS_SECRET_ACCESS_KEY=s3_server.secret)
 
     def make(s3_url=s3_server.url, dynamodb_url=dynamodb_server.url, daemon="", stream="",
-             **streams):
+             patience="15s", **streams):
         lines = ["[aws]", f"region = {servers.REGION}", f"endpoint.s3 = {s3_url}",
                  f"endpoint.dynamodb = {dynamodb_url}", "",
-                 "[daemon]", f"state_dir = {firebridge.state}", "log_level = debug", daemon, "",
-                 "[stream *]", "poll_interval = 1s", stream]
+                 "[daemon]", f"state_dir = {firebridge.state}", "log_level = debug",
+                 f"once_patience = {patience}", daemon, "",
+                 "[stream *]", "poll_interval = 500ms", "sweep_interval = 2s", stream]
         for name, (source, table) in streams.items():
             table_name = getattr(table, "name", table)
             lines += ["", f"[stream {name}]", f"source = {source}", f"table = {table_name}"]
