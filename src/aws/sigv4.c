@@ -315,9 +315,10 @@ static enum fb_status make_string_to_sign(const struct fb_sigv4_request *request
     if (status != FB_OK)
         return status;
     fb_buffer_reset(&signature->string_to_sign);
-    return fb_buffer_printf(&signature->string_to_sign,
-                            "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", signature->date,
-                            signature->date, request->region, request->service, hex);
+    status = fb_buffer_printf(&signature->string_to_sign,
+                              "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", signature->date,
+                              signature->date, request->region, request->service, hex);
+    return status == FB_OK ? fb_buffer_terminate(&signature->string_to_sign) : status;
 }
 
 static enum fb_status make_authorization(const struct fb_sigv4_request *request,
