@@ -87,6 +87,9 @@ $(BUILD)/%.o: %.c Makefile
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_HELPERS:%.c=$(BUILD)/%.o) $(LIBRARY)
 	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs) $(test_libs)
 
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
+	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs)
+
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -4,7 +4,7 @@
 # last passed are not looked at again (stamps under build/lint).
 
 LINT    := build/lint
-LINT_C  := $(SOURCES) $(HEADERS) $(sort $(wildcard tests/*/*.[ch] tests/unit/*/*.[ch]))
+LINT_C  := $(SOURCES) $(HEADERS) $(sort $(wildcard src/*/*.h) $(wildcard tests/*/*.[ch] tests/unit/*/*.[ch]))
 LINT_SH := $(sort $(wildcard scripts/* .ci/* tests/in-namespace))
 LINT_INCLUDES = -std=c17 $(DEFINES) -Iinclude $(pkg_cflags)
 
