@@ -14,18 +14,20 @@ VARIANT ?= release
 BUILD   := build/$(VARIANT)
 CC      ?= cc
 PKG_CONFIG ?= pkg-config
+PYTHON  ?= /usr/bin/python3
 
 LIBS      := libcurl libcrypto jansson zlib expat inih sqlite3 libsystemd
 TEST_LIBS := cmocka
 
-CFLAGS_release ?= -O2 -g
-CFLAGS_debug   := -Og -g
-CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-CFLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-LDFLAGS_asan   := -fsanitize=address,undefined
-LDFLAGS_tsan   := -fsanitize=thread
+# --- Flags ------------------------------------------------------------------------------------
+# CPPFLAGS, CFLAGS and LDFLAGS are the packager's; what the program needs stands beside them.
 
-CFLAGS  ?= $(CFLAGS_$(VARIANT))
+CFLAGS ?= -O2 -g
+CFLAGS_debug   := -Og
+CFLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan    := -O1 -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_cover   := -O0 --coverage
+
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wvla -Wformat=2 -Wundef -Wpointer-arith
 ifneq ($(CI)$(WERROR),)
@@ -38,18 +40,23 @@ endif
 DEFINES := -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"'
 
 # Only looked up when something is compiled, so that `make check` can install them first.
-pkg_cflags = $(eval pkg_cflags := $$(shell $(PKG_CONFIG) --cflags $(LIBS)))$(pkg_cflags)
-pkg_libs   = $(eval pkg_libs := $$(shell $(PKG_CONFIG) --libs $(LIBS)))$(pkg_libs)
-test_libs  = $(eval test_libs := $$(shell $(PKG_CONFIG) --libs $(TEST_LIBS)))$(test_libs)
+pkg_config = $(shell $(PKG_CONFIG) $(1) $(2))$(if $(filter-out 0,$(.SHELLSTATUS)),\
+    $(error libraries are missing, see above: scripts/install-deps installs them))
+pkg_cflags = $(eval pkg_cflags := $$(call pkg_config,--cflags,$(LIBS)))$(pkg_cflags)
+pkg_libs   = $(eval pkg_libs := $$(call pkg_config,--libs,$(LIBS)))$(pkg_libs)
+test_libs  = $(eval test_libs := $$(call pkg_config,--libs,$(TEST_LIBS)))$(test_libs)
 
-COMPILE = $(CC) -std=c17 $(DEFINES) -Iinclude $(WARN) $(HARDEN) $(CFLAGS) $(pkg_cflags) -MMD -MP -pthread
-LINK    = $(CC) $(CFLAGS) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) -pie -Wl,-z,relro,-z,now -pthread
+COMPILE = $(CC) -std=c17 $(DEFINES) -Iinclude $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) \
+          $(CFLAGS_$(VARIANT)) $(pkg_cflags) -MMD -MP -pthread
+LINK    = $(CC) $(CFLAGS) $(CFLAGS_$(VARIANT)) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -pthread
 
 ifeq ($(V),)
 quiet = @echo "  $(1) $(2)";
 else
 quiet =
 endif
+
+# --- The program ------------------------------------------------------------------------------
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 HEADERS := $(sort $(wildcard include/firebridge/*/*.h))
@@ -60,12 +67,11 @@ PROGRAM := $(BUILD)/firebridge
 TEST_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
 TESTS        := $(TEST_SOURCES:%.c=$(BUILD)/%)
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
-BENCHES      := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
 
 .PHONY: all
-all: build/firebridge
+all: $(PROGRAM) $(if $(filter release,$(VARIANT)),build/firebridge)
 
-build/firebridge: $(BUILD)/firebridge
+build/firebridge: build/release/firebridge
 	@cp -f $< $@.new && mv -f $@.new $@
 
 $(PROGRAM): $(BUILD)/src/app/main.o $(LIBRARY)
@@ -86,16 +92,115 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 
 .SECONDARY:
 
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+# --- Tests ------------------------------------------------------------------------------------
+# Each begins with what a fresh machine lacks; only then are libraries looked up and sources built.
+
+.PHONY: check check-asan check-tsan
+check: deps-test             ## unit and integration tests; the last line is the totals
+	@$(MAKE) --no-print-directory all tests
+	@$(PYTHON) tests/check
+
+check-asan: deps-test        ## the same under the address, undefined-behaviour and leak sanitizers
+	@$(MAKE) --no-print-directory VARIANT=asan all tests
+	@$(PYTHON) tests/check --variant asan -m "not slow"
+
+check-tsan: deps-test        ## unit tests and the main job under the thread sanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan all tests
+	@$(PYTHON) tests/check --variant tsan -m "not slow" tests/integration/test_main_job.py
+
 .PHONY: unit
-unit: $(TESTS)
-	@for t in $(TESTS); do echo "== $$t"; $$t || exit 1; done
+unit: tests                  ## unit tests only
+	@$(PYTHON) tests/check --variant $(VARIANT) --unit-only
+
+.PHONY: tests
+tests: $(TESTS)
+
+.PHONY: cover
+cover: deps-test             ## line coverage of the unit tests, by file
+	@$(MAKE) --no-print-directory VARIANT=cover tests
+	@$(PYTHON) tests/check --variant cover --unit-only
+	@cd build/cover && find src -name '*.gcda' | sort | xargs gcov -n -r -s ../.. 2>/dev/null | \
+	    awk -F"'" '/^File/ {f=$$2} /^Lines/ {if (f ~ /^src/) print f, substr($$0, index($$0,":")+1); f=""}'
+
+.PHONY: demo
+demo: deps-test              ## Firehose's ticker data through the real daemon, on this machine
+	@$(MAKE) --no-print-directory all
+	@tests/in-namespace $(PYTHON) -B tests/demo/demo.py
+
+.PHONY: deps-build deps-test deps-lint
+deps-build:
+	@scripts/install-deps --build
+deps-test:
+	@scripts/install-deps --build --test
+deps-lint:
+	@scripts/install-deps --build --lint
+
+.PHONY: fuzz bench           # by target: fuzz-…, bench-…
+fuzz bench:                  ## fuzz the parsers; measure against others
+-include tests/fuzz/fuzz.mk
+-include tests/bench/bench.mk
+
+# --- Looks ------------------------------------------------------------------------------------
+
+include tests/lint/lint.mk
 
 .PHONY: format
-format:
-	clang-format -i $(SOURCES) $(HEADERS) $(wildcard tests/*/*.c tests/unit/*/*.c tests/unit/*/*.h)
+format:                      ## clang-format over everything
+	clang-format -i $(LINT_C)
+
+# --- Install ----------------------------------------------------------------------------------
+
+bindir  := $(PREFIX)/bin
+docdir  := $(PREFIX)/share/doc/firebridge
+mandir  := $(PREFIX)/share/man
+unitdir ?= /usr/lib/systemd/system
+confdir ?= /etc/firebridge
+MAN     := $(sort $(wildcard docs/man/*.[0-9]))
+DOCS    := README.md CHANGELOG.md $(sort $(wildcard docs/*.md))
+INSTALL ?= install
+
+.PHONY: install
+install: build/firebridge    ## program, conf, unit, manual pages (PREFIX, DESTDIR)
+	$(INSTALL) -D -m 755 build/firebridge $(DESTDIR)$(bindir)/firebridge
+	$(INSTALL) -d $(DESTDIR)$(confdir)/firebridge.conf.d $(DESTDIR)$(unitdir)
+	@# A conf that is there belongs to the administrator.
+	@conf=$(DESTDIR)$(confdir)/firebridge.conf; \
+	if [ -e $$conf ] && ! cmp -s etc/firebridge.conf $$conf; then conf=$$conf.new; fi; \
+	echo $(INSTALL) -m 644 etc/firebridge.conf $$conf; \
+	$(INSTALL) -m 644 etc/firebridge.conf $$conf
+	sed 's,/usr/bin/firebridge,$(bindir)/firebridge,' systemd/firebridge.service \
+	    > $(DESTDIR)$(unitdir)/firebridge.service
+	chmod 644 $(DESTDIR)$(unitdir)/firebridge.service
+	@for page in $(MAN); do \
+	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+	$(INSTALL) -d $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(DOCS) LICENSE $(DESTDIR)$(docdir)
+
+.PHONY: uninstall
+uninstall:                   ## all that install put there, but conf and state
+	rm -f $(DESTDIR)$(bindir)/firebridge $(DESTDIR)$(unitdir)/firebridge.service
+	rm -f $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -rf $(DESTDIR)$(docdir)
+
+.PHONY: man
+man: $(MAN:docs/man/%=build/man/%.txt) ## the manual pages as text, in build/man
+build/man/%.txt: docs/man/%
+	@mkdir -p $(@D)
+	$(call quiet,MAN,$@) mandoc -T utf8 $< | col -b > $@
+
+.PHONY: dist
+dist:                        ## build/firebridge-VERSION.tar.gz of what is committed
+	@mkdir -p build
+	git archive --prefix=firebridge-$(VERSION)/ -o build/firebridge-$(VERSION).tar.gz HEAD
 
 .PHONY: clean
 clean:
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+.PHONY: help
+help:                        ## this list
+	@sed -n 's/^\([a-z][a-z -]*\):\([^=].*\)\{0,1\}## /\1\t/p' $(MAKEFILE_LIST) | \
+	    awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'

@@ -2,7 +2,8 @@
 #include "firebridge/base/stop.h"
 
 #include <stddef.h>
-#include <time.h>
+
+#include "firebridge/base/event.h"
 
 /* One condition for all tokens: stops are rare, and a parent reaches its children for free. */
 static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -11,12 +12,7 @@ static pthread_once_t stop_once = PTHREAD_ONCE_INIT;
 
 static void init_condition(void)
 {
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&stop_raised, &attributes);
-    pthread_condattr_destroy(&attributes);
+    fb_condition_init(&stop_raised);
 }
 
 void fb_stop_init(struct fb_stop *stop, struct fb_stop *parent)
@@ -47,18 +43,9 @@ enum fb_stop_level fb_stop_level(const struct fb_stop *stop)
 
 bool fb_stop_wait(struct fb_stop *stop, enum fb_stop_level level, int64_t wait_ms)
 {
-    struct timespec until;
+    struct timespec until = fb_deadline_after(wait_ms);
     int timed_out = 0;
 
-    if (wait_ms < 0)
-        wait_ms = 0;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&stop_lock);
     while (fb_stop_level(stop) < level && timed_out == 0)
         timed_out = pthread_cond_timedwait(&stop_raised, &stop_lock, &until);

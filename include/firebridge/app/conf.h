@@ -28,7 +28,7 @@ struct fb_conf_aws {
 };
 
 struct fb_conf_daemon {
-    char *state_dir; /* /var/lib/firebridge, or systemd's STATE_DIRECTORY */
+    char *state_dir; /* NULL: systemd's STATE_DIRECTORY, else FB_CONF_DEFAULT_STATE_DIR */
     enum fb_log_level log_level;
     int64_t stop_timeout_ms;  /* 30s */
     int64_t once_patience_ms; /* 2min: `run --once` gives up after so long without any success */
@@ -68,17 +68,22 @@ struct fb_conf {
     size_t stream_count;
 };
 
-#define FB_CONF_DEFAULT_PATH "/etc/firebridge/firebridge.conf"
+#define FB_CONF_DEFAULT_PATH      "/etc/firebridge/firebridge.conf"
+#define FB_CONF_DEFAULT_STATE_DIR "/var/lib/firebridge"
 
 /*
  * Reads `path`, then `<path>.d/?*.conf` in byte order of their names; a key in a later file
  * replaces one of an earlier. Every mistake is reported to `report` ("file:line: ...: what was
  * expected, did you mean ..."), as many as there are; FB_INVALID when there was one, FB_IO when
- * `path` cannot be read.
+ * `path` or a drop-in cannot be read.
  */
 typedef void (*fb_conf_report_fn)(void *context, const char *message);
 enum fb_status fb_conf_read(const char *path, fb_conf_report_fn report, void *context,
                             struct fb_conf **ret_conf) FB_MUST_CHECK;
 void fb_conf_free(struct fb_conf *conf);
+
+/* Whether each stream's prefix, time zone and globs are good; reports as fb_conf_read does. */
+enum fb_status fb_conf_check_layouts(const struct fb_conf *conf, fb_conf_report_fn report,
+                                     void *context) FB_MUST_CHECK;
 
 #endif

@@ -56,6 +56,17 @@ enum fb_status fb_credentials_cache_get(struct fb_credentials_cache *cache,
 /* After ExpiredToken and the like: the next get asks the providers. */
 void fb_credentials_cache_expire(struct fb_credentials_cache *cache);
 
+/* The same, unless someone has replaced `used` meanwhile: many threads meet one expiry. */
+void fb_credentials_cache_expire_used(struct fb_credentials_cache *cache,
+                                      const struct fb_credentials *used);
+
+/* SigV4's signing key for `date` (YYYYMMDD...), kept for the next call. The caller wipes it. */
+enum fb_status fb_credentials_cache_signing_key(struct fb_credentials_cache *cache,
+                                                const struct fb_credentials *credentials,
+                                                const char *date, const char *region,
+                                                const char *service,
+                                                unsigned char ret_key[32]) FB_MUST_CHECK;
+
 /* Which provider gave the keys; "none" before the first get. Never NULL. */
 const char *fb_credentials_cache_source(struct fb_credentials_cache *cache);
 
@@ -70,7 +81,7 @@ struct fb_chain_options {
     const char *config_file, *credentials_file;                    /* AWS_*_FILE or ~/.aws */
     const char *imds_endpoint;      /* NULL: http://169.254.169.254 */
     bool imds_disabled;             /* AWS_EC2_METADATA_DISABLED */
-    struct fb_transport *transport; /* taken over; for IMDS */
+    struct fb_transport *transport; /* for IMDS; fb_chain_new takes it over, come what may */
     struct fb_clock *clock;
 };
 
@@ -79,7 +90,10 @@ enum fb_status fb_chain_new(const struct fb_chain_options *options,
                             struct fb_credentials_cache **ret_cache,
                             struct fb_error *error) FB_MUST_CHECK;
 
-/* The region of the shared config's profile, or the instance's; FB_NOT_FOUND. Size >= 64. */
+/*
+ * The region of the shared config's profile, or the instance's; FB_NOT_FOUND. Size >= 64. The
+ * transport stays the caller's.
+ */
 enum fb_status fb_chain_region(const struct fb_chain_options *options, char *ret_region,
                                size_t size, struct fb_error *error) FB_MUST_CHECK;
 

@@ -63,9 +63,10 @@ struct fb_s3_get_request {
 
 /*
  * Streams the object from offset_bytes to its end. FB_OK: all of it came. FB_CHANGED: 412.
- * FB_NOT_FOUND: 404. FB_UNAVAILABLE: broke off; call again with the offset reached. FB_TOO_LARGE
- * never. A 206 whose Content-Range starts elsewhere than asked is FB_CORRUPT before any byte
- * reaches the sink, and so is a 200 to a ranged request.
+ * FB_NOT_FOUND: 404 NoSuchKey, and no other 404 (a missing bucket is FB_UNAVAILABLE with the code
+ * NoSuchBucket, so that nobody takes all its objects for deleted). FB_UNAVAILABLE: broke off; call
+ * again with the offset reached. FB_TOO_LARGE never. A 206 whose Content-Range starts elsewhere
+ * than asked is FB_CORRUPT before any byte reaches the sink, and so is a 200 to a ranged request.
  */
 enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_request *request,
                          struct fb_error *error) FB_MUST_CHECK;

@@ -44,7 +44,8 @@ uint64_t fb_key_hash(uint64_t seed, const void *bytes, size_t size);
 
 /*
  * Appends one attribute's canonical form. `text` is the value as JSON has it inside the quotes
- * for S and B (escapes and all), or the number's text for N; it must have been checked before.
+ * for S and B (escapes and all), or the number's text for N; it must have been checked before, and
+ * some byte that belongs to no number must follow a number.
  */
 enum fb_status fb_key_append_canonical(struct fb_buffer *key, enum fb_key_type type,
                                        const char *text, size_t size) FB_MUST_CHECK;

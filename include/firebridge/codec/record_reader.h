@@ -3,8 +3,9 @@
  * Decompressed bytes in, items and dead letters out: cuts the bytes of one object into JSON
  * records and transcodes each, in one pass, into DynamoDB's attribute-value JSON.
  *
- * The reader owns one window of bytes. It grows to at most max_record_size plus one read, and is
- * reused for the next object. Nothing is allocated per record.
+ * The reader owns one window of bytes, reused for the next object. It grows to at most
+ * max_record_size plus one read, and twice max_record_size where a record may begin behind a
+ * damaged one. Nothing is allocated per record.
  *
  *     fb_record_reader_begin(reader, 0, 0);
  *     while (there are bytes) {
@@ -83,7 +84,8 @@ void fb_record_reader_free(struct fb_record_reader *reader);
 void fb_record_reader_begin(struct fb_record_reader *reader, uint64_t number,
                             uint64_t offset_bytes);
 
-/* At least one byte of room. FB_NO_MEMORY. Invalidates the last record. */
+/* At least one byte of room, once fb_record_reader_next said FB_NEED_MORE. FB_NO_MEMORY.
+ * Invalidates the last record. */
 enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **ret_space,
                                       size_t *ret_size, struct fb_error *error) FB_MUST_CHECK;
 void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size);

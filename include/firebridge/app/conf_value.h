@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the readers of values share. Pure; any thread. */
+#ifndef FIREBRIDGE_APP_CONF_VALUE_H
+#define FIREBRIDGE_APP_CONF_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Puts a copy in place of what was there; false when there is no memory. */
+bool fb_conf_set_text(char **target, const char *text);
+
+/* At least one byte, and all ASCII letters, digits or one of `extra`. */
+bool fb_conf_only_of(const char *text, size_t size, const char *extra);
+
+/* Digits at `*text`, which moves on behind them; false when there are none or too many. */
+bool fb_conf_take_number(const char **text, int64_t *ret_number);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One signed call to a service: credentials, clock, signature, exchange, and what the answer means.
+ *
+ * A call is made again within itself at most twice: once with new credentials after an expired
+ * token, once with a corrected clock after a signature that the server finds too old or too new.
+ * All other retrying is the caller's.
+ *
+ * Threads: the client's.
+ */
+#ifndef FIREBRIDGE_AWS_CALL_H
+#define FIREBRIDGE_AWS_CALL_H
+
+#include "firebridge/aws/client.h"
+#include "firebridge/aws/endpoint.h"
+
+#define FB_CALL_HEADER_MAX 8
+
+struct fb_call {
+    const char *service;   /* "s3", "dynamodb" */
+    const char *operation; /* for messages: "ListObjectsV2" */
+    const char *subject;   /* for messages: "s3://bucket/key", "table ticker" */
+    const char *method;
+    const struct fb_endpoint *endpoint;
+    const char *path;  /* encoded once, as it is sent */
+    const char *query; /* as fb_uri_append_query made it; "" when there is none */
+    struct fb_http_header headers[FB_CALL_HEADER_MAX]; /* beside Host and those of signing */
+    size_t header_count;
+    const struct iovec *body;
+    size_t body_count;
+    size_t body_bytes;
+    int64_t total_timeout_ms;
+    int64_t stall_timeout_ms;
+    bool is_s3;           /* signs as S3 wants it */
+    fb_http_sink_fn sink; /* sees the body of a 200 or 206, and of nothing else */
+    void *context;
+};
+
+/*
+ * FB_OK: a 200 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
+ * means an object or a table.
+ */
+enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *call,
+                               struct fb_http_response *ret_response,
+                               struct fb_error *error) FB_MUST_CHECK;
+
+#endif

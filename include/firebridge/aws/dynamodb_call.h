@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all DynamoDB calls share: POST of JSON to "/", X-Amz-Target, a bounded answer with its CRC.
+ *
+ * Threads: the client's.
+ */
+#ifndef FIREBRIDGE_AWS_DYNAMODB_CALL_H
+#define FIREBRIDGE_AWS_DYNAMODB_CALL_H
+
+#include "firebridge/aws/call.h"
+
+/* A name has at most 255 characters, an ARN of a table in any partition fewer than 512. */
+#define FB_TABLE_NAME_MAX 512
+
+struct fb_dynamodb_call {
+    struct fb_endpoint endpoint;
+    char target[64];
+    char subject[FB_TABLE_NAME_MAX + 16];
+    const char *operation;
+    struct fb_buffer answer;
+};
+
+/* FB_INVALID when `table` can be no table's name or ARN; then nothing is to be undone. */
+enum fb_status fb_dynamodb_call_init(struct fb_dynamodb_call *call, const struct fb_client *client,
+                                     const char *operation, const char *table,
+                                     size_t answer_max_bytes, struct fb_error *error) FB_MUST_CHECK;
+void fb_dynamodb_call_done(struct fb_dynamodb_call *call);
+
+/* FB_OK: the answer is whole, its x-amz-crc32 (where there is one) is right. */
+enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *call, struct fb_client *client,
+                                        const struct iovec *body, size_t body_count,
+                                        struct fb_error *error) FB_MUST_CHECK;
+
+/* FB_CORRUPT, with a message that says which answer and why. */
+enum fb_status fb_dynamodb_call_refuse(const struct fb_dynamodb_call *call, struct fb_error *error,
+                                       const char *reason);
+
+#endif

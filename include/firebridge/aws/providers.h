@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The providers of the chain, one file each (credentials_*.c). `options` is read while they are
+ * made; its texts are copied.
+ *
+ * Threads: a provider is asked by one thread at a time, as the cache sees to it.
+ */
+#ifndef FIREBRIDGE_AWS_PROVIDERS_H
+#define FIREBRIDGE_AWS_PROVIDERS_H
+
+#include "firebridge/aws/credentials.h"
+
+/* AWS_ACCESS_KEY_ID and its like. NULL without memory, here and below. */
+struct fb_provider *fb_environment_provider_new(const struct fb_chain_options *options);
+
+/* Static keys of a profile in ~/.aws/credentials and ~/.aws/config. */
+struct fb_provider *fb_shared_files_provider_new(const struct fb_chain_options *options);
+enum fb_status fb_shared_files_region(const struct fb_chain_options *options, char *ret_region,
+                                      size_t size, struct fb_error *error) FB_MUST_CHECK;
+
+/* The role of the EC2 instance, by IMDSv2. Takes options->transport over unless it is NULL. */
+struct fb_provider *fb_imds_provider_new(const struct fb_chain_options *options);
+/* The transport stays the caller's. */
+enum fb_status fb_imds_region(const struct fb_chain_options *options, char *ret_region, size_t size,
+                              struct fb_error *error) FB_MUST_CHECK;
+
+/* As it is, or the empty text for NULL. FB_TOO_LARGE when it does not fit. */
+enum fb_status fb_provider_copy(char *to, size_t size, const char *text) FB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One record: JSON text in, DynamoDB's attribute-value JSON out, with the item's size as DynamoDB
+ * counts it and its canonical key. One pass, no tree, no recursion, no allocation per record.
+ *
+ * Where DynamoDB draws a line, the line is DynamoDB Local 1.25's, probed byte by byte: 409,600
+ * counted bytes, names to 65,535, 32 levels of brackets with the record's own.
+ *
+ * A limit that is broken anywhere in the text makes the record a dead letter, even in a member
+ * that a later one of the same name replaces. The first one in the text is the reason; the item's
+ * size comes behind those, the key's reasons come last.
+ *
+ * Threads: one owner.
+ */
+#ifndef FIREBRIDGE_CODEC_TRANSCODE_H
+#define FIREBRIDGE_CODEC_TRANSCODE_H
+
+#include "firebridge/codec/record_reader.h"
+
+#define FB_ITEM_MAX_BYTES           409600
+#define FB_ATTRIBUTE_NAME_MAX_BYTES 65535
+#define FB_NESTING_MAX              32
+
+/* No text may be longer: offsets in the output have 32 bits. */
+#define FB_TRANSCODE_TEXT_MAX ((size_t)256 << 20)
+
+struct fb_transcoded {
+    size_t size;                /* FB_OK: the record's length */
+    enum fb_dead_reason reason; /* FB_OK: FB_DEAD_NONE for an item */
+    const char *what;           /* of a reason and of FB_INVALID: a few words */
+    size_t at;                  /* the byte of the text that it is about */
+    const char *item;
+    size_t item_size;
+    uint32_t item_counted_bytes;
+    const char *key;
+    size_t key_size;
+    uint64_t key_hash;
+};
+
+struct fb_transcoder;
+
+enum fb_status fb_transcoder_new(const struct fb_key_schema *schema, uint64_t hash_seed,
+                                 struct fb_transcoder **ret_transcoder) FB_MUST_CHECK;
+void fb_transcoder_free(struct fb_transcoder *transcoder);
+
+/* Gives back memory that only an extraordinary record needed. */
+void fb_transcoder_shrink(struct fb_transcoder *transcoder);
+
+/*
+ * Transcodes the record whose `{` is at text[0]; `text` as json_text.h demands it. FB_OK,
+ * FB_NEED_MORE when the text ends inside it, FB_INVALID when it is malformed (`what` and `at` say
+ * how), FB_NO_MEMORY. What *ret_transcoded points to stays until the next call.
+ */
+enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, size_t size,
+                            struct fb_transcoded *ret_transcoded) FB_MUST_CHECK;
+
+#endif

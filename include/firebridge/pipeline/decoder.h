@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes up objects in sequence order, reads each as a stream, cuts it into records and routes
+ * every item to the lane of its key.
+ *
+ * Invariant: records are pushed in the order of (object sequence, position), so the last writer
+ *            of a key is the last record of it. An object is never in memory as a whole.
+ * Threads:   one, its own. Counters are read from anywhere.
+ */
+#ifndef FIREBRIDGE_PIPELINE_DECODER_H
+#define FIREBRIDGE_PIPELINE_DECODER_H
+
+#include <stdatomic.h>
+
+#include "firebridge/aws/s3.h"
+#include "firebridge/base/event.h"
+#include "firebridge/pipeline/lane.h"
+#include "firebridge/pipeline/progress.h"
+
+struct fb_decoder;
+
+struct fb_decoder_counters {
+    atomic_uint_fast64_t objects;         /* read to their end */
+    atomic_uint_fast64_t objects_changed; /* changed or vanished while they were read */
+    atomic_uint_fast64_t objects_damaged;
+    atomic_uint_fast64_t records;
+    atomic_uint_fast64_t bytes_read; /* as they came, compressed */
+    atomic_bool finished;            /* the thread is at its end */
+    atomic_bool idle;                /* nothing is taken up and nothing is pending */
+};
+
+/* GetObject, or a test's idea of it. */
+typedef enum fb_status (*fb_get_object_fn)(struct fb_client *client,
+                                           const struct fb_s3_get_request *request,
+                                           struct fb_error *error);
+
+struct fb_decoder_options {
+    const char *stream, *bucket; /* outlive the decoder */
+    fb_get_object_fn get;
+    struct fb_client client;
+    int64_t stall_timeout_ms;
+    struct fb_state *state;
+    int64_t stream_id;
+    uint64_t frontier_record, frontier_offset_bytes; /* in the first object to resume */
+    const struct fb_key_schema *schema;
+    size_t max_record_size;
+    uint64_t hash_seed;
+    struct fb_item_pool *pool;
+    struct fb_progress *progress;
+    struct fb_dead_letters *letters;
+    struct fb_lane **lanes;
+    size_t lane_count;
+    struct fb_decoder_counters *counters;
+    struct fb_stop *stop;
+    struct fb_clock *clock;
+    struct fb_event *event;             /* raised when objects may be pending, and at a stop */
+    struct fb_event *changed;           /* raised when there is something to checkpoint */
+    const atomic_bool *poller_finished; /* nothing will become pending any more */
+    struct fb_patience_options patience;
+    void (*on_failure)(void *context, const struct fb_error *error);
+    void *context;
+};
+
+/* Copies the options and starts the thread. It ends at FB_STOP_DRAIN, or when all is read. */
+enum fb_status fb_decoder_new(const struct fb_decoder_options *options,
+                              struct fb_decoder **ret_decoder,
+                              struct fb_error *error) FB_MUST_CHECK;
+
+/* Waits for the thread and frees. NULL is allowed. */
+void fb_decoder_free(struct fb_decoder *decoder);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A lane carries all items of a set of keys to DynamoDB, one batch at a time, so that two writes
+ * of one key never overtake each other.
+ *
+ * Invariant: an item leaves the lane only when it is acknowledged, dead-lettered, or given up
+ *            unacknowledged at FB_STOP_NOW.
+ * Threads:   one producer (the decoder) and the lane's own writer thread. The lock guards the
+ *            queue.
+ */
+#ifndef FIREBRIDGE_PIPELINE_LANE_H
+#define FIREBRIDGE_PIPELINE_LANE_H
+
+#include <stdatomic.h>
+
+#include "firebridge/aws/dynamodb.h"
+#include "firebridge/base/backoff.h"
+#include "firebridge/pipeline/dead_letters.h"
+#include "firebridge/pipeline/item.h"
+#include "firebridge/pipeline/patience.h"
+
+struct fb_lane;
+
+/* What the lanes of a stream count together. */
+struct fb_lane_counters {
+    atomic_uint_fast64_t items_written;  /* acknowledged by DynamoDB */
+    atomic_uint_fast64_t items_folded;   /* carried by a later item of their key */
+    atomic_uint_fast64_t items_rejected; /* dead letters by DynamoDB's word */
+    atomic_uint_fast64_t calls;          /* BatchWriteItem */
+    atomic_uint_fast64_t retries;
+};
+
+/* BatchWriteItem, or a test's idea of it. */
+typedef enum fb_status (*fb_batch_write_fn)(struct fb_client *client, const char *table,
+                                            const struct fb_key_schema *schema,
+                                            struct fb_batch_entry *entries, size_t count,
+                                            struct fb_error *error);
+
+struct fb_lane_options {
+    const char *stream, *table; /* outlive the lane */
+    const struct fb_key_schema *schema;
+    fb_batch_write_fn write;
+    struct fb_client client; /* the lane's own transport in it is the caller's to free */
+    struct fb_clock *clock;
+    struct fb_stop *stop;
+    struct fb_item_pool *pool;
+    struct fb_dead_letters *letters;
+    struct fb_lane_counters *counters;
+    struct fb_patience_options patience;
+    int64_t linger_ms;
+    uint64_t seed;
+    /* The stream cannot go on: too many dead letters, or `run --once` ran out of patience. */
+    void (*on_failure)(void *context, const struct fb_error *error);
+    void *context;
+};
+
+/* Copies the options and starts the writer thread. */
+enum fb_status fb_lane_new(const struct fb_lane_options *options, unsigned number,
+                           struct fb_lane **ret_lane, struct fb_error *error) FB_MUST_CHECK;
+
+/* Takes over `item`. Never waits: the pool bounds what is in flight. */
+void fb_lane_push(struct fb_lane *lane, struct fb_item *item);
+
+/* Nothing will follow: the thread ends when all is written, or at FB_STOP_NOW. */
+void fb_lane_finish(struct fb_lane *lane);
+
+/* Wakes the writer, to look at its stop token. */
+void fb_lane_wake(struct fb_lane *lane);
+
+/* Finishes, waits for the thread and frees. NULL is allowed. */
+void fb_lane_free(struct fb_lane *lane);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/app/conf_keys.h"
+
+#include <string.h>
+
+#include "firebridge/app/conf.h"
+#include "firebridge/app/nearest.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define KIB    INT64_C(1024)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+
+#define AWS(field)    .kind = FB_CONF_AWS, .offset = offsetof(struct fb_conf_aws, field)
+#define DAEMON(field) .kind = FB_CONF_DAEMON, .offset = offsetof(struct fb_conf_daemon, field)
+#define STREAM(field) .kind = FB_CONF_STREAM, .offset = offsetof(struct fb_conf_stream, field)
+
+static const struct fb_conf_choice log_levels[] = {
+    {"error", FB_LOG_ERROR}, {"warning", FB_LOG_WARNING}, {"notice", FB_LOG_NOTICE},
+    {"info", FB_LOG_INFO},   {"debug", FB_LOG_DEBUG},     {NULL, 0},
+};
+
+static const struct fb_conf_choice layouts[] = {
+    {"firehose", FB_LAYOUT_FIREHOSE},
+    {"flat", FB_LAYOUT_FLAT},
+    {NULL, 0},
+};
+
+/* clang-format off */
+const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
+    {AWS(region), .name = "region", .type = &fb_conf_type_word,
+     .sentence = "The region; without it AWS_REGION, the shared config or the instance says it."},
+    {AWS(endpoint_s3), .name = "endpoint.s3", .type = &fb_conf_type_endpoint,
+     .sentence = "Another address for S3, used path-style; without it AWS's own."},
+    {AWS(endpoint_dynamodb), .name = "endpoint.dynamodb", .type = &fb_conf_type_endpoint,
+     .sentence = "Another address for DynamoDB; without it AWS's own."},
+    {AWS(endpoint_imds), .name = "endpoint.imds", .type = &fb_conf_type_endpoint,
+     .sentence = "Another address for the instance metadata; without it http://169.254.169.254."},
+    {AWS(profile), .name = "profile", .type = &fb_conf_type_text,
+     .sentence = "The profile of the shared files; without it AWS_PROFILE, then \"default\"."},
+    {AWS(ca_bundle), .name = "ca_bundle", .type = &fb_conf_type_path,
+     .sentence = "A PEM file of the authorities to trust; without it AWS_CA_BUNDLE or the system's."},
+    {AWS(connect_timeout_ms), .name = "connect_timeout", .type = &fb_conf_type_duration,
+     .default_text = "10s", .min = 100, .max = 5 * MINUTE,
+     .sentence = "How long a connection may take to stand."},
+    {AWS(request_timeout_ms), .name = "request_timeout", .type = &fb_conf_type_duration,
+     .default_text = "30s", .min = SECOND, .max = 10 * MINUTE,
+     .sentence = "How long a call with a small answer may take; reading an object has no limit."},
+    {AWS(stall_timeout_ms), .name = "stall_timeout", .type = &fb_conf_type_duration,
+     .default_text = "30s", .min = SECOND, .max = 10 * MINUTE,
+     .sentence = "How long an object's bytes may stay away while they are being read."},
+
+    {DAEMON(state_dir), .name = "state_dir", .type = &fb_conf_type_path,
+     .default_text = "/var/lib/firebridge", .is_late = true,
+     .sentence = "The folder of the state file and the dead letters; systemd's StateDirectory sets it."},
+    {DAEMON(log_level), .name = "log_level", .type = &fb_conf_type_choice,
+     .default_text = "info", .choices = log_levels,
+     .sentence = "The least important lines to log: error, warning, notice, info or debug."},
+    {DAEMON(stop_timeout_ms), .name = "stop_timeout", .type = &fb_conf_type_duration,
+     .default_text = "30s", .min = SECOND, .max = HOUR,
+     .sentence = "How long a stop may wait for what is in flight; the rest is left for next time."},
+    {DAEMON(once_patience_ms), .name = "once_patience", .type = &fb_conf_type_duration,
+     .default_text = "2min", .min = SECOND, .max = 7 * DAY,
+     .sentence = "`run --once` gives a stream up after so long without any success."},
+
+    {STREAM(source), .name = "source", .type = &fb_conf_type_source, .is_required = true,
+     .sentence = "The bucket and the delivery stream's S3 prefix, exactly as configured there."},
+    {STREAM(table), .name = "table", .type = &fb_conf_type_table, .is_required = true,
+     .sentence = "The DynamoDB table, by name or ARN."},
+    {STREAM(layout), .name = "layout", .type = &fb_conf_type_choice,
+     .default_text = "firehose", .choices = layouts,
+     .sentence = "How keys are laid out: firehose (folders by time) or flat (list everything)."},
+    {STREAM(time_zone), .name = "time_zone", .type = &fb_conf_type_word,
+     .default_text = "UTC", .is_late = true,
+     .sentence = "The delivery stream's CustomTimeZone, such as Europe/Vienna."},
+    {STREAM(exclude), .name = "exclude", .type = &fb_conf_type_globs,
+     .sentence = "Globs of whole keys to leave out, by commas or on indented lines of their own."},
+    {STREAM(start_at), .name = "start_at", .type = &fb_conf_type_start,
+     .default_text = "oldest",
+     .sentence = "Where a new stream begins: oldest, now, or a time such as 2026-11-22T10:00:00Z."},
+    {STREAM(poll_interval_ms), .name = "poll_interval", .type = &fb_conf_type_duration,
+     .default_text = "10s", .min = 100, .max = HOUR,
+     .sentence = "How often the fresh folders are listed."},
+    {STREAM(sweep_interval_ms), .name = "sweep_interval", .type = &fb_conf_type_duration,
+     .default_text = "10min", .min = SECOND, .max = 7 * DAY,
+     .sentence = "How often all folders within the look-back are listed, for late objects."},
+    {STREAM(lookback_ms), .name = "lookback", .type = &fb_conf_type_duration,
+     .default_text = "25h", .min = MINUTE, .max = 366 * DAY,
+     .sentence = "How late an object may be; Firehose retries a delivery for up to 24 hours."},
+    {STREAM(writers), .name = "writers", .type = &fb_conf_type_count,
+     .default_text = "16", .min = 1, .max = 256,
+     .sentence = "How many calls to DynamoDB may be under way at once."},
+    {STREAM(linger_ms), .name = "linger", .type = &fb_conf_type_duration,
+     .default_text = "50ms", .min = 0, .max = 10 * SECOND,
+     .sentence = "How long a batch that is not full waits for more items."},
+    {STREAM(max_record_size), .name = "max_record_size", .type = &fb_conf_type_size,
+     .default_text = "1MiB", .min = KIB, .max = 16 * MIB,
+     .sentence = "A longer record becomes a dead letter."},
+    {STREAM(max_in_flight), .name = "max_in_flight", .type = &fb_conf_type_size,
+     .default_text = "8MiB", .min = MIB, .max = GIB,
+     .sentence = "The bytes of items that may wait for DynamoDB."},
+    {STREAM(max_dead_letters), .name = "max_dead_letters", .type = &fb_conf_type_share,
+     .default_text = "1000 in 10000",
+     .sentence = "So many dead letters in so many records stop the stream: its conf may be wrong."},
+};
+/* clang-format on */
+
+size_t fb_conf_key_find(enum fb_conf_kind kind, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < FB_CONF_KEY_COUNT; i++)
+        if (fb_conf_keys[i].kind == kind && strcmp(fb_conf_keys[i].name, name) == 0)
+            break;
+    return i;
+}
+
+const char *fb_conf_key_nearest(enum fb_conf_kind kind, const char *name)
+{
+    struct fb_nearest nearest;
+
+    fb_nearest_init(&nearest, name);
+    for (size_t i = 0; i < FB_CONF_KEY_COUNT; i++)
+        if (fb_conf_keys[i].kind == kind)
+            fb_nearest_offer(&nearest, fb_conf_keys[i].name);
+    return nearest.name;
+}
+
+bool fb_conf_key_is_known(const char *name, size_t size)
+{
+    for (size_t i = 0; i < FB_CONF_KEY_COUNT; i++)
+        if (strlen(fb_conf_keys[i].name) == size && memcmp(fb_conf_keys[i].name, name, size) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the text of the conf files to a conf. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "firebridge/app/conf.h"
+#include "firebridge/app/conf_file.h"
+#include "firebridge/app/conf_value.h"
+
+static void free_stream(struct fb_conf_stream *stream)
+{
+    free(stream->name);
+    free(stream->source);
+    free(stream->bucket);
+    free(stream->prefix);
+    free(stream->table);
+    free(stream->time_zone);
+    for (size_t i = 0; i < stream->exclude_count; i++)
+        free(stream->exclude[i]);
+    free(stream->exclude);
+    free(stream->file);
+    *stream = (struct fb_conf_stream){0};
+}
+
+static void free_aws(struct fb_conf_aws *aws)
+{
+    free(aws->region);
+    free(aws->endpoint_s3);
+    free(aws->endpoint_dynamodb);
+    free(aws->endpoint_imds);
+    free(aws->profile);
+    free(aws->ca_bundle);
+    *aws = (struct fb_conf_aws){0};
+}
+
+void fb_conf_free(struct fb_conf *conf)
+{
+    if (conf == NULL)
+        return;
+    free_aws(&conf->aws);
+    free(conf->daemon.state_dir);
+    for (size_t i = 0; i < conf->stream_count; i++)
+        free_stream(&conf->streams[i]);
+    free(conf->streams);
+    free(conf);
+}
+
+/*
+ * A list's type tells its lines apart. The lines of anything else are joined with nothing
+ * between them, so that a prefix that is longer than a line can be written at all.
+ */
+static enum fb_status parse(const struct fb_conf_key *key, const char *text, void *base,
+                            struct fb_error *error)
+{
+    enum fb_status status;
+    char *joined;
+    size_t size = 0;
+
+    if (key->type->is_list)
+        return key->type->parse(key, text, base, error);
+    joined = strdup(text);
+    if (joined == NULL)
+        return FB_NO_MEMORY;
+    for (const char *at = text; *at != '\0'; at++)
+        if (*at != '\n')
+            joined[size++] = *at;
+    joined[size] = '\0';
+    status = key->type->parse(key, joined, base, error);
+    free(joined);
+    return status;
+}
+
+/* Also what another value replaces is checked, so that a mistake does not wait for its day. */
+static void check_values(struct fb_conf_text *text, const struct fb_conf_section *section)
+{
+    struct {
+        struct fb_conf_aws aws;
+        struct fb_conf_daemon daemon;
+        struct fb_conf_stream stream;
+    } scratch = {0};
+    void *bases[] = {&scratch.aws, &scratch.daemon, &scratch.stream};
+
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++) {
+        const struct fb_conf_value *value = &section->values[k];
+        struct fb_error error = {0};
+        enum fb_status status;
+
+        if (value->text == NULL)
+            continue;
+        status = parse(&fb_conf_keys[k], value->text, bases[section->kind], &error);
+        if (status == FB_NO_MEMORY)
+            text->status = status;
+        else if (status != FB_OK)
+            fb_conf_text_mistake(text, value->file, value->line, "%s: %s", fb_conf_keys[k].name,
+                                 error.message);
+    }
+    free_aws(&scratch.aws);
+    free(scratch.daemon.state_dir);
+    free_stream(&scratch.stream);
+}
+
+static bool is_shared(const struct fb_conf_section *section)
+{
+    return section->kind == FB_CONF_STREAM && strcmp(section->stream, "*") == 0;
+}
+
+static bool is_stream(const struct fb_conf_section *section)
+{
+    return section->kind == FB_CONF_STREAM && !is_shared(section);
+}
+
+static const struct fb_conf_section *find_shared(const struct fb_conf_text *text)
+{
+    for (size_t i = 0; i < text->section_count; i++)
+        if (is_shared(&text->sections[i]))
+            return &text->sections[i];
+    return NULL;
+}
+
+static const char *text_of(const struct fb_conf_section *section,
+                           const struct fb_conf_section *shared, size_t key)
+{
+    if (section != NULL && section->values[key].text != NULL)
+        return section->values[key].text;
+    if (shared != NULL && shared->values[key].text != NULL)
+        return shared->values[key].text;
+    return fb_conf_keys[key].is_late ? NULL : fb_conf_keys[key].default_text;
+}
+
+static void check_required(struct fb_conf_text *text, const struct fb_conf_section *section,
+                           const struct fb_conf_section *shared)
+{
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++)
+        if (fb_conf_keys[k].is_required && text_of(section, shared, k) == NULL)
+            fb_conf_text_mistake(text, section->file, section->line,
+                                 "[stream %s] has no %s, and there is no default for it",
+                                 section->stream, fb_conf_keys[k].name);
+}
+
+static size_t check(struct fb_conf_text *text, const char *path)
+{
+    const struct fb_conf_section *shared = find_shared(text);
+    size_t mistakes_before = text->mistakes;
+    size_t streams = 0;
+
+    for (size_t i = 0; i < text->section_count; i++) {
+        check_values(text, &text->sections[i]);
+        if (!is_stream(&text->sections[i]))
+            continue;
+        streams++;
+        check_required(text, &text->sections[i], shared);
+    }
+    /* A refused section may have been the stream: then that mistake is enough. */
+    if (streams == 0 && mistakes_before == 0)
+        fb_conf_text_mistake(text, path, 0,
+                             "there is no stream; write a section [stream NAME] with source = "
+                             "s3://BUCKET/PREFIX and table = TABLE");
+    return streams;
+}
+
+/* All values are checked: only memory can fail. */
+static enum fb_status fill(enum fb_conf_kind kind, const struct fb_conf_section *section,
+                           const struct fb_conf_section *shared, void *base)
+{
+    enum fb_status status = FB_OK;
+
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT && status == FB_OK; k++) {
+        const char *value = fb_conf_keys[k].kind == kind ? text_of(section, shared, k) : NULL;
+
+        if (value != NULL)
+            status = parse(&fb_conf_keys[k], value, base, NULL);
+    }
+    return status;
+}
+
+static enum fb_status fill_stream(const struct fb_conf_section *section,
+                                  const struct fb_conf_section *shared,
+                                  struct fb_conf_stream *stream)
+{
+    stream->line = section->line;
+    if (!fb_conf_set_text(&stream->name, section->stream) ||
+        !fb_conf_set_text(&stream->file, section->file))
+        return FB_NO_MEMORY;
+    return fill(FB_CONF_STREAM, section, shared, stream);
+}
+
+static enum fb_status fill_conf(const struct fb_conf_text *text, struct fb_conf *conf)
+{
+    const struct fb_conf_section *shared = find_shared(text);
+    const struct fb_conf_section *singles[] = {[FB_CONF_AWS] = NULL, [FB_CONF_DAEMON] = NULL};
+    enum fb_status status = FB_OK;
+
+    for (size_t i = 0; i < text->section_count && status == FB_OK; i++) {
+        const struct fb_conf_section *section = &text->sections[i];
+
+        if (is_stream(section))
+            status = fill_stream(section, shared, &conf->streams[conf->stream_count++]);
+        else if (!is_shared(section))
+            singles[section->kind] = section;
+    }
+    if (status == FB_OK)
+        status = fill(FB_CONF_AWS, singles[FB_CONF_AWS], NULL, &conf->aws);
+    if (status == FB_OK)
+        status = fill(FB_CONF_DAEMON, singles[FB_CONF_DAEMON], NULL, &conf->daemon);
+    return status;
+}
+
+enum fb_status fb_conf_make(struct fb_conf_text *text, const char *path, struct fb_conf **ret_conf)
+{
+    size_t streams = check(text, path);
+    struct fb_conf *conf;
+    enum fb_status status;
+
+    if (text->status != FB_OK)
+        return text->status;
+    if (text->mistakes > 0)
+        return FB_INVALID;
+    conf = calloc(1, sizeof *conf);
+    if (conf == NULL)
+        return FB_NO_MEMORY;
+    conf->streams = calloc(streams, sizeof *conf->streams);
+    status = conf->streams != NULL ? fill_conf(text, conf) : FB_NO_MEMORY;
+    if (status == FB_OK)
+        *ret_conf = conf;
+    else
+        fb_conf_free(conf);
+    return status;
+}

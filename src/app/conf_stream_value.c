@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The types of keys that only a stream has. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firebridge/app/conf.h"
+#include "firebridge/app/conf_keys.h"
+#include "firebridge/app/conf_value.h"
+#include "firebridge/base/time.h"
+
+/* S3 user guide, "Object key names": at most 1,024 bytes. */
+#define PREFIX_MAX_BYTES 1024
+
+#define GLOBS_MAX 1000
+
+/* S3 user guide, "General purpose bucket naming rules". */
+static bool is_bucket(const char *name, size_t size)
+{
+    bool has_letter = false;
+
+    if (size < 3 || size > 63)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        char c = name[i];
+        bool is_inner = c == '-' || c == '.';
+
+        if (!is_inner && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+            return false;
+        if (is_inner && (i == 0 || i == size - 1 || (c == '.' && name[i + 1] == '.')))
+            return false;
+        has_letter |= c >= 'a' && c <= 'z';
+    }
+    /* Digits and dots alone would read as an address; a name of digits only is allowed. */
+    return has_letter || memchr(name, '.', size) == NULL;
+}
+
+static enum fb_status set_source(struct fb_conf_stream *stream, const char *text, size_t bucket)
+{
+    const char *prefix = text + 5 + bucket;
+    char name[64];
+
+    snprintf(name, sizeof name, "%.*s", (int)bucket, text + 5);
+    if (!fb_conf_set_text(&stream->source, text) || !fb_conf_set_text(&stream->bucket, name) ||
+        !fb_conf_set_text(&stream->prefix, *prefix == '/' ? prefix + 1 : prefix))
+        return FB_NO_MEMORY;
+    return FB_OK;
+}
+
+static enum fb_status parse_source(const struct fb_conf_key *key, const char *text, void *base,
+                                   struct fb_error *error)
+{
+    size_t bucket;
+
+    (void)key;
+    if (strncmp(text, "s3://", 5) != 0)
+        return fb_fail(error, FB_INVALID, "\"%s\"; expected s3://BUCKET/PREFIX", text);
+    bucket = strcspn(text + 5, "/");
+    if (!is_bucket(text + 5, bucket))
+        return fb_fail(error, FB_INVALID,
+                       "\"%.*s\" is no bucket's name; expected 3 to 63 lower-case letters, "
+                       "digits, - and .",
+                       (int)bucket, text + 5);
+    if (strlen(text + 5 + bucket) > PREFIX_MAX_BYTES + 1)
+        return fb_fail(error, FB_INVALID, "the prefix has over %d bytes, and no key in S3 has more",
+                       PREFIX_MAX_BYTES);
+    return set_source(base, text, bucket);
+}
+
+/* DynamoDB developer guide, "Naming rules". An ARN is checked only where it names the table. */
+static bool is_table(const char *text)
+{
+    if (strncmp(text, "arn:", 4) == 0) {
+        const char *name = strstr(text, ":table/");
+
+        if (name == NULL || !fb_conf_only_of(text, (size_t)(name - text), ":-"))
+            return false;
+        text = name + strlen(":table/");
+    }
+    return strlen(text) >= 3 && strlen(text) <= 255 && fb_conf_only_of(text, strlen(text), "_-.");
+}
+
+static enum fb_status parse_table(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    struct fb_conf_stream *stream = base;
+
+    (void)key;
+    if (!is_table(text))
+        return fb_fail(error, FB_INVALID,
+                       "\"%s\"; expected a table's ARN, or its name: "
+                       "3 to 255 letters, digits, _ - and .",
+                       text);
+    return fb_conf_set_text(&stream->table, text) ? FB_OK : FB_NO_MEMORY;
+}
+
+static void free_globs(char **globs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(globs[i]);
+    free(globs);
+}
+
+/* The next entry at `*text` without the blanks around it, which moves on; false at the end. */
+static bool next_glob(const char **text, const char **ret_glob, size_t *ret_size)
+{
+    const char *at = *text + strspn(*text, ", \t\n");
+    size_t size = strcspn(at, ",\n");
+
+    if (*at == '\0')
+        return false;
+    *text = at + size;
+    while (at[size - 1] == ' ' || at[size - 1] == '\t')
+        size--;
+    *ret_glob = at;
+    *ret_size = size;
+    return true;
+}
+
+static enum fb_status parse_globs(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    struct fb_conf_stream *stream = base;
+    char **globs = NULL;
+    size_t count = 0;
+    const char *glob;
+    size_t size;
+
+    (void)key;
+    while (next_glob(&text, &glob, &size)) {
+        char **grown = count < GLOBS_MAX ? realloc(globs, (count + 1) * sizeof *globs) : NULL;
+        char *copy = grown != NULL ? strndup(glob, size) : NULL;
+
+        if (grown != NULL)
+            globs = grown;
+        if (copy == NULL) {
+            free_globs(globs, count);
+            if (count < GLOBS_MAX)
+                return FB_NO_MEMORY;
+            return fb_fail(error, FB_INVALID, "has over %d entries", GLOBS_MAX);
+        }
+        globs[count++] = copy;
+    }
+    free_globs(stream->exclude, stream->exclude_count);
+    stream->exclude = globs;
+    stream->exclude_count = count;
+    return FB_OK;
+}
+
+static enum fb_status parse_start(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    struct fb_conf_stream *stream = base;
+    int64_t time_ms = 0;
+
+    (void)key;
+    if (strcmp(text, "oldest") == 0)
+        stream->start_at = FB_START_OLDEST;
+    else if (strcmp(text, "now") == 0)
+        stream->start_at = FB_START_NOW;
+    else if (fb_time_parse_rfc3339(text, &time_ms) == FB_OK)
+        stream->start_at = FB_START_TIME;
+    else
+        return fb_fail(error, FB_INVALID,
+                       "\"%s\"; expected oldest, now or a time like 2026-11-22T10:00:00Z", text);
+    stream->start_at_ms = time_ms;
+    return FB_OK;
+}
+
+static bool take_word(const char **text, const char *word)
+{
+    size_t blanks = strspn(*text, " \t");
+
+    if (blanks == 0 || strncmp(*text + blanks, word, strlen(word)) != 0)
+        return false;
+    *text += blanks + strlen(word);
+    return true;
+}
+
+static enum fb_status parse_share(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    struct fb_conf_stream *stream = base;
+    const char *at = text;
+    int64_t part = 0;
+    int64_t whole = 0;
+    bool is_good = fb_conf_take_number(&at, &part) && take_word(&at, "in");
+
+    (void)key;
+    if (is_good)
+        at += strspn(at, " \t");
+    if (!is_good || !fb_conf_take_number(&at, &whole) || *at != '\0' || part < 1 || part > whole)
+        return fb_fail(error, FB_INVALID,
+                       "\"%s\"; expected dead letters in records, like 1000 in 10000", text);
+    stream->max_dead_letters = (uint64_t)part;
+    stream->max_dead_letters_in = (uint64_t)whole;
+    return FB_OK;
+}
+
+const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
+const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
+const struct fb_conf_type fb_conf_type_globs = {"list", parse_globs, true};
+const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};
+const struct fb_conf_type fb_conf_type_share = {"share", parse_share, false};

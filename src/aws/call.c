@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/aws/call.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firebridge/aws/aws_error.h"
+#include "firebridge/aws/sigv4.h"
+#include "firebridge/base/time.h"
+
+/* AWS refuses what is more than 5 min off (S3: 15 min); less is not what the error is about. */
+#define SKEW_MIN_MS (4 * 60 * INT64_C(1000))
+
+/* 2020-01-01 and 2100-01-01: a Date outside is nobody's clock. */
+#define DATE_MIN_MS (INT64_C(1577836800) * 1000)
+#define DATE_MAX_MS (INT64_C(4102444800) * 1000)
+
+#define URL_MAX_BYTES 16384
+
+/* What one call holds while it lasts. */
+struct call_state {
+    struct fb_client *client;
+    const struct fb_call *call;
+    struct fb_credentials credentials;
+    char payload_sha256[FB_SHA256_HEX_SIZE];
+    int64_t skew_ms;
+    struct fb_sigv4_signature signature;
+    struct fb_buffer url;
+    struct fb_buffer refusal; /* the body of an answer that is no success */
+    struct fb_http_response response;
+};
+
+static bool is_success(long http_status)
+{
+    return http_status == 200 || http_status == 206;
+}
+
+/* Bodies of success go to the call's sink; of all others the first 64 KiB are kept to be read. */
+static enum fb_status route_body(void *context, const struct fb_http_response *response,
+                                 const char *bytes, size_t size)
+{
+    struct call_state *state = context;
+    size_t room = state->refusal.max_bytes - state->refusal.size;
+
+    if (is_success(response->http_status))
+        return state->call->sink(state->call->context, response, bytes, size);
+    return fb_buffer_append(&state->refusal, bytes, size < room ? size : room);
+}
+
+static enum fb_status sign(struct call_state *state, const struct fb_http_header *headers,
+                           size_t header_count)
+{
+    const struct fb_call *call = state->call;
+    struct fb_sigv4_request request = {
+        .method = call->method,
+        .path = call->path,
+        .query = call->query,
+        .headers = headers,
+        .header_count = header_count,
+        .access_key_id = state->credentials.access_key_id,
+        .session_token = state->credentials.session_token,
+        .region = state->client->region,
+        .service = call->service,
+        .time_ms = fb_realtime_ms(state->client->clock) + state->skew_ms,
+        .normalize_path = !call->is_s3,
+        .double_encode = !call->is_s3,
+        .add_content_sha256 = call->is_s3,
+    };
+    unsigned char key[FB_SIGV4_KEY_BYTES];
+    char date[FB_SIGV4_DATE_SIZE];
+    enum fb_status status;
+
+    memcpy(request.payload_sha256, state->payload_sha256, sizeof request.payload_sha256);
+    fb_sigv4_format_date(request.time_ms, date);
+    status = fb_credentials_cache_signing_key(state->client->credentials, &state->credentials, date,
+                                              request.region, request.service, key);
+    if (status == FB_OK)
+        status = fb_sigv4_sign(&request, key, &state->signature);
+    OPENSSL_cleanse(key, sizeof key);
+    return status;
+}
+
+static enum fb_status make_url(struct call_state *state)
+{
+    const struct fb_call *call = state->call;
+    enum fb_status status;
+
+    fb_buffer_reset(&state->url);
+    status = fb_buffer_printf(&state->url, "%s%s%s%s", call->endpoint->origin, call->path,
+                              call->query[0] != '\0' ? "?" : "", call->query);
+    return status == FB_OK ? fb_buffer_terminate(&state->url) : status;
+}
+
+static enum fb_status send_signed(struct call_state *state, const struct fb_http_header *headers,
+                                  size_t header_count, struct fb_error *error)
+{
+    const struct fb_call *call = state->call;
+    struct fb_client *client = state->client;
+    struct fb_http_request request = {
+        .method = call->method,
+        .url = state->url.bytes,
+        .headers = headers,
+        .header_count = header_count,
+        .body = call->body,
+        .body_count = call->body_count,
+        .body_bytes = call->body_bytes,
+        .connect_timeout_ms = client->connect_timeout_ms,
+        .total_timeout_ms = call->total_timeout_ms,
+        .stall_timeout_ms = call->stall_timeout_ms,
+        .stop = client->stop,
+        .stop_at = client->stop_at,
+    };
+    enum fb_status status;
+
+    fb_buffer_reset(&state->refusal);
+    status = client->transport->perform(client->transport, &request, route_body, state,
+                                        &state->response, error);
+    if (status != FB_OK)
+        fb_error_prefix(error, "%s of %.300s", call->operation, call->subject);
+    return status;
+}
+
+/* Signs at the time it is, sends, and judges the answer. */
+static enum fb_status attempt(struct call_state *state, struct fb_error *error)
+{
+    const struct fb_call *call = state->call;
+    struct fb_http_header headers[FB_CALL_HEADER_MAX + 5];
+    size_t count = 0;
+    enum fb_status status;
+
+    headers[count++] = (struct fb_http_header){"Host", call->endpoint->host};
+    for (size_t i = 0; i < call->header_count && i < FB_CALL_HEADER_MAX; i++)
+        headers[count++] = call->headers[i];
+    status = sign(state, headers, count);
+    if (status != FB_OK)
+        return fb_fail(error, status, "%s of %.300s: the request cannot be signed", call->operation,
+                       call->subject);
+    headers[count++] = (struct fb_http_header){"x-amz-date", state->signature.date};
+    if (state->credentials.session_token[0] != '\0')
+        headers[count++] =
+            (struct fb_http_header){"x-amz-security-token", state->credentials.session_token};
+    if (call->is_s3)
+        headers[count++] = (struct fb_http_header){"x-amz-content-sha256", state->payload_sha256};
+    headers[count++] =
+        (struct fb_http_header){"Authorization", state->signature.authorization.bytes};
+    status = send_signed(state, headers, count, error);
+    if (status != FB_OK || is_success(state->response.http_status))
+        return status;
+    return fb_aws_error_make(&state->response, state->refusal.bytes, state->refusal.size,
+                             call->operation, call->subject, error);
+}
+
+static enum fb_status take_credentials(struct call_state *state, struct fb_error *error)
+{
+    enum fb_status status =
+        fb_credentials_cache_get(state->client->credentials, &state->credentials, error);
+
+    if (status == FB_OK)
+        return FB_OK;
+    if (status == FB_NOT_FOUND)
+        status = FB_DENIED;
+    if (error != NULL)
+        error->status = status;
+    fb_error_prefix(error, "%s of %.300s", state->call->operation, state->call->subject);
+    return status;
+}
+
+/* What the server's clock says about ours; false when there is nothing to learn from it. */
+static bool learn_skew(const struct call_state *state, int64_t *ret_skew_ms)
+{
+    int64_t date_ms, skew_ms;
+
+    if (fb_time_parse_http_date(state->response.date, &date_ms) != FB_OK)
+        return false;
+    if (date_ms < DATE_MIN_MS || date_ms >= DATE_MAX_MS)
+        return false;
+    skew_ms = date_ms - fb_realtime_ms(state->client->clock);
+    if (llabs((long long)(skew_ms - state->skew_ms)) <= SKEW_MIN_MS)
+        return false;
+    *ret_skew_ms = skew_ms;
+    return true;
+}
+
+/*
+ * One more attempt with the server's time. Only when that attempt's signature is accepted is the
+ * skew kept: a bad Date costs one call and never sticks.
+ */
+static enum fb_status attempt_with_skew(struct call_state *state, int64_t skew_ms,
+                                        struct fb_error *error)
+{
+    enum fb_status status;
+
+    state->skew_ms = skew_ms;
+    status = attempt(state, error);
+    if (status == FB_OK ||
+        (error->http_status != 0 && error->code[0] != '\0' && !fb_aws_error_is_signature(error)))
+        fb_credentials_cache_set_skew_ms(state->client->credentials, skew_ms);
+    return status;
+}
+
+/* `error` is never NULL here: it decides what is tried again. */
+static enum fb_status attempt_with_remedies(struct call_state *state, struct fb_error *error)
+{
+    enum fb_status status = take_credentials(state, error);
+    int64_t skew_ms;
+
+    if (status != FB_OK)
+        return status;
+    state->skew_ms = fb_credentials_cache_skew_ms(state->client->credentials);
+    status = attempt(state, error);
+    if (status != FB_OK && fb_aws_error_is_expired(error)) {
+        fb_credentials_cache_expire_used(state->client->credentials, &state->credentials);
+        status = take_credentials(state, error);
+        if (status == FB_OK)
+            status = attempt(state, error);
+    }
+    if (status != FB_OK && fb_aws_error_is_skew(error) && learn_skew(state, &skew_ms))
+        status = attempt_with_skew(state, skew_ms, error);
+    return status;
+}
+
+enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *call,
+                               struct fb_http_response *ret_response, struct fb_error *error)
+{
+    struct call_state state = {.client = client, .call = call};
+    struct fb_error own_error = {0};
+    enum fb_status status;
+
+    if (error == NULL)
+        error = &own_error;
+    fb_sigv4_signature_init(&state.signature);
+    fb_buffer_init(&state.url, URL_MAX_BYTES);
+    fb_buffer_init(&state.refusal, FB_AWS_ERROR_BODY_MAX_BYTES);
+    status = make_url(&state);
+    if (status == FB_OK)
+        status = fb_sigv4_hash_payload(call->body, call->body_count, state.payload_sha256);
+    if (status != FB_OK)
+        fb_fail(error, status, "%s of %.300s: the request cannot be made", call->operation,
+                call->subject);
+    else
+        status = attempt_with_remedies(&state, error);
+    if (status == FB_OK)
+        *ret_response = state.response;
+    fb_credentials_wipe(&state.credentials);
+    fb_sigv4_signature_done(&state.signature);
+    fb_buffer_done(&state.url);
+    fb_buffer_done(&state.refusal);
+    return status;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/aws/dynamodb_call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define TABLE_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-:/"
+
+enum fb_status fb_dynamodb_call_init(struct fb_dynamodb_call *call, const struct fb_client *client,
+                                     const char *operation, const char *table,
+                                     size_t answer_max_bytes, struct fb_error *error)
+{
+    size_t size = strlen(table);
+    enum fb_status status;
+
+    if (size == 0 || size >= FB_TABLE_NAME_MAX || strspn(table, TABLE_CHARACTERS) < size)
+        return fb_fail(error, FB_INVALID, "'%.255s' is no table name or ARN", table);
+    *call = (struct fb_dynamodb_call){.operation = operation};
+    status = fb_endpoint_dynamodb(client->endpoint, client->region, &call->endpoint, error);
+    if (status != FB_OK)
+        return status;
+    snprintf(call->target, sizeof call->target, "DynamoDB_20120810.%s", operation);
+    snprintf(call->subject, sizeof call->subject, "table %s", table);
+    fb_buffer_init(&call->answer, answer_max_bytes);
+    return FB_OK;
+}
+
+void fb_dynamodb_call_done(struct fb_dynamodb_call *call)
+{
+    fb_buffer_done(&call->answer);
+}
+
+enum fb_status fb_dynamodb_call_refuse(const struct fb_dynamodb_call *call, struct fb_error *error,
+                                       const char *reason)
+{
+    fb_fail(error, FB_CORRUPT, "%s of %.300s: the answer is not usable: %s", call->operation,
+            call->subject, reason);
+    if (error != NULL)
+        error->http_status = 200;
+    return FB_CORRUPT;
+}
+
+/* Too long an answer is no answer of DynamoDB's. */
+static enum fb_status take_answer(void *context, const struct fb_http_response *response,
+                                  const char *bytes, size_t size)
+{
+    enum fb_status status = fb_http_collect(context, response, bytes, size);
+
+    return status == FB_TOO_LARGE ? FB_CORRUPT : status;
+}
+
+static bool crc_fits(const char *expected, const struct fb_buffer *answer)
+{
+    unsigned long crc = crc32(0, NULL, 0);
+    char text[16];
+
+    crc = crc32_z(crc, (const unsigned char *)answer->bytes, answer->size);
+    snprintf(text, sizeof text, "%lu", crc);
+    return strcmp(text, expected) == 0;
+}
+
+enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *self, struct fb_client *client,
+                                        const struct iovec *body, size_t body_count,
+                                        struct fb_error *error)
+{
+    struct fb_http_response response;
+    enum fb_status status;
+    struct fb_call call = {
+        .service = "dynamodb",
+        .operation = self->operation,
+        .subject = self->subject,
+        .method = "POST",
+        .endpoint = &self->endpoint,
+        .path = "/",
+        .query = "",
+        .headers = {{"Content-Type", "application/x-amz-json-1.0"}, {"X-Amz-Target", self->target}},
+        .header_count = 2,
+        .body = body,
+        .body_count = body_count,
+        .total_timeout_ms = client->request_timeout_ms,
+        .sink = take_answer,
+        .context = &self->answer,
+    };
+
+    for (size_t i = 0; i < body_count; i++)
+        call.body_bytes += body[i].iov_len;
+    status = fb_call_perform(client, &call, &response, error);
+    if (status != FB_OK)
+        return status;
+    if (response.crc32[0] != '\0' && !crc_fits(response.crc32, &self->answer))
+        return fb_dynamodb_call_refuse(self, error, "its x-amz-crc32 does not fit");
+    return FB_OK;
+}

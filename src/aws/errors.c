@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one place that knows AWS's error codes: what each means to us and what to do after it.
+ * (Amazon DynamoDB developer guide, "Error handling with DynamoDB"; Amazon S3 API reference,
+ * "Error responses"; IAM, "Common errors".)
+ */
+#include "firebridge/aws/aws_error.h"
+#include "firebridge/aws/client.h"
+
+#include <string.h>
+
+struct known_code {
+    const char *code;
+    enum fb_status status;
+    enum fb_verdict verdict;
+    const char *hint;
+};
+
+#define HINT_DENIED                                                                                \
+    "the credentials in use lack the permission: a source needs s3:ListBucket on the bucket and "  \
+    "s3:GetObject on its objects (kms:Decrypt with SSE-KMS), a table dynamodb:DescribeTable and "  \
+    "dynamodb:BatchWriteItem"
+#define HINT_KEYS  "check the access key, the secret and the session token"
+#define HINT_CLOCK "check this machine's clock"
+
+static const struct known_code known_codes[] = {
+    /* Throttled */
+    {"ProvisionedThroughputExceededException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"ThrottlingException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"Throttling", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"ThrottledException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"RequestLimitExceeded", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"RequestThrottled", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"RequestThrottledException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"LimitExceededException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"TooManyRequestsException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"BandwidthLimitExceeded", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"SlowDown", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    /* The same again may succeed */
+    {"InternalServerError", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"InternalServerErrorException", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"InternalError", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"InternalFailure", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"ServiceUnavailable", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"ServiceUnavailableException", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"RequestTimeout", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"RequestTimeoutException", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"TransactionConflictException", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"TransactionConflict", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"TransactionInProgressException", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"ReplicatedWriteConflictException", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"OperationAborted", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"IncompleteBody", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"BadDigest", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"XAmzContentSHA256Mismatch", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"TemporaryRedirect", FB_UNAVAILABLE, FB_RETRY, NULL},
+    /* New credentials or a right clock may do */
+    {"ExpiredToken", FB_EXPIRED, FB_RETRY_REFRESHED, NULL},
+    {"ExpiredTokenException", FB_EXPIRED, FB_RETRY_REFRESHED, NULL},
+    {"TokenRefreshRequired", FB_EXPIRED, FB_RETRY_REFRESHED, NULL},
+    {"RequestTimeTooSkewed", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_CLOCK},
+    {"RequestExpired", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_CLOCK},
+    {"RequestInTheFuture", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_CLOCK},
+    /* A person must act */
+    {"AccessDenied", FB_DENIED, FB_UNHEALTHY, HINT_DENIED},
+    {"AccessDeniedException", FB_DENIED, FB_UNHEALTHY, HINT_DENIED},
+    {"AllAccessDisabled", FB_DENIED, FB_UNHEALTHY, NULL},
+    {"AccountProblem", FB_DENIED, FB_UNHEALTHY, NULL},
+    {"OptInRequired", FB_DENIED, FB_UNHEALTHY, NULL},
+    {"NotSignedUp", FB_DENIED, FB_UNHEALTHY, NULL},
+    {"UnrecognizedClientException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"InvalidClientTokenId", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"InvalidAccessKeyId", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"InvalidToken", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"InvalidSecurity", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"SignatureDoesNotMatch", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"InvalidSignatureException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"IncompleteSignature", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"IncompleteSignatureException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"MissingAuthenticationToken", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"MissingAuthenticationTokenException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
+    {"KMS.DisabledException", FB_DENIED, FB_UNHEALTHY, "enable the KMS key"},
+    {"KMS.NotFoundException", FB_DENIED, FB_UNHEALTHY, "the KMS key does not exist"},
+    {"KMS.KMSInvalidStateException", FB_DENIED, FB_UNHEALTHY, "the KMS key cannot be used now"},
+    {"ResourceNotFoundException", FB_NOT_FOUND, FB_UNHEALTHY,
+     "check the table's name, the region and the account"},
+    {"TableNotFoundException", FB_NOT_FOUND, FB_UNHEALTHY, "check the table's name"},
+    {"NoSuchBucket", FB_NOT_FOUND, FB_UNHEALTHY, "check the bucket's name"},
+    {"NoSuchKey", FB_NOT_FOUND, FB_UNHEALTHY, NULL},
+    {"InvalidBucketName", FB_INVALID, FB_UNHEALTHY, "check the bucket's name"},
+    {"InvalidObjectState", FB_UNSUPPORTED, FB_UNHEALTHY,
+     "the object is archived and must be restored first"},
+    {"PermanentRedirect", FB_INVALID, FB_UNHEALTHY, "set [aws] region to the bucket's"},
+    {"AuthorizationHeaderMalformed", FB_INVALID, FB_UNHEALTHY, "set [aws] region to the bucket's"},
+    {"IllegalLocationConstraintException", FB_INVALID, FB_UNHEALTHY,
+     "set [aws] region to the bucket's"},
+    /* This request can never succeed */
+    {"ValidationException", FB_INVALID, FB_REJECTED, NULL},
+    {"ItemCollectionSizeLimitExceededException", FB_INVALID, FB_REJECTED,
+     "all items of one partition key may have 10 GB where there is a local secondary index"},
+    {"IdempotentParameterMismatchException", FB_INVALID, FB_REJECTED, NULL},
+    {"SerializationException", FB_INVALID, FB_REJECTED, NULL},
+    {"RequestEntityTooLarge", FB_TOO_LARGE, FB_REJECTED, NULL},
+    {"RequestEntityTooLargeException", FB_TOO_LARGE, FB_REJECTED, NULL},
+    {"EntityTooLarge", FB_TOO_LARGE, FB_REJECTED, NULL},
+    {"KeyTooLongError", FB_TOO_LARGE, FB_REJECTED, NULL},
+    {"InvalidRange", FB_INVALID, FB_REJECTED, NULL},
+    {"PreconditionFailed", FB_CHANGED, FB_REJECTED, NULL},
+};
+
+struct known_http_status {
+    long first, last;
+    enum fb_status status;
+    enum fb_verdict verdict;
+};
+
+/*
+ * Where no code is known. A bare 400 may be a proxy's: it must not send good items to the dead
+ * letters, so a person is to look.
+ */
+static const struct known_http_status known_http_statuses[] = {
+    {300, 399, FB_INVALID, FB_UNHEALTHY},      {401, 401, FB_DENIED, FB_UNHEALTHY},
+    {403, 403, FB_DENIED, FB_UNHEALTHY},       {404, 404, FB_NOT_FOUND, FB_UNHEALTHY},
+    {408, 408, FB_UNAVAILABLE, FB_RETRY},      {412, 412, FB_CHANGED, FB_REJECTED},
+    {413, 413, FB_TOO_LARGE, FB_REJECTED},     {416, 416, FB_INVALID, FB_REJECTED},
+    {429, 429, FB_THROTTLED, FB_RETRY_SLOWER}, {400, 499, FB_INVALID, FB_UNHEALTHY},
+    {500, 599, FB_UNAVAILABLE, FB_RETRY},
+};
+
+/* Where there was no answer, or one that was no error of the service's. */
+static const enum fb_verdict verdict_of_status[] = {
+    [FB_OK] = FB_RETRY,
+    [FB_CANCELED] = FB_RETRY,
+    [FB_NO_MEMORY] = FB_RETRY,
+    [FB_TOO_LARGE] = FB_REJECTED,
+    [FB_INVALID] = FB_UNHEALTHY,
+    [FB_UNSUPPORTED] = FB_UNHEALTHY,
+    [FB_NOT_FOUND] = FB_UNHEALTHY,
+    [FB_DENIED] = FB_UNHEALTHY,
+    [FB_EXPIRED] = FB_RETRY_REFRESHED,
+    [FB_THROTTLED] = FB_RETRY_SLOWER,
+    [FB_UNAVAILABLE] = FB_RETRY,
+    [FB_CHANGED] = FB_REJECTED,
+    [FB_CONFLICT] = FB_UNHEALTHY,
+    [FB_CORRUPT] = FB_RETRY,
+    [FB_IO] = FB_UNHEALTHY,
+    [FB_NEED_MORE] = FB_RETRY,
+    [FB_END] = FB_RETRY,
+};
+
+static const struct known_code *find_code(const char *code)
+{
+    for (size_t i = 0; i < sizeof known_codes / sizeof *known_codes; i++)
+        if (strcmp(known_codes[i].code, code) == 0)
+            return &known_codes[i];
+    return NULL;
+}
+
+static const struct known_http_status *find_http_status(long http_status)
+{
+    for (size_t i = 0; i < sizeof known_http_statuses / sizeof *known_http_statuses; i++)
+        if (http_status >= known_http_statuses[i].first &&
+            http_status <= known_http_statuses[i].last)
+            return &known_http_statuses[i];
+    return NULL;
+}
+
+enum fb_status fb_aws_error_status(const char *code, long http_status)
+{
+    const struct known_code *known = find_code(code);
+    const struct known_http_status *by_http = find_http_status(http_status);
+
+    if (known != NULL)
+        return known->status;
+    return by_http != NULL ? by_http->status : FB_CORRUPT;
+}
+
+const char *fb_aws_error_hint(const char *code)
+{
+    const struct known_code *known = find_code(code);
+
+    return known == NULL ? NULL : known->hint;
+}
+
+enum fb_verdict fb_verdict_of(const struct fb_error *error)
+{
+    const struct known_code *known = find_code(error->code);
+    const struct known_http_status *by_http = find_http_status(error->http_status);
+
+    if (fb_aws_error_is_expired(error) || fb_aws_error_is_skew(error))
+        return FB_RETRY_REFRESHED;
+    if (known != NULL)
+        return known->verdict;
+    if (by_http != NULL)
+        return by_http->verdict;
+    if ((size_t)error->status >= sizeof verdict_of_status / sizeof *verdict_of_status)
+        return FB_RETRY;
+    return verdict_of_status[error->status];
+}
+
+static bool code_is_one_of(const struct fb_error *error, const char *const *codes)
+{
+    for (; *codes != NULL; codes++)
+        if (strcmp(error->code, *codes) == 0)
+            return true;
+    return false;
+}
+
+static bool refuses_signature(const struct fb_error *error)
+{
+    static const char *const codes[] = {"SignatureDoesNotMatch", "InvalidSignatureException", NULL};
+
+    return code_is_one_of(error, codes);
+}
+
+bool fb_aws_error_is_skew(const struct fb_error *error)
+{
+    static const char *const codes[] = {"RequestTimeTooSkewed", "RequestExpired",
+                                        "RequestInTheFuture", NULL};
+
+    return code_is_one_of(error, codes) ||
+           (refuses_signature(error) && (strstr(error->message, "Signature expired") != NULL ||
+                                         strstr(error->message, "not yet current") != NULL));
+}
+
+bool fb_aws_error_is_signature(const struct fb_error *error)
+{
+    return refuses_signature(error) || fb_aws_error_is_skew(error);
+}
+
+bool fb_aws_error_is_expired(const struct fb_error *error)
+{
+    static const char *const codes[] = {"ExpiredToken", "ExpiredTokenException",
+                                        "TokenRefreshRequired", NULL};
+
+    return code_is_one_of(error, codes) ||
+           (strcmp(error->code, "UnrecognizedClientException") == 0 &&
+            strstr(error->message, " is expired") != NULL);
+}

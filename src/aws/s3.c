@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/aws/s3.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firebridge/aws/call.h"
+#include "firebridge/aws/s3_page.h"
+#include "firebridge/aws/uri.h"
+
+#define SUBJECT_MAX_BYTES (8 + 256 + FB_S3_KEY_MAX_BYTES)
+
+/* What both calls prepare alike. */
+struct s3_call {
+    struct fb_endpoint endpoint;
+    struct fb_buffer path;
+    struct fb_buffer query;
+    char subject[SUBJECT_MAX_BYTES];
+    struct fb_call call;
+};
+
+static void s3_call_done(struct s3_call *call)
+{
+    fb_buffer_done(&call->path);
+    fb_buffer_done(&call->query);
+}
+
+/* "/bucket/key" or "/key", each byte of the key encoded once and its slashes kept. */
+static enum fb_status make_path(struct s3_call *call, const char *bucket, const char *key)
+{
+    enum fb_status status = FB_OK;
+
+    if (call->endpoint.is_path_style)
+        status = fb_buffer_printf(&call->path, "/%s", bucket);
+    if (status == FB_OK && (key != NULL || !call->endpoint.is_path_style))
+        status = fb_buffer_append(&call->path, "/", 1);
+    if (status == FB_OK && key != NULL)
+        status = fb_uri_append_encoded(&call->path, key, strlen(key), true);
+    return status == FB_OK ? fb_buffer_terminate(&call->path) : status;
+}
+
+static enum fb_status s3_call_init(struct s3_call *call, const struct fb_client *client,
+                                   const char *operation, const char *bucket, const char *key,
+                                   const char *shown, struct fb_error *error)
+{
+    enum fb_status status;
+
+    *call = (struct s3_call){
+        .call = {
+            .service = "s3", .operation = operation, .method = "GET", .query = "", .is_s3 = true}};
+    fb_buffer_init(&call->path, (size_t)8 * 1024);
+    fb_buffer_init(&call->query, (size_t)16 * 1024);
+    snprintf(call->subject, sizeof call->subject, "s3://%.255s/%s", bucket, shown);
+    status = fb_endpoint_s3(client->endpoint, client->region, bucket, &call->endpoint, error);
+    if (status != FB_OK)
+        return status;
+    status = make_path(call, bucket, key);
+    if (status != FB_OK)
+        return fb_fail(error, status, "%s of %.300s: the key is too long", operation,
+                       call->subject);
+    call->call.endpoint = &call->endpoint;
+    call->call.subject = call->subject;
+    call->call.path = call->path.bytes;
+    return FB_OK;
+}
+
+static enum fb_status take_page(void *context, const struct fb_http_response *response,
+                                const char *bytes, size_t size)
+{
+    (void)response;
+    return fb_s3_page_take(context, bytes, size);
+}
+
+static enum fb_status make_list_query(struct s3_call *call,
+                                      const struct fb_s3_list_request *request)
+{
+    struct fb_uri_param params[8];
+    size_t count = 0;
+    char max_keys[16];
+    enum fb_status status;
+
+    params[count++] = (struct fb_uri_param){"list-type", "2"};
+    params[count++] = (struct fb_uri_param){"encoding-type", "url"};
+    if (request->prefix != NULL)
+        params[count++] = (struct fb_uri_param){"prefix", request->prefix};
+    if (request->continuation_token != NULL)
+        params[count++] = (struct fb_uri_param){"continuation-token", request->continuation_token};
+    else if (request->start_after != NULL)
+        params[count++] = (struct fb_uri_param){"start-after", request->start_after};
+    if (request->delimiter != NULL)
+        params[count++] = (struct fb_uri_param){"delimiter", request->delimiter};
+    snprintf(max_keys, sizeof max_keys, "%u", request->max_keys);
+    if (request->max_keys != 0)
+        params[count++] = (struct fb_uri_param){"max-keys", max_keys};
+    status = fb_uri_append_query(&call->query, params, count);
+    if (status == FB_OK)
+        status = fb_buffer_terminate(&call->query);
+    if (status == FB_OK)
+        call->call.query = call->query.bytes;
+    return status;
+}
+
+/* A page that is refused says why; a callback's own status is passed on as it is. */
+static enum fb_status explain_page(const struct fb_s3_page *page, const struct s3_call *call,
+                                   enum fb_status status, struct fb_error *error)
+{
+    const char *reason = fb_s3_page_reason(page);
+
+    if (status == FB_OK || reason[0] == '\0')
+        return status;
+    status = fb_fail(error, status, "ListObjectsV2 of %.300s: the answer is not usable: %s",
+                     call->subject, reason);
+    if (error != NULL)
+        error->http_status = 200;
+    return status;
+}
+
+static enum fb_status list_page(struct fb_client *client, struct s3_call *call,
+                                const struct fb_s3_list_request *request, struct fb_s3_page *page,
+                                struct fb_s3_list_result *ret_result, struct fb_error *error)
+{
+    struct fb_http_response response;
+    enum fb_status status = make_list_query(call, request);
+
+    if (status != FB_OK)
+        return fb_fail(error, status, "ListObjectsV2 of %.300s: the request is too long",
+                       call->subject);
+    call->call.total_timeout_ms = client->request_timeout_ms;
+    call->call.sink = take_page;
+    call->call.context = page;
+    status = fb_call_perform(client, &call->call, &response, error);
+    if (status == FB_OK) {
+        status = fb_s3_page_finish(page, request, ret_result);
+        if (status != FB_OK)
+            fb_fail(error, status, "ListObjectsV2 of %.300s: %s", call->subject,
+                    fb_status_name(status));
+    }
+    return explain_page(page, call, status, error);
+}
+
+enum fb_status fb_s3_list_page(struct fb_client *client, const struct fb_s3_list_request *request,
+                               struct fb_s3_list_result *ret_result, struct fb_error *error)
+{
+    const char *shown = request->prefix == NULL ? "" : request->prefix;
+    struct fb_s3_page *page = NULL;
+    struct s3_call call;
+    enum fb_status status =
+        s3_call_init(&call, client, "ListObjectsV2", request->bucket, NULL, shown, error);
+
+    if (status == FB_OK) {
+        status = fb_s3_page_new(&page);
+        if (status != FB_OK)
+            fb_fail(error, status, "no memory for a listing");
+        else
+            status = list_page(client, &call, request, page, ret_result, error);
+    }
+    fb_s3_page_free(page);
+    s3_call_done(&call);
+    return status;
+}
+
+/* Looks at the head of a 200 or 206 before the first byte of its body goes on. */
+struct body_check {
+    const struct fb_s3_get_request *request;
+    const char *reason;
+};
+
+/* "bytes 100-199/1234" begins where it was asked to. */
+static bool range_begins_at(const char *content_range, uint64_t offset_bytes)
+{
+    const char *first = content_range + 6;
+    char *end;
+
+    if (strncmp(content_range, "bytes ", 6) != 0 || !isdigit((unsigned char)*first))
+        return false;
+    return strtoull(first, &end, 10) == offset_bytes && *end == '-';
+}
+
+static const char *refusal_of(const struct fb_http_response *response, uint64_t offset_bytes)
+{
+    if (offset_bytes == 0 && response->http_status != 200)
+        return "a part of the object was sent where all was asked for";
+    if (offset_bytes > 0 && response->http_status != 206)
+        return "the whole object was sent where a range was asked for";
+    if (offset_bytes > 0 && !range_begins_at(response->content_range, offset_bytes))
+        return "another range was sent than asked for";
+    return NULL;
+}
+
+static enum fb_status pass_body(void *context, const struct fb_http_response *response,
+                                const char *bytes, size_t size)
+{
+    struct body_check *check = context;
+    const struct fb_s3_get_request *request = check->request;
+
+    check->reason = refusal_of(response, request->offset_bytes);
+    if (check->reason != NULL)
+        return FB_CORRUPT;
+    return request->sink(request->context, response, bytes, size);
+}
+
+static enum fb_status add_get_header(struct fb_call *call, struct fb_buffer *text, const char *name,
+                                     size_t at)
+{
+    enum fb_status status = fb_buffer_append(text, "", 1);
+
+    if (status == FB_OK)
+        call->headers[call->header_count++] = (struct fb_http_header){name, text->bytes + at};
+    return status;
+}
+
+/* `text` holds the values; its room is reserved first, so that they stay where they are. */
+static enum fb_status make_get_headers(struct fb_call *call, struct fb_buffer *text,
+                                       const struct fb_s3_get_request *request)
+{
+    enum fb_status status = fb_buffer_reserve(text, 512);
+    size_t at;
+
+    if (status == FB_OK && request->etag != NULL) {
+        if (strlen(request->etag) > 256)
+            return FB_INVALID;
+        status = fb_buffer_printf(text, "\"%s\"", request->etag);
+        if (status == FB_OK)
+            status = add_get_header(call, text, "If-Match", 0);
+    }
+    at = text->size;
+    if (status == FB_OK && request->offset_bytes > 0) {
+        status = fb_buffer_printf(text, "bytes=%llu-", (unsigned long long)request->offset_bytes);
+        if (status == FB_OK)
+            status = add_get_header(call, text, "Range", at);
+    }
+    return status;
+}
+
+/*
+ * The caller takes FB_NOT_FOUND for "this object was deleted", so only NoSuchKey may say that: a
+ * missing bucket, or a proxy's own 404, must not make a whole backlog vanish.
+ */
+static enum fb_status narrow_not_found(enum fb_status status, struct fb_error *error)
+{
+    if (status != FB_NOT_FOUND || strcmp(error->code, "NoSuchKey") == 0)
+        return status;
+    error->status = FB_UNAVAILABLE;
+    return FB_UNAVAILABLE;
+}
+
+static enum fb_status get_object(struct fb_client *client, struct fb_call *call,
+                                 const struct fb_s3_get_request *request, struct fb_error *error)
+{
+    struct body_check check = {.request = request};
+    struct fb_http_response response;
+    enum fb_status status;
+
+    call->stall_timeout_ms = request->stall_timeout_ms;
+    call->sink = pass_body;
+    call->context = &check;
+    status = fb_call_perform(client, call, &response, error);
+    if (status == FB_OK) /* an empty body never came by */
+        check.reason = refusal_of(&response, request->offset_bytes);
+    if (check.reason == NULL)
+        return narrow_not_found(status, error);
+    return fb_fail(error, FB_CORRUPT, "GetObject of %.300s: %s", call->subject, check.reason);
+}
+
+enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_request *request,
+                         struct fb_error *error)
+{
+    struct fb_error own_error = {0};
+    struct fb_buffer header_text;
+    struct s3_call call;
+    enum fb_status status;
+
+    if (error == NULL)
+        error = &own_error;
+    fb_buffer_init(&header_text, 512);
+    status = s3_call_init(&call, client, "GetObject", request->bucket, request->key, request->key,
+                          error);
+    if (status == FB_OK) {
+        status = make_get_headers(&call.call, &header_text, request);
+        if (status != FB_OK)
+            fb_fail(error, status, "GetObject of %.300s: the ETag is too long", call.subject);
+        else
+            status = get_object(client, &call.call, request, error);
+    }
+    fb_buffer_done(&header_text);
+    s3_call_done(&call);
+    return status;
+}

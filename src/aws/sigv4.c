@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/aws/sigv4.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "firebridge/aws/credentials.h"
+#include "firebridge/aws/uri.h"
+#include "firebridge/base/time.h"
+
+#define HEADER_MAX     32
+#define PATH_MAX_BYTES 16384
+#define TEXT_MAX_BYTES (128 * 1024)
+
+/* The request's headers and those that signing adds, sorted by lower-case name. */
+struct sorted_headers {
+    const struct fb_http_header *items[HEADER_MAX];
+    struct fb_http_header added[3];
+    size_t count;
+};
+
+void fb_sigv4_signature_init(struct fb_sigv4_signature *signature)
+{
+    *signature = (struct fb_sigv4_signature){0};
+    fb_buffer_init(&signature->canonical_request, TEXT_MAX_BYTES);
+    fb_buffer_init(&signature->string_to_sign, 1024);
+    fb_buffer_init(&signature->authorization, 4096);
+}
+
+static void wipe_buffer(struct fb_buffer *buffer)
+{
+    if (buffer->bytes != NULL)
+        OPENSSL_cleanse(buffer->bytes, buffer->capacity);
+    fb_buffer_done(buffer);
+}
+
+void fb_sigv4_signature_done(struct fb_sigv4_signature *signature)
+{
+    wipe_buffer(&signature->canonical_request);
+    wipe_buffer(&signature->string_to_sign);
+    wipe_buffer(&signature->authorization);
+}
+
+void fb_sigv4_format_date(int64_t time_ms, char date[FB_SIGV4_DATE_SIZE])
+{
+    struct fb_civil civil;
+    char text[80];
+
+    fb_time_to_civil(time_ms, &civil);
+    snprintf(text, sizeof text, "%04d%02d%02dT%02d%02d%02dZ", civil.year, civil.month, civil.day,
+             civil.hour, civil.minute, civil.second);
+    memcpy(date, text, FB_SIGV4_DATE_SIZE - 1);
+    date[FB_SIGV4_DATE_SIZE - 1] = '\0';
+}
+
+static enum fb_status hmac(const void *key, size_t key_size, const char *text, size_t size,
+                           unsigned char digest[FB_SIGV4_KEY_BYTES])
+{
+    return HMAC(EVP_sha256(), key, (int)key_size, (const unsigned char *)text, size, digest,
+                NULL) == NULL
+               ? FB_NO_MEMORY
+               : FB_OK;
+}
+
+enum fb_status fb_sigv4_derive_key(const char *secret_access_key, const char *date,
+                                   const char *region, const char *service,
+                                   unsigned char ret_key[FB_SIGV4_KEY_BYTES])
+{
+    char start[4 + sizeof((struct fb_credentials *)NULL)->secret_access_key];
+    unsigned char key[FB_SIGV4_KEY_BYTES], next[FB_SIGV4_KEY_BYTES];
+    const char *const steps[] = {region, service, "aws4_request"};
+    enum fb_status status;
+
+    snprintf(start, sizeof start, "AWS4%s", secret_access_key);
+    status = hmac(start, strlen(start), date, 8, key);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && status == FB_OK; i++) {
+        status = hmac(key, sizeof key, steps[i], strlen(steps[i]), next);
+        memcpy(key, next, sizeof key);
+    }
+    if (status == FB_OK)
+        memcpy(ret_key, key, sizeof key);
+    OPENSSL_cleanse(start, sizeof start);
+    OPENSSL_cleanse(key, sizeof key);
+    OPENSSL_cleanse(next, sizeof next);
+    return status;
+}
+
+static void to_hex(const unsigned char digest[FB_SIGV4_KEY_BYTES], char hex[FB_SHA256_HEX_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < FB_SIGV4_KEY_BYTES; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hex[FB_SHA256_HEX_SIZE - 1] = '\0';
+}
+
+enum fb_status fb_sigv4_hash_payload(const struct iovec *pieces, size_t count,
+                                     char ret_hex[FB_SHA256_HEX_SIZE])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char digest[FB_SIGV4_KEY_BYTES];
+    int done = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+
+    for (size_t i = 0; i < count && done; i++)
+        done = EVP_DigestUpdate(context, pieces[i].iov_base, pieces[i].iov_len);
+    done = done && EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    if (!done)
+        return FB_NO_MEMORY;
+    to_hex(digest, ret_hex);
+    return FB_OK;
+}
+
+static int lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+static int compare_names(const char *a, const char *b)
+{
+    for (; *a != '\0' && lower((unsigned char)*a) == lower((unsigned char)*b); a++)
+        b++;
+    return lower((unsigned char)*a) - lower((unsigned char)*b);
+}
+
+/* Stable: values of one name keep their order. */
+static void insert(struct sorted_headers *sorted, const struct fb_http_header *header)
+{
+    size_t to = sorted->count++;
+
+    for (; to > 0 && compare_names(header->name, sorted->items[to - 1]->name) < 0; to--)
+        sorted->items[to] = sorted->items[to - 1];
+    sorted->items[to] = header;
+}
+
+static enum fb_status sort_headers(const struct fb_sigv4_request *request, const char *date,
+                                   struct sorted_headers *sorted)
+{
+    size_t added = 0;
+
+    if (request->header_count > HEADER_MAX - sizeof sorted->added / sizeof *sorted->added)
+        return FB_TOO_LARGE;
+    for (size_t i = 0; i < request->header_count; i++)
+        insert(sorted, &request->headers[i]);
+    sorted->added[added++] = (struct fb_http_header){"x-amz-date", date};
+    if (request->session_token[0] != '\0')
+        sorted->added[added++] =
+            (struct fb_http_header){"x-amz-security-token", request->session_token};
+    if (request->add_content_sha256)
+        sorted->added[added++] =
+            (struct fb_http_header){"x-amz-content-sha256", request->payload_sha256};
+    for (size_t i = 0; i < added; i++)
+        insert(sorted, &sorted->added[i]);
+    return FB_OK;
+}
+
+static enum fb_status append_lower(struct fb_buffer *to, const char *name)
+{
+    enum fb_status status = FB_OK;
+
+    for (; *name != '\0' && status == FB_OK; name++)
+        status = fb_buffer_append(to, &(char){(char)lower((unsigned char)*name)}, 1);
+    return status;
+}
+
+/* Without spaces around it, and with one space where there are several. */
+static enum fb_status append_trimmed(struct fb_buffer *to, const char *value)
+{
+    enum fb_status status = FB_OK;
+
+    value += strspn(value, " \t");
+    while (*value != '\0' && status == FB_OK) {
+        size_t word = strcspn(value, " \t");
+        size_t gap = strspn(value + word, " \t");
+
+        status = fb_buffer_append(to, value, word);
+        value += word + gap;
+        if (status == FB_OK && *value != '\0')
+            status = fb_buffer_append(to, " ", 1);
+    }
+    return status;
+}
+
+static bool repeats_name(const struct sorted_headers *sorted, size_t i)
+{
+    return i > 0 && compare_names(sorted->items[i]->name, sorted->items[i - 1]->name) == 0;
+}
+
+static enum fb_status append_headers(struct fb_buffer *to, const struct sorted_headers *sorted)
+{
+    enum fb_status status = FB_OK;
+
+    for (size_t i = 0; i < sorted->count && status == FB_OK; i++) {
+        if (repeats_name(sorted, i)) {
+            status = fb_buffer_append(to, ",", 1);
+        } else {
+            if (i > 0)
+                status = fb_buffer_append(to, "\n", 1);
+            if (status == FB_OK)
+                status = append_lower(to, sorted->items[i]->name);
+            if (status == FB_OK)
+                status = fb_buffer_append(to, ":", 1);
+        }
+        if (status == FB_OK)
+            status = append_trimmed(to, sorted->items[i]->value);
+    }
+    return status == FB_OK ? fb_buffer_append(to, "\n", 1) : status;
+}
+
+static enum fb_status append_signed_names(struct fb_buffer *to, const struct sorted_headers *sorted)
+{
+    enum fb_status status = FB_OK;
+
+    for (size_t i = 0; i < sorted->count && status == FB_OK; i++) {
+        if (repeats_name(sorted, i))
+            continue;
+        if (i > 0)
+            status = fb_buffer_append(to, ";", 1);
+        if (status == FB_OK)
+            status = append_lower(to, sorted->items[i]->name);
+    }
+    return status;
+}
+
+/* Drops the last segment of "/a/b", and its slash. */
+static void pop_segment(struct fb_buffer *path)
+{
+    while (path->size > 0 && path->bytes[--path->size] != '/')
+        ;
+}
+
+/* Without ".", ".." and doubled slashes (RFC 3986, 5.2.4). */
+static enum fb_status append_normalized(struct fb_buffer *to, const char *path)
+{
+    bool ends_in_slash = true;
+    enum fb_status status = FB_OK;
+
+    while (*path != '\0' && status == FB_OK) {
+        size_t size;
+
+        path += strspn(path, "/");
+        size = strcspn(path, "/");
+        ends_in_slash = size == 0 || path[size] == '/';
+        if (size == 2 && memcmp(path, "..", 2) == 0) {
+            pop_segment(to);
+        } else if (size > 0 && !(size == 1 && path[0] == '.')) {
+            status = fb_buffer_append(to, "/", 1);
+            if (status == FB_OK)
+                status = fb_buffer_append(to, path, size);
+        }
+        path += size;
+    }
+    if (status == FB_OK && (ends_in_slash || to->size == 0))
+        status = fb_buffer_append(to, "/", 1);
+    return status;
+}
+
+static enum fb_status append_path(struct fb_buffer *to, const struct fb_sigv4_request *request)
+{
+    struct fb_buffer path;
+    enum fb_status status;
+
+    fb_buffer_init(&path, PATH_MAX_BYTES);
+    if (request->normalize_path)
+        status = append_normalized(&path, request->path);
+    else
+        status = fb_buffer_append_text(&path, request->path);
+    if (status == FB_OK && request->double_encode)
+        status = fb_uri_append_encoded(to, path.bytes, path.size, true);
+    else if (status == FB_OK)
+        status = fb_buffer_append(to, path.bytes, path.size);
+    fb_buffer_done(&path);
+    return status;
+}
+
+static enum fb_status make_canonical_request(const struct fb_sigv4_request *request,
+                                             const struct sorted_headers *sorted,
+                                             struct fb_buffer *to)
+{
+    enum fb_status status;
+
+    fb_buffer_reset(to);
+    /* At once, so that growing leaves no copy of the token behind. */
+    status = fb_buffer_reserve(to, 8192 + strlen(request->session_token));
+    if (status == FB_OK)
+        status = fb_buffer_printf(to, "%s\n", request->method);
+    if (status == FB_OK)
+        status = append_path(to, request);
+    if (status == FB_OK)
+        status = fb_buffer_printf(to, "\n%s\n", request->query);
+    if (status == FB_OK)
+        status = append_headers(to, sorted);
+    if (status == FB_OK)
+        status = fb_buffer_append(to, "\n", 1);
+    if (status == FB_OK)
+        status = append_signed_names(to, sorted);
+    if (status == FB_OK)
+        status = fb_buffer_printf(to, "\n%s", request->payload_sha256);
+    return status == FB_OK ? fb_buffer_terminate(to) : status;
+}
+
+static enum fb_status make_string_to_sign(const struct fb_sigv4_request *request,
+                                          struct fb_sigv4_signature *signature)
+{
+    struct iovec canonical = {signature->canonical_request.bytes,
+                              signature->canonical_request.size};
+    char hex[FB_SHA256_HEX_SIZE];
+    enum fb_status status = fb_sigv4_hash_payload(&canonical, 1, hex);
+
+    if (status != FB_OK)
+        return status;
+    fb_buffer_reset(&signature->string_to_sign);
+    status = fb_buffer_printf(&signature->string_to_sign,
+                              "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", signature->date,
+                              signature->date, request->region, request->service, hex);
+    return status == FB_OK ? fb_buffer_terminate(&signature->string_to_sign) : status;
+}
+
+static enum fb_status make_authorization(const struct fb_sigv4_request *request,
+                                         const struct sorted_headers *sorted,
+                                         const unsigned char *key,
+                                         struct fb_sigv4_signature *signature)
+{
+    struct fb_buffer *to = &signature->authorization;
+    unsigned char digest[FB_SIGV4_KEY_BYTES];
+    char hex[FB_SHA256_HEX_SIZE];
+    enum fb_status status = hmac(key, FB_SIGV4_KEY_BYTES, signature->string_to_sign.bytes,
+                                 signature->string_to_sign.size, digest);
+
+    if (status != FB_OK)
+        return status;
+    to_hex(digest, hex);
+    fb_buffer_reset(to);
+    status = fb_buffer_printf(
+        to, "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=",
+        request->access_key_id, signature->date, request->region, request->service);
+    if (status == FB_OK)
+        status = append_signed_names(to, sorted);
+    if (status == FB_OK)
+        status = fb_buffer_printf(to, ", Signature=%s", hex);
+    return status == FB_OK ? fb_buffer_terminate(to) : status;
+}
+
+enum fb_status fb_sigv4_sign(const struct fb_sigv4_request *request,
+                             const unsigned char key[FB_SIGV4_KEY_BYTES],
+                             struct fb_sigv4_signature *signature)
+{
+    struct sorted_headers sorted = {.count = 0};
+    enum fb_status status;
+
+    fb_sigv4_format_date(request->time_ms, signature->date);
+    status = sort_headers(request, signature->date, &sorted);
+    if (status == FB_OK)
+        status = make_canonical_request(request, &sorted, &signature->canonical_request);
+    if (status == FB_OK)
+        status = make_string_to_sign(request, signature);
+    if (status == FB_OK)
+        status = make_authorization(request, &sorted, key, signature);
+    return status;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/codec/number.h"
+
+#define SIGNIFICANT_DIGITS_MAX 38
+#define FIRST_DIGIT_MAX        125
+#define FIRST_DIGIT_MIN        (-130)
+
+/* Past every limit, and far from overflow when a text's length is added. */
+#define EXPONENT_SATURATED 1000000000000000
+
+struct spelling {
+    const char *whole;
+    const char *whole_end;
+    const char *fraction;
+    const char *fraction_end;
+    int64_t exponent;
+};
+
+static inline bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+static inline const char *skip_digits(const char *p)
+{
+    while (is_digit(*p))
+        p++;
+    return p;
+}
+
+/* Behind the 'e'. */
+static const char *scan_exponent(const char *p, int64_t *ret_exponent, const char **ret_at)
+{
+    const bool negative = *p == '-';
+    int64_t exponent = 0;
+
+    if (*p == '-' || *p == '+')
+        p++;
+    if (!is_digit(*p)) {
+        *ret_at = p;
+        return NULL;
+    }
+    for (; is_digit(*p); p++)
+        if (exponent < EXPONENT_SATURATED)
+            exponent = exponent * 10 + (*p - '0');
+    *ret_exponent = negative ? -exponent : exponent;
+    return p;
+}
+
+/* Where the first digit that is not 0 stands. */
+static inline void find_first(const struct spelling *s, struct fb_number *number)
+{
+    const char *p = s->fraction;
+
+    number->digits = s->whole;
+    number->first = s->whole_end - s->whole - 1 + s->exponent;
+    if (*s->whole != '0')
+        return;
+    while (p < s->fraction_end && *p == '0')
+        p++;
+    number->zero = p == s->fraction_end;
+    number->digits = p;
+    number->first = s->fraction - p - 1 + s->exponent;
+    if (number->zero)
+        number->first = s->exponent - (s->fraction_end - s->fraction);
+}
+
+static inline void find_last(const struct spelling *s, struct fb_number *number)
+{
+    const char *p = s->fraction_end;
+
+    while (p > s->fraction && p[-1] == '0')
+        p--;
+    if (p > s->fraction) {
+        number->last = s->fraction - p + s->exponent;
+        return;
+    }
+    p = s->whole_end;
+    while (p > s->whole && p[-1] == '0')
+        p--;
+    number->last = s->whole_end - p + s->exponent;
+}
+
+const char *fb_number_scan(const char *text, struct fb_number *ret_number, const char **ret_at)
+{
+    const bool negative = *text == '-';
+    struct spelling s = {.whole = text + negative};
+    struct fb_number number = {.negative = negative};
+    const char *p = s.whole;
+
+    p = *p == '0' ? p + 1 : skip_digits(p);
+    *ret_at = p;
+    if (p == s.whole)
+        return NULL;
+    s.whole_end = s.fraction = s.fraction_end = p;
+    if (*p == '.') {
+        s.fraction = p + 1;
+        *ret_at = s.fraction_end = p = skip_digits(p + 1);
+        if (p == s.fraction)
+            return NULL;
+    }
+    if (*p == 'e' || *p == 'E') {
+        p = scan_exponent(p + 1, &s.exponent, ret_at);
+        if (p == NULL)
+            return NULL;
+    }
+    find_first(&s, &number);
+    if (!number.zero)
+        find_last(&s, &number);
+    *ret_number = number;
+    return p;
+}
+
+enum fb_dead_reason fb_number_check(const struct fb_number *number)
+{
+    if (number->zero)
+        return number->first >= -INT32_MAX && number->first <= INT32_MAX ? FB_DEAD_NONE
+                                                                         : FB_DEAD_NUMBER_RANGE;
+    if (number->first > FIRST_DIGIT_MAX || number->first < FIRST_DIGIT_MIN)
+        return FB_DEAD_NUMBER_RANGE;
+    if (number->first - number->last >= SIGNIFICANT_DIGITS_MAX)
+        return FB_DEAD_NUMBER_PRECISION;
+    return FB_DEAD_NONE;
+}
+
+/*
+ * DynamoDB keeps digits in pairs that are aligned to the decimal point: `1200` is one pair and
+ * `120` two. One byte more for the exponent, one for a minus; a zero has the first only.
+ */
+uint32_t fb_number_counted_bytes(const struct fb_number *number)
+{
+    if (number->zero)
+        return 1;
+    /* Shifted to positive, so that halving rounds down on both sides of the point. */
+    return (uint32_t)((number->first + 1024) / 2 - (number->last + 1024) / 2) + 2 +
+           (number->negative ? 1 : 0);
+}
+
+static size_t write_exponent(int64_t exponent, char *out)
+{
+    char digits[20];
+    size_t count = 0;
+    size_t size = 0;
+
+    out[size++] = 'E';
+    if (exponent < 0) {
+        out[size++] = '-';
+        exponent = -exponent;
+    }
+    do {
+        digits[count++] = (char)('0' + exponent % 10);
+        exponent /= 10;
+    } while (exponent > 0);
+    while (count > 0)
+        out[size++] = digits[--count];
+    return size;
+}
+
+size_t fb_number_canonical(const struct fb_number *number, char *out)
+{
+    const int64_t count = number->first - number->last + 1;
+    const char *p = number->digits;
+    size_t size = 0;
+
+    if (number->zero) {
+        out[0] = '0';
+        return 1;
+    }
+    if (number->negative)
+        out[size++] = '-';
+    for (int64_t i = 0; i < count; p++)
+        if (*p != '.') {
+            out[size++] = *p;
+            i++;
+        }
+    return size + write_exponent(number->last, out + size);
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/net/http.h"
+#include "firebridge/net/http_header.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* libcurl sends a body under this size together with the headers, in one send. */
+#define GATHERED_MAX_BYTES (64 * 1024)
+
+/* One read of a body; untouched pages of it cost nothing. */
+#define RECEIVE_BYTES (64L * 1024)
+
+#define DEFAULT_CONNECT_TIMEOUT_MS 10000
+#define DEFAULT_STALL_TIMEOUT_MS   30000
+
+struct curl_transport {
+    struct fb_transport transport; /* first: perform and free cast back */
+    CURL *easy;
+    char *ca_bundle;
+    struct fb_buffer gathered;
+    char reason[CURL_ERROR_SIZE];
+};
+
+/* What one perform needs to know in curl's callbacks. */
+struct exchange {
+    const struct fb_http_request *request;
+    fb_http_sink_fn sink;
+    void *context;
+    struct fb_http_response response;
+    enum fb_status sink_status;
+    uint64_t received_bytes;
+    size_t piece, piece_offset; /* where the body's sending stands */
+    bool is_connected;
+    bool is_stalled;
+    bool is_canceled;
+    curl_off_t moved_bytes; /* as the progress callback last saw it */
+    int64_t last_byte_ms;   /* when something moved, or when the sink gave control back */
+};
+
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static CURLcode global_result;
+
+static void init_global(void)
+{
+    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* Not the injected clock: what is measured here is a real socket's silence. */
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static size_t on_header(char *line, size_t one, size_t size, void *userdata)
+{
+    struct exchange *exchange = userdata;
+
+    (void)one;
+    /* What follows the body is a trailer and changes nothing any more. */
+    if (exchange->received_bytes == 0)
+        fb_http_header_take(&exchange->response, line, size);
+    return size;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *userdata)
+{
+    struct exchange *exchange = userdata;
+
+    (void)one;
+    exchange->received_bytes += size;
+    exchange->sink_status = exchange->sink(exchange->context, &exchange->response, bytes, size);
+    exchange->last_byte_ms = monotonic_ms();
+    return exchange->sink_status == FB_OK ? size : CURL_WRITEFUNC_ERROR;
+}
+
+static size_t on_send(char *buffer, size_t one, size_t size, void *userdata)
+{
+    struct exchange *exchange = userdata;
+    const struct fb_http_request *request = exchange->request;
+    size_t filled = 0;
+
+    size *= one;
+    while (filled < size && exchange->piece < request->body_count) {
+        const struct iovec *piece = &request->body[exchange->piece];
+        size_t part = piece->iov_len - exchange->piece_offset;
+
+        if (part > size - filled)
+            part = size - filled;
+        if (part > 0)
+            memcpy(buffer + filled, (const char *)piece->iov_base + exchange->piece_offset, part);
+        filled += part;
+        exchange->piece_offset += part;
+        if (exchange->piece_offset == piece->iov_len) {
+            exchange->piece++;
+            exchange->piece_offset = 0;
+        }
+    }
+    return filled;
+}
+
+/* curl rewinds when a kept-alive connection turns out to be dead, and only then. */
+static int on_seek(void *userdata, curl_off_t offset, int origin)
+{
+    struct exchange *exchange = userdata;
+    const struct fb_http_request *request = exchange->request;
+    size_t left = (size_t)offset;
+
+    if (origin != SEEK_SET || offset < 0 || (size_t)offset > request->body_bytes)
+        return CURL_SEEKFUNC_FAIL;
+    exchange->piece = 0;
+    while (exchange->piece < request->body_count && left >= request->body[exchange->piece].iov_len)
+        left -= request->body[exchange->piece++].iov_len;
+    exchange->piece_offset = left;
+    return CURL_SEEKFUNC_OK;
+}
+
+static int on_connected(void *userdata, char *peer, char *local, int peer_port, int local_port)
+{
+    struct exchange *exchange = userdata;
+
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    exchange->is_connected = true;
+    exchange->last_byte_ms = monotonic_ms();
+    return CURL_PREREQFUNC_OK;
+}
+
+/* Called as bytes move, and once a second when none do. */
+static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
+{
+    struct exchange *exchange = userdata;
+    const struct fb_http_request *request = exchange->request;
+    int64_t stall_ms =
+        request->stall_timeout_ms > 0 ? request->stall_timeout_ms : DEFAULT_STALL_TIMEOUT_MS;
+
+    (void)down_total;
+    (void)up_total;
+    if (request->stop != NULL && fb_stop_level(request->stop) >= request->stop_at) {
+        exchange->is_canceled = true;
+        return 1;
+    }
+    if (down + up != exchange->moved_bytes) {
+        exchange->moved_bytes = down + up;
+        exchange->last_byte_ms = monotonic_ms();
+    } else if (exchange->is_connected && monotonic_ms() - exchange->last_byte_ms >= stall_ms) {
+        exchange->is_stalled = true;
+        return 1;
+    }
+    return 0;
+}
+
+static bool has_header(const struct fb_http_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->header_count; i++)
+        if (strcasecmp(request->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool append_line(struct curl_slist **lines, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*lines, line);
+
+    if (longer != NULL)
+        *lines = longer;
+    return longer != NULL;
+}
+
+static bool append_header(struct curl_slist **lines, const struct fb_http_header *header)
+{
+    char *line = NULL;
+    bool done;
+
+    /* curl's way to send a header without a value is a semicolon. */
+    if (asprintf(&line, header->value[0] == '\0' ? "%s;" : "%s: %s", header->name, header->value) <
+        0)
+        return false;
+    done = append_line(lines, line);
+    free(line);
+    return done;
+}
+
+/* The request's headers, and the removal of those that curl would add by itself. */
+static enum fb_status make_headers(const struct fb_http_request *request,
+                                   struct curl_slist **ret_lines)
+{
+    static const char *const unasked[] = {"Accept", "Content-Type", "Expect"};
+    struct curl_slist *lines = NULL;
+    char removal[32];
+    bool done = true;
+
+    for (size_t i = 0; i < sizeof unasked / sizeof *unasked && done; i++) {
+        snprintf(removal, sizeof removal, "%s:", unasked[i]);
+        if (!has_header(request, unasked[i]))
+            done = append_line(&lines, removal);
+    }
+    for (size_t i = 0; i < request->header_count && done; i++)
+        done = append_header(&lines, &request->headers[i]);
+    if (!done) {
+        curl_slist_free_all(lines);
+        return FB_NO_MEMORY;
+    }
+    *ret_lines = lines;
+    return FB_OK;
+}
+
+static enum fb_status gather(struct curl_transport *self, const struct fb_http_request *request)
+{
+    fb_buffer_reset(&self->gathered);
+    for (size_t i = 0; i < request->body_count; i++) {
+        enum fb_status status =
+            fb_buffer_append(&self->gathered, request->body[i].iov_base, request->body[i].iov_len);
+        if (status != FB_OK)
+            return status;
+    }
+    return FB_OK;
+}
+
+static enum fb_status set_body(struct curl_transport *self, const struct fb_http_request *request,
+                               struct exchange *exchange)
+{
+    CURL *easy = self->easy;
+    enum fb_status status;
+
+    if (strcmp(request->method, "GET") == 0 && request->body_bytes == 0) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        return FB_OK;
+    }
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    if (strcmp(request->method, "POST") != 0)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+    if (request->body_bytes < GATHERED_MAX_BYTES) {
+        status = gather(self, request);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                         self->gathered.size == 0 ? "" : self->gathered.bytes);
+        return status;
+    }
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, exchange);
+    return FB_OK;
+}
+
+static void set_protocols(CURL *easy)
+{
+#if CURL_AT_LEAST_VERSION(7, 85, 0)
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+}
+
+static void set_connection(struct curl_transport *self)
+{
+    CURL *easy = self->easy;
+
+    set_protocols(easy);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->reason);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "firebridge/" FB_VERSION);
+    if (self->ca_bundle != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, self->ca_bundle);
+}
+
+static void set_callbacks(CURL *easy, struct exchange *exchange)
+{
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+}
+
+/* The instance's own metadata service is never behind a proxy. */
+static bool is_link_local(const char *url)
+{
+    return strncmp(url, "http://169.254.", 15) == 0 || strncmp(url, "http://[fd00:ec2:", 17) == 0;
+}
+
+static enum fb_status set_request(struct curl_transport *self,
+                                  const struct fb_http_request *request, struct exchange *exchange,
+                                  struct curl_slist *headers)
+{
+    CURL *easy = self->easy;
+    int64_t connect_ms =
+        request->connect_timeout_ms > 0 ? request->connect_timeout_ms : DEFAULT_CONNECT_TIMEOUT_MS;
+
+    curl_easy_reset(easy); /* keeps the connection */
+    set_connection(self);
+    set_callbacks(easy, exchange);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->total_timeout_ms);
+    if (is_link_local(request->url))
+        curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    if (curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
+        return FB_NO_MEMORY;
+    return set_body(self, request, exchange);
+}
+
+/* "host:port" of the URL, for messages: neither path nor query, which may be long or signed. */
+static void name_peer(const char *url, char *peer, size_t size)
+{
+    const char *scheme_end = strstr(url, "://");
+    const char *host = scheme_end == NULL ? url : scheme_end + 3;
+    size_t host_size = strcspn(host, "/?#");
+    const char *at = memchr(host, '@', host_size);
+    const char *port = "";
+
+    if (at != NULL) {
+        host_size -= (size_t)(at + 1 - host);
+        host = at + 1;
+    }
+    if (memchr(host, ':', host_size) == NULL)
+        port = strncmp(url, "https:", 6) == 0 ? ":443" : ":80";
+    snprintf(peer, size, "%.*s%s", (int)(host_size > 255 ? 255 : host_size), host, port);
+}
+
+static enum fb_status status_of(CURLcode result, bool is_connected)
+{
+    switch (result) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+        return FB_DENIED;
+    case CURLE_URL_MALFORMAT:
+        return FB_INVALID;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or what a server answers that is no HTTP */
+        return is_connected ? FB_UNAVAILABLE : FB_INVALID;
+    case CURLE_OUT_OF_MEMORY:
+        return FB_NO_MEMORY;
+    default:
+        return FB_UNAVAILABLE;
+    }
+}
+
+static enum fb_status explain(const struct curl_transport *self, const struct exchange *exchange,
+                              CURLcode result, struct fb_error *error)
+{
+    const char *reason = self->reason[0] != '\0' ? self->reason : curl_easy_strerror(result);
+    unsigned long long received = (unsigned long long)exchange->received_bytes;
+    char peer[288];
+
+    name_peer(exchange->request->url, peer, sizeof peer);
+    if (exchange->is_canceled)
+        return fb_fail(error, FB_CANCELED, "stopped while talking to %s", peer);
+    if (exchange->sink_status != FB_OK)
+        return fb_fail(error, exchange->sink_status, "the answer of %s was not taken: %s", peer,
+                       fb_status_name(exchange->sink_status));
+    if (exchange->is_stalled)
+        return fb_fail(error, FB_UNAVAILABLE, "%s went silent after %llu bytes of its answer", peer,
+                       received);
+    switch (result) {
+    case CURLE_GOT_NOTHING:
+        return fb_fail(error, FB_UNAVAILABLE, "%s closed the connection without an answer", peer);
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        return fb_fail(error, FB_UNAVAILABLE,
+                       "the connection to %s broke after %llu bytes of its answer (%s)", peer,
+                       received, reason);
+    case CURLE_OPERATION_TIMEDOUT:
+        return fb_fail(error, FB_UNAVAILABLE, "no whole answer of %s in time, only %llu bytes (%s)",
+                       peer, received, reason);
+    default:
+        return fb_fail(error, status_of(result, exchange->is_connected), "%s: %s", peer, reason);
+    }
+}
+
+static enum fb_status perform_curl(struct fb_transport *transport,
+                                   const struct fb_http_request *request, fb_http_sink_fn sink,
+                                   void *context, struct fb_http_response *ret_response,
+                                   struct fb_error *error)
+{
+    struct curl_transport *self = (struct curl_transport *)transport;
+    struct exchange exchange = {.request = request,
+                                .sink = sink,
+                                .context = context,
+                                .response = {.content_length = UINT64_MAX}};
+    struct curl_slist *headers = NULL;
+    enum fb_status status = make_headers(request, &headers);
+    CURLcode result;
+
+    self->reason[0] = '\0';
+    if (status == FB_OK)
+        status = set_request(self, request, &exchange, headers);
+    if (status != FB_OK) {
+        curl_slist_free_all(headers);
+        return fb_fail(error, status, "no memory for a request");
+    }
+    result = curl_easy_perform(self->easy);
+    curl_easy_reset(self->easy);
+    curl_slist_free_all(headers);
+    if (result != CURLE_OK)
+        return explain(self, &exchange, result, error);
+    *ret_response = exchange.response;
+    return FB_OK;
+}
+
+static void free_curl(struct fb_transport *transport)
+{
+    struct curl_transport *self = (struct curl_transport *)transport;
+
+    curl_easy_cleanup(self->easy);
+    fb_buffer_done(&self->gathered);
+    free(self->ca_bundle);
+    free(self);
+}
+
+enum fb_status fb_curl_new(const struct fb_curl_options *options,
+                           struct fb_transport **ret_transport, struct fb_error *error)
+{
+    struct curl_transport *self;
+
+    pthread_once(&global_once, init_global);
+    if (global_result != CURLE_OK)
+        return fb_fail(error, FB_UNSUPPORTED, "libcurl does not start: %s",
+                       curl_easy_strerror(global_result));
+    self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a connection");
+    self->transport = (struct fb_transport){.perform = perform_curl, .free = free_curl};
+    fb_buffer_init(&self->gathered, GATHERED_MAX_BYTES);
+    self->easy = curl_easy_init();
+    if (options->ca_bundle != NULL)
+        self->ca_bundle = strdup(options->ca_bundle);
+    if (self->easy == NULL || (options->ca_bundle != NULL && self->ca_bundle == NULL)) {
+        free_curl(&self->transport);
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a connection");
+    }
+    *ret_transport = &self->transport;
+    return FB_OK;
+}

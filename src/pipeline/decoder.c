@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/pipeline/decoder.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firebridge/base/log.h"
+#include "firebridge/base/thread.h"
+#include "firebridge/codec/inflate.h"
+
+/* Records that are acknowledged together: small enough to move often, large enough to be cheap. */
+#define SPAN_RECORDS 256
+
+/* A connection that we hold up ourselves for so long is closed and resumed by Range. */
+#define HOLD_LIMIT_MS 20000
+
+/* Objects begun but not passed by the frontier; bounds memory behind one stuck key. */
+#define OBJECTS_IN_FLIGHT 1000
+
+struct fb_decoder {
+    struct fb_decoder_options options;
+    struct fb_patience patience;
+    struct fb_inflate *inflate;
+    struct fb_record_reader *reader;
+    pthread_t thread;
+    uint64_t ordinal; /* records seen since the start */
+    char what[1200];
+};
+
+/* The object at work. */
+struct reading {
+    struct fb_decoder *decoder;
+    struct fb_progress_object *object;
+    const struct fb_state_object *identity;
+    struct fb_span *span;
+    uint64_t compressed_bytes; /* taken from S3 so far; where a Range goes on */
+    uint64_t produced_bytes;   /* decompressed so far */
+    uint64_t skip_until_bytes; /* what a checkpoint says is done */
+    uint64_t next_record, next_offset_bytes;
+    uint64_t dead_letters;
+    unsigned span_records;
+    enum fb_status sink_status; /* why the sink ended the GET */
+    bool held;                  /* ... because our own lanes held it up */
+    struct fb_error error;
+};
+
+static enum fb_status ensure_span(struct reading *reading)
+{
+    struct fb_decoder *decoder = reading->decoder;
+
+    if (reading->span != NULL)
+        return FB_OK;
+    reading->span =
+        fb_progress_span_open(decoder->options.progress, reading->object, decoder->ordinal);
+    if (reading->span == NULL)
+        return fb_fail(&reading->error, FB_NO_MEMORY, "no memory for a span");
+    reading->span_records = 0;
+    return FB_OK;
+}
+
+static void close_span(struct reading *reading)
+{
+    if (reading->span == NULL)
+        return;
+    fb_progress_span_close(reading->decoder->options.progress, reading->span, reading->next_record,
+                           reading->next_offset_bytes, reading->decoder->ordinal);
+    reading->span = NULL;
+}
+
+static enum fb_status keep_dead_letter(struct reading *reading, const struct fb_record *record,
+                                       const char *reason)
+{
+    struct fb_decoder *decoder = reading->decoder;
+    struct fb_dead_letter letter = {
+        .object = reading->identity,
+        .record_number = record->number,
+        .offset_bytes = record->offset_bytes,
+        .size_bytes = record->size_bytes,
+        .reason = reason,
+        .message = record->message,
+        .text = record->text,
+        .text_size = record->text_size,
+        .ordinal = decoder->ordinal,
+    };
+
+    reading->dead_letters++;
+    return fb_dead_letters_keep(decoder->options.letters, &letter, &decoder->patience,
+                                &reading->error);
+}
+
+static enum fb_status route(struct reading *reading, const struct fb_record *record)
+{
+    struct fb_decoder *decoder = reading->decoder;
+    struct fb_item *item = NULL;
+    enum fb_status status =
+        fb_item_pool_get(decoder->options.pool, record, decoder->options.stop, &item);
+
+    if (status == FB_NO_MEMORY)
+        return fb_fail(&reading->error, FB_NO_MEMORY, "no memory for an item");
+    if (status != FB_OK)
+        return status;
+    item->span = reading->span;
+    fb_span_add(reading->span);
+    fb_lane_push(decoder->options.lanes[record->key_hash % decoder->options.lane_count], item);
+    return FB_OK;
+}
+
+static enum fb_status take_record(struct reading *reading, const struct fb_record *record)
+{
+    enum fb_status status = ensure_span(reading);
+
+    if (status != FB_OK)
+        return status;
+    if (record->reason == FB_DEAD_NONE)
+        status = route(reading, record);
+    else
+        status = keep_dead_letter(reading, record, fb_dead_reason_name(record->reason));
+    if (status != FB_OK)
+        return status;
+    reading->decoder->ordinal++;
+    reading->next_record = record->number + 1;
+    reading->next_offset_bytes = record->end_offset_bytes;
+    atomic_fetch_add_explicit(&reading->decoder->options.counters->records, 1,
+                              memory_order_relaxed);
+    if (++reading->span_records == SPAN_RECORDS)
+        close_span(reading);
+    return FB_OK;
+}
+
+/* FB_NEED_MORE or FB_END when the reader has no record left. */
+static enum fb_status take_records(struct reading *reading)
+{
+    struct fb_record record;
+    enum fb_status status;
+
+    do {
+        status = fb_record_reader_next(reading->decoder->reader, &record);
+        if (status == FB_OK)
+            status = take_record(reading, &record);
+        else if (status == FB_NO_MEMORY)
+            fb_fail(&reading->error, status, "no memory for a record");
+    } while (status == FB_OK);
+    return status;
+}
+
+/* Bytes that a checkpoint covers are inflated and passed over. */
+static size_t drop_done(struct reading *reading, char *space, size_t size)
+{
+    uint64_t before = reading->produced_bytes;
+    uint64_t left = reading->skip_until_bytes - before;
+
+    reading->produced_bytes += size;
+    if (before >= reading->skip_until_bytes)
+        return size;
+    if (left >= size)
+        return 0;
+    memmove(space, space + left, size - left);
+    return size - (size_t)left;
+}
+
+/* Uses up all of `bytes`, or says why not. */
+static enum fb_status decode(struct reading *reading, const char *bytes, size_t size)
+{
+    struct fb_decoder *decoder = reading->decoder;
+    const char *begin = bytes;
+    enum fb_status status;
+    size_t capacity, written;
+    char *space;
+
+    do {
+        status = fb_record_reader_space(decoder->reader, &space, &capacity, &reading->error);
+        if (status != FB_OK)
+            return status;
+        status = fb_inflate_step(decoder->inflate, &bytes, &size, space, capacity, &written,
+                                 &reading->error);
+        if (status != FB_OK)
+            break;
+        written = written == 0 ? 0 : drop_done(reading, space, written);
+        fb_record_reader_wrote(decoder->reader, written);
+        status = take_records(reading);
+        if (status != FB_NEED_MORE)
+            return status;
+        status = FB_OK;
+    } while (size > 0 || written > 0);
+    reading->compressed_bytes += (uint64_t)(bytes - begin);
+    return status;
+}
+
+static enum fb_status on_body(void *context, const struct fb_http_response *response,
+                              const char *bytes, size_t size)
+{
+    struct reading *reading = context;
+    struct fb_decoder *decoder = reading->decoder;
+    int64_t began_ms = fb_monotonic_ms(decoder->options.clock);
+
+    (void)response;
+    atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
+    fb_patience_success(&decoder->patience);
+    reading->sink_status = decode(reading, bytes, size);
+    if (reading->sink_status == FB_OK && fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
+        reading->sink_status = FB_CANCELED;
+    if (reading->sink_status == FB_OK &&
+        fb_monotonic_ms(decoder->options.clock) - began_ms > HOLD_LIMIT_MS) {
+        reading->held = true;
+        return FB_CANCELED;
+    }
+    return reading->sink_status;
+}
+
+static bool has_vanished(const struct fb_error *error)
+{
+    return error->status == FB_CHANGED ||
+           (error->status == FB_NOT_FOUND && strcmp(error->code, "NoSuchBucket") != 0);
+}
+
+/*
+ * GETs until the object's last byte was decoded. FB_CHANGED: it changed or vanished meanwhile;
+ * FB_CORRUPT: its bytes are damaged; both with reading->error. FB_CANCELED; or gave up.
+ */
+static enum fb_status read_body(struct reading *reading)
+{
+    struct fb_decoder *decoder = reading->decoder;
+    struct fb_error error = {0};
+    enum fb_status status;
+
+    while (reading->compressed_bytes < reading->identity->size_bytes) {
+        uint64_t before_bytes = reading->compressed_bytes;
+        struct fb_s3_get_request request = {
+            .bucket = decoder->options.bucket,
+            .key = reading->identity->key,
+            .etag = reading->identity->etag,
+            .offset_bytes = reading->compressed_bytes,
+            .stall_timeout_ms = decoder->options.stall_timeout_ms,
+            .sink = on_body,
+            .context = reading,
+        };
+
+        if (fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
+            return FB_CANCELED;
+        reading->sink_status = FB_OK;
+        reading->held = false;
+        status = decoder->options.get(&decoder->options.client, &request, &error);
+        if (reading->sink_status != FB_OK)
+            return reading->sink_status;
+        if (reading->compressed_bytes > before_bytes && (status == FB_OK || reading->held))
+            continue;
+        if (status == FB_OK)
+            fb_fail(&error, FB_UNAVAILABLE, "S3 answered without the %llu bytes that are left",
+                    (unsigned long long)(reading->identity->size_bytes - before_bytes));
+        if (status == FB_CANCELED)
+            return status;
+        if (has_vanished(&error)) {
+            reading->error = error;
+            return FB_CHANGED;
+        }
+        status = fb_patience_wait(&decoder->patience, &error);
+        reading->error = error;
+        if (status != FB_OK)
+            return status;
+    }
+    fb_patience_success(&decoder->patience);
+    return FB_OK;
+}
+
+/* The last bytes: what the codec and the reader still hold. */
+static enum fb_status finish_body(struct reading *reading)
+{
+    struct fb_decoder *decoder = reading->decoder;
+    enum fb_status status = fb_inflate_finish(decoder->inflate, &reading->error);
+
+    if (status != FB_OK)
+        return status;
+    fb_record_reader_finish(decoder->reader);
+    status = take_records(reading);
+    return status == FB_END ? FB_OK : status;
+}
+
+/* One dead letter stands for all that could not be read of a damaged object. */
+static enum fb_status note_damage(struct reading *reading)
+{
+    struct fb_error damage = reading->error;
+    struct fb_record record = {
+        .number = reading->next_record,
+        .offset_bytes = reading->next_offset_bytes,
+        .text = "",
+    };
+    enum fb_status status = ensure_span(reading);
+
+    fb_log_error("stream %s: object %s is damaged: %s. The %llu records before the damage are "
+                 "written; deliver the object again, and it is taken up under its new ETag",
+                 reading->decoder->options.stream, reading->identity->key, damage.message,
+                 (unsigned long long)reading->next_record);
+    snprintf(record.message, sizeof record.message, "%.150s", damage.message);
+    if (status == FB_OK)
+        status = keep_dead_letter(reading, &record, "damaged-object");
+    reading->decoder->ordinal++;
+    return status;
+}
+
+static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *status)
+{
+    struct fb_decoder_counters *counters = reading->decoder->options.counters;
+
+    switch (*status) {
+    case FB_OK:
+        atomic_fetch_add(&counters->objects, 1);
+        return FB_OBJECT_DONE;
+    case FB_CHANGED:
+        fb_log_warning("stream %s: object %s changed or vanished while it was read: %s. What was "
+                       "read of it (%llu records) stays written",
+                       reading->decoder->options.stream, reading->identity->key,
+                       reading->error.message, (unsigned long long)reading->next_record);
+        atomic_fetch_add(&counters->objects_changed, 1);
+        *status = FB_OK;
+        return FB_OBJECT_CHANGED;
+    case FB_CORRUPT:
+        *status = note_damage(reading);
+        atomic_fetch_add(&counters->objects_damaged, 1);
+        return FB_OBJECT_DAMAGED;
+    default:
+        return FB_OBJECT_ACTIVE;
+    }
+}
+
+static void begin_reading(struct reading *reading, uint64_t record, uint64_t offset_bytes)
+{
+    struct fb_decoder *decoder = reading->decoder;
+
+    fb_inflate_reset(decoder->inflate);
+    fb_record_reader_begin(decoder->reader, record, offset_bytes);
+    snprintf(decoder->what, sizeof decoder->what, "read s3://%.63s/%.1100s",
+             decoder->options.bucket, reading->identity->key);
+    fb_log_info("stream %s: object %s begins (%llu bytes)%s", decoder->options.stream,
+                reading->identity->key, (unsigned long long)reading->identity->size_bytes,
+                record > 0 ? ", behind what is done of it" : "");
+}
+
+/* Takes over the strings of `object`. FB_OK: it has ended, well or not. */
+static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object *object,
+                              uint64_t record, uint64_t offset_bytes)
+{
+    struct reading reading = {.decoder = decoder,
+                              .skip_until_bytes = offset_bytes,
+                              .next_record = record,
+                              .next_offset_bytes = offset_bytes};
+    enum fb_object_state outcome;
+    enum fb_status status =
+        fb_progress_object_begin(decoder->options.progress, object, record, offset_bytes,
+                                 fb_monotonic_ms(decoder->options.clock), &reading.object);
+
+    if (status != FB_OK) {
+        fb_state_object_done(object);
+        fb_fail(&reading.error, status, "no memory for an object");
+        goto out;
+    }
+    reading.identity = fb_progress_object_identity(reading.object);
+    begin_reading(&reading, record, offset_bytes);
+    status = read_body(&reading);
+    if (status == FB_OK)
+        status = finish_body(&reading);
+    outcome = outcome_of(&reading, &status);
+    close_span(&reading);
+    if (status == FB_OK)
+        fb_progress_object_end(decoder->options.progress, reading.object, outcome,
+                               reading.next_record, reading.dead_letters);
+    if (status != FB_CANCELED)
+        fb_event_raise(decoder->options.changed);
+out:
+    if (status != FB_OK && status != FB_CANCELED)
+        decoder->options.on_failure(decoder->options.context, &reading.error);
+    return status;
+}
+
+/* Asks the state file until it answers. FB_OK, FB_END, FB_CANCELED, or gave up. */
+static enum fb_status next_object(struct fb_decoder *decoder, bool resuming, uint64_t after,
+                                  struct fb_state_object *ret_object)
+{
+    const struct fb_decoder_options *options = &decoder->options;
+    struct fb_error error = {0};
+    enum fb_status status;
+
+    for (;;) {
+        if (fb_stop_level(options->stop) != FB_STOP_NOT)
+            return FB_CANCELED;
+        status = resuming
+                     ? fb_state_resume_next(options->state, options->stream_id, after, ret_object,
+                                            &error)
+                     : fb_state_take_next(options->state, options->stream_id, ret_object, &error);
+        if (status == FB_OK || status == FB_END) {
+            fb_patience_success(&decoder->patience);
+            return status;
+        }
+        snprintf(decoder->what, sizeof decoder->what, "take up the next object");
+        status = fb_patience_wait(&decoder->patience, &error);
+        if (status == FB_OK)
+            continue;
+        if (status != FB_CANCELED)
+            options->on_failure(options->context, &error);
+        return status;
+    }
+}
+
+/* What was begun before the last stop is written again, in sequence order. */
+static enum fb_status resume(struct fb_decoder *decoder)
+{
+    uint64_t record = decoder->options.frontier_record;
+    uint64_t offset_bytes = decoder->options.frontier_offset_bytes;
+    struct fb_state_object object = {0};
+    uint64_t after = 0;
+    enum fb_status status;
+
+    while ((status = next_object(decoder, true, after, &object)) == FB_OK) {
+        after = object.sequence;
+        status = process(decoder, &object, record, offset_bytes);
+        if (status != FB_OK)
+            return status;
+        record = 0;
+        offset_bytes = 0;
+    }
+    return status == FB_END ? FB_OK : status;
+}
+
+/* Waits while too many objects stand behind the frontier. */
+static void wait_for_frontier(struct fb_decoder *decoder)
+{
+    while (fb_progress_objects(decoder->options.progress) >= OBJECTS_IN_FLIGHT &&
+           !fb_stop_wait(decoder->options.stop, FB_STOP_DRAIN, 100))
+        fb_event_raise(decoder->options.changed);
+}
+
+static void *run(void *argument)
+{
+    struct fb_decoder *decoder = argument;
+    const struct fb_decoder_options *options = &decoder->options;
+    enum fb_status status = resume(decoder);
+
+    while (status == FB_OK && fb_stop_level(options->stop) == FB_STOP_NOT) {
+        struct fb_state_object object = {0};
+        uint64_t seen = fb_event_count(options->event);
+        bool last_look = atomic_load(options->poller_finished);
+
+        status = next_object(decoder, false, 0, &object);
+        if (status == FB_OK) {
+            atomic_store(&options->counters->idle, false);
+            status = process(decoder, &object, 0, 0);
+            wait_for_frontier(decoder);
+        } else if (status == FB_END) {
+            atomic_store(&options->counters->idle, true);
+            if (last_look)
+                break;
+            fb_event_wait(options->event, seen, -1);
+            status = FB_OK;
+        }
+    }
+    atomic_store(&options->counters->finished, true);
+    fb_event_raise(options->changed);
+    return NULL;
+}
+
+static void free_parts(struct fb_decoder *decoder)
+{
+    fb_record_reader_free(decoder->reader);
+    fb_inflate_free(decoder->inflate);
+    free(decoder);
+}
+
+enum fb_status fb_decoder_new(const struct fb_decoder_options *options,
+                              struct fb_decoder **ret_decoder, struct fb_error *error)
+{
+    struct fb_decoder *decoder = calloc(1, sizeof *decoder);
+    enum fb_status status;
+
+    if (decoder == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a decoder");
+    decoder->options = *options;
+    decoder->options.patience.what = decoder->what;
+    fb_patience_init(&decoder->patience, &decoder->options.patience, options->hash_seed);
+    status = fb_inflate_new(&decoder->inflate, error);
+    if (status == FB_OK)
+        status = fb_record_reader_new(options->schema, options->max_record_size, options->hash_seed,
+                                      &decoder->reader, error);
+    if (status == FB_OK)
+        status = fb_thread_start(&decoder->thread, "decoder", run, decoder, error);
+    if (status != FB_OK) {
+        free_parts(decoder);
+        return status;
+    }
+    *ret_decoder = decoder;
+    return FB_OK;
+}
+
+void fb_decoder_free(struct fb_decoder *decoder)
+{
+    if (decoder == NULL)
+        return;
+    pthread_join(decoder->thread, NULL);
+    free_parts(decoder);
+}

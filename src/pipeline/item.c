@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/pipeline/item.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Classes of 512, 768, 1024, 1536, ... 98,304 bytes; what is larger is allocated to measure. */
+#define CLASS_COUNT        16
+#define SMALLEST_BLOCK     ((size_t)512)
+#define CLASS_NONE         CLASS_COUNT
+#define LARGEST_CLASS_SIZE ((SMALLEST_BLOCK << ((CLASS_COUNT - 1) / 2)) * 3 / 2)
+
+struct fb_item_pool {
+    struct fb_item *near[CLASS_COUNT]; /* the getting thread's own, without the lock */
+    uint64_t max_bytes;
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t returned;
+    struct fb_item *shared[CLASS_COUNT];
+    uint64_t allocated_bytes; /* in use and kept in lists */
+    uint64_t in_use_bytes;
+    bool waiting;
+};
+
+static size_t class_size(unsigned class)
+{
+    size_t size = SMALLEST_BLOCK << (class / 2);
+
+    return class % 2 == 0 ? size : size * 3 / 2;
+}
+
+static unsigned class_of(size_t size)
+{
+    unsigned class = 0;
+
+    if (size > LARGEST_CLASS_SIZE)
+        return CLASS_NONE;
+    while (class_size(class) < size)
+        class ++;
+    return class;
+}
+
+enum fb_status fb_item_pool_new(uint64_t max_bytes, struct fb_item_pool **ret_pool,
+                                struct fb_error *error)
+{
+    struct fb_item_pool *pool = calloc(1, sizeof *pool);
+
+    if (pool == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for the item pool");
+    pool->max_bytes = max_bytes;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->returned, NULL);
+    *ret_pool = pool;
+    return FB_OK;
+}
+
+static uint64_t free_list(struct fb_item *list)
+{
+    uint64_t bytes = 0;
+
+    while (list != NULL) {
+        struct fb_item *next = list->next;
+
+        bytes += list->block_bytes;
+        free(list);
+        list = next;
+    }
+    return bytes;
+}
+
+/* With the lock, or when nobody else is left. */
+static void free_kept(struct fb_item_pool *pool)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        pool->allocated_bytes -= free_list(pool->near[i]);
+        pool->allocated_bytes -= free_list(pool->shared[i]);
+        pool->near[i] = NULL;
+        pool->shared[i] = NULL;
+    }
+}
+
+void fb_item_pool_free(struct fb_item_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    free_kept(pool);
+    pthread_cond_destroy(&pool->returned);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+static bool fits(const struct fb_item_pool *pool, size_t size)
+{
+    return pool->allocated_bytes + size <= pool->max_bytes || pool->in_use_bytes == 0;
+}
+
+/* With the lock. True when an item of `size` may be allocated now; drops kept blocks for it. */
+static bool make_room(struct fb_item_pool *pool, size_t size)
+{
+    if (fits(pool, size) && pool->allocated_bytes + size <= pool->max_bytes)
+        return true;
+    free_kept(pool);
+    return fits(pool, size);
+}
+
+static struct fb_item *pop(struct fb_item **list)
+{
+    struct fb_item *item = *list;
+
+    if (item != NULL)
+        *list = item->next;
+    return item;
+}
+
+/* With the lock. A kept block of the class, or a new one; NULL with *ret_full when it must wait. */
+static struct fb_item *obtain(struct fb_item_pool *pool, unsigned class, size_t size,
+                              bool *ret_full)
+{
+    struct fb_item *item = NULL;
+
+    *ret_full = false;
+    if (class != CLASS_NONE) {
+        pool->near[class] = pool->shared[class];
+        pool->shared[class] = NULL;
+        item = pop(&pool->near[class]);
+        if (item != NULL)
+            return item;
+    }
+    if (!make_room(pool, size)) {
+        *ret_full = true;
+        return NULL;
+    }
+    item = malloc(size);
+    if (item == NULL)
+        return NULL;
+    item->block_bytes = size;
+    pool->allocated_bytes += size;
+    return item;
+}
+
+static enum fb_status get_block(struct fb_item_pool *pool, size_t size, struct fb_stop *stop,
+                                struct fb_item **ret_item)
+{
+    unsigned class = class_of(size);
+    struct fb_item *item = class == CLASS_NONE ? NULL : pool->near[class];
+    enum fb_status status = FB_OK;
+    bool full;
+
+    if (class != CLASS_NONE)
+        size = class_size(class);
+    pthread_mutex_lock(&pool->lock);
+    if (item != NULL)
+        pool->near[class] = item->next;
+    while (item == NULL) {
+        item = obtain(pool, class, size, &full);
+        if (item != NULL)
+            break;
+        status = full ? FB_CANCELED : FB_NO_MEMORY;
+        if (!full || fb_stop_level(stop) >= FB_STOP_DRAIN)
+            break;
+        pool->waiting = true;
+        pthread_cond_wait(&pool->returned, &pool->lock);
+        pool->waiting = false;
+    }
+    if (item != NULL) {
+        pool->in_use_bytes += item->block_bytes;
+        status = FB_OK;
+        *ret_item = item;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return status;
+}
+
+enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_record *record,
+                                struct fb_stop *stop, struct fb_item **ret_item)
+{
+    size_t size = sizeof(struct fb_item) + record->key_size + record->item_size + record->text_size;
+    struct fb_item *item = NULL;
+    enum fb_status status = get_block(pool, size, stop, &item);
+
+    if (status != FB_OK)
+        return status;
+    item->next = NULL;
+    item->folded = NULL;
+    item->span = NULL;
+    item->record_number = record->number;
+    item->offset_bytes = record->offset_bytes;
+    item->key_hash = record->key_hash;
+    item->key_size = (uint32_t)record->key_size;
+    item->json_size = (uint32_t)record->item_size;
+    item->text_size = (uint32_t)record->text_size;
+    memcpy(item->bytes, record->key, record->key_size);
+    memcpy(item->bytes + item->key_size, record->item, record->item_size);
+    memcpy(item->bytes + item->key_size + item->json_size, record->text, record->text_size);
+    *ret_item = item;
+    return FB_OK;
+}
+
+void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list)
+{
+    pthread_mutex_lock(&pool->lock);
+    while (list != NULL) {
+        struct fb_item *next = list->next;
+        unsigned class = class_of(list->block_bytes);
+
+        pool->in_use_bytes -= list->block_bytes;
+        if (class == CLASS_NONE) {
+            pool->allocated_bytes -= list->block_bytes;
+            free(list);
+        } else {
+            list->next = pool->shared[class];
+            pool->shared[class] = list;
+        }
+        list = next;
+    }
+    if (pool->waiting)
+        pthread_cond_signal(&pool->returned);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void fb_item_pool_wake(struct fb_item_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->returned);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+uint64_t fb_item_pool_in_use_bytes(struct fb_item_pool *pool)
+{
+    uint64_t bytes;
+
+    pthread_mutex_lock(&pool->lock);
+    bytes = pool->in_use_bytes;
+    pthread_mutex_unlock(&pool->lock);
+    return bytes;
+}

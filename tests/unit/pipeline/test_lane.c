@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lanes against a table that throttles, rejects and forgets, in virtual waits. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firebridge/base/event.h"
+#include "firebridge/pipeline/lane.h"
+#include "firebridge/pipeline/progress.h"
+
+#define KEYS  10
+#define LANES 4
+
+/* A table of one-letter keys whose items are the record numbers. */
+struct fake_table {
+    pthread_mutex_t lock;
+    char items[KEYS][32];
+    struct fb_random random;
+    unsigned calls, largest_batch;
+    bool throttles, forgets, breaks;
+    const char *rejects; /* an item's JSON that is refused */
+    enum fb_status always;
+    const char *always_code;
+};
+
+static struct fake_table table;
+static struct fb_item_pool *pool;
+static struct fb_progress *progress;
+static struct fb_progress_object *object;
+static struct fb_dead_letters *letters;
+static struct fb_lane_counters counters;
+static struct fb_clock now; /* real time, but nobody waits */
+static struct fb_stop stop;
+static struct fb_lane *lanes[LANES];
+static struct fb_error failure;
+static char directory[64];
+
+static bool chance(unsigned one_in)
+{
+    return fb_random_next(&table.random) % one_in == 0;
+}
+
+static enum fb_status fail_code(struct fb_error *error, enum fb_status status, const char *code)
+{
+    fb_fail(error, status, "%s", code);
+    snprintf(error->code, sizeof error->code, "%s", code);
+    error->http_status = 400;
+    return status;
+}
+
+static enum fb_status refuse(struct fb_batch_entry *entries, size_t count, struct fb_error *error)
+{
+    if (table.always != FB_OK)
+        return fail_code(error, table.always, table.always_code);
+    for (size_t i = 0; table.rejects != NULL && i < count; i++)
+        if (entries[i].item_size == strlen(table.rejects) &&
+            memcmp(entries[i].item, table.rejects, entries[i].item_size) == 0)
+            return fail_code(error, FB_INVALID, "ValidationException");
+    if (table.throttles && chance(3))
+        return fail_code(error, FB_THROTTLED, "ProvisionedThroughputExceededException");
+    if (table.breaks && chance(3))
+        return fb_fail(error, FB_UNAVAILABLE, "connection reset");
+    return FB_OK;
+}
+
+static void no_key_twice(const struct fb_batch_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_true(entries[i].key_size != entries[j].key_size ||
+                        memcmp(entries[i].key, entries[j].key, entries[i].key_size) != 0);
+}
+
+static enum fb_status write_fake(struct fb_client *client, const char *name,
+                                 const struct fb_key_schema *schema, struct fb_batch_entry *entries,
+                                 size_t count, struct fb_error *error)
+{
+    enum fb_status status;
+
+    (void)client;
+    (void)name;
+    (void)schema;
+    assert_in_range(count, 1, FB_BATCH_MAX_ITEMS);
+    no_key_twice(entries, count);
+    pthread_mutex_lock(&table.lock);
+    table.calls++;
+    if (count > table.largest_batch)
+        table.largest_batch = (unsigned)count;
+    status = refuse(entries, count, error);
+    for (size_t i = 0; i < count && status == FB_OK; i++) {
+        entries[i].unprocessed = table.forgets && chance(3);
+        if (!entries[i].unprocessed)
+            snprintf(table.items[entries[i].key[0] - 'a'], 32, "%.*s", (int)entries[i].item_size,
+                     entries[i].item);
+    }
+    pthread_mutex_unlock(&table.lock);
+    return status;
+}
+
+static void on_failure(void *context, const struct fb_error *error)
+{
+    (void)context;
+    failure = *error;
+    fb_stop_request(&stop, FB_STOP_NOW);
+}
+
+static struct fb_lane_options lane_options(void)
+{
+    return (struct fb_lane_options){
+        .stream = "s",
+        .table = "t",
+        .write = write_fake,
+        .clock = &now,
+        .stop = &stop,
+        .pool = pool,
+        .letters = letters,
+        .counters = &counters,
+        .patience = {.clock = &now, .stop = &stop, .stop_at = FB_STOP_NOW},
+        .linger_ms = 5,
+        .on_failure = on_failure,
+    };
+}
+
+static void start_lanes(const struct fb_lane_options *options)
+{
+    for (unsigned i = 0; i < LANES; i++)
+        assert_int_equal(fb_lane_new(options, i, &lanes[i], NULL), FB_OK);
+}
+
+static void end_lanes(void)
+{
+    for (unsigned i = 0; i < LANES; i++)
+        fb_lane_free(lanes[i]);
+}
+
+static bool do_not_sleep(struct fb_clock *clock, struct fb_stop *token, enum fb_stop_level level,
+                         int64_t wait_ms)
+{
+    (void)clock;
+    (void)wait_ms;
+    return fb_stop_level(token) >= level;
+}
+
+static int set_up(void **state)
+{
+    struct fb_state_object identity = {.id = 1, .key = strdup("k"), .etag = strdup("e")};
+    struct fb_dead_letters_options options = {
+        .directory = directory, .stream = "s", .bucket = "b", .clock = &now};
+
+    (void)state;
+    memset(&table, 0, sizeof table);
+    memset(&counters, 0, sizeof counters);
+    memset(&failure, 0, sizeof failure);
+    pthread_mutex_init(&table.lock, NULL);
+    fb_random_init(&table.random, 7);
+    now = *fb_clock_system();
+    now.sleep_ms = do_not_sleep;
+    fb_stop_init(&stop, NULL);
+    snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
+    if (mkdtemp(directory) == NULL || fb_item_pool_new(1 << 20, &pool, NULL) != FB_OK ||
+        fb_progress_new(&progress, NULL) != FB_OK ||
+        fb_dead_letters_open(&options, &letters, NULL) != FB_OK)
+        return -1;
+    return fb_progress_object_begin(progress, &identity, 0, 0, 0, &object) == FB_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+
+    (void)state;
+    fb_dead_letters_close(letters);
+    fb_progress_free(progress);
+    assert_int_equal(fb_item_pool_in_use_bytes(pool), 0);
+    fb_item_pool_free(pool);
+    pthread_mutex_destroy(&table.lock);
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    return system(command); /* NOLINT(cert-env33-c): a name made above */
+}
+
+/* Pushes record `number` for key `key` and says what the table must hold for it. */
+static void push(struct fb_span *span, unsigned key, uint64_t number, char *ret_expected)
+{
+    char letter = (char)('a' + key);
+    char json[32];
+    struct fb_record record = {.number = number,
+                               .text = "{}",
+                               .text_size = 2,
+                               .key = &letter,
+                               .key_size = 1,
+                               .key_hash = key * 7919,
+                               .item = json};
+    struct fb_item *item = NULL;
+
+    record.item_size = (size_t)snprintf(json, sizeof json, "{%llu}", (unsigned long long)number);
+    assert_int_equal(fb_item_pool_get(pool, &record, &stop, &item), FB_OK);
+    item->span = span;
+    fb_span_add(span);
+    fb_lane_push(lanes[record.key_hash % LANES], item);
+    if (ret_expected != NULL)
+        memcpy(ret_expected, json, record.item_size + 1);
+}
+
+static bool all_acknowledged(void)
+{
+    struct fb_progress_view view;
+
+    fb_progress_object_end(progress, object, FB_OBJECT_DONE, 0, 0);
+    assert_int_equal(fb_progress_view(progress, UINT64_MAX, &view), FB_OK);
+    return view.checkpoint.object_count == 1 && view.checkpoint.objects[0].state == FB_OBJECT_DONE;
+}
+
+static void carry_random_records(unsigned count)
+{
+    char expected[KEYS][32] = {{0}};
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+    struct fb_random random;
+
+    fb_random_init(&random, 42);
+    start_lanes(&options);
+    for (uint64_t i = 0; i < count; i++) {
+        unsigned key = (unsigned)(fb_random_next(&random) % KEYS);
+
+        push(span, key, i, expected[key]);
+    }
+    end_lanes();
+    fb_progress_span_close(progress, span, count, count, count);
+    assert_true(all_acknowledged());
+    for (unsigned key = 0; key < KEYS; key++)
+        assert_string_equal(table.items[key], expected[key]);
+    assert_int_equal(atomic_load(&counters.items_written) + atomic_load(&counters.items_folded),
+                     count);
+}
+
+static void the_last_writer_of_each_key_wins(void **state)
+{
+    (void)state;
+    carry_random_records(20000);
+}
+
+static void and_wins_over_throttling_unprocessed_items_and_broken_connections(void **state)
+{
+    (void)state;
+    table.throttles = table.forgets = table.breaks = true;
+    carry_random_records(20000);
+    assert_true(atomic_load(&counters.retries) > 0);
+}
+
+static void a_rejected_item_becomes_a_dead_letter_and_the_others_are_written(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+    char expected[KEYS][32];
+
+    (void)state;
+    table.rejects = "{5}";
+    options.linger_ms = 200; /* all in one batch a lane */
+    start_lanes(&options);
+    for (unsigned i = 0; i < KEYS; i++)
+        push(span, i, i, expected[i]);
+    end_lanes();
+    fb_progress_span_close(progress, span, KEYS, 1, KEYS);
+    assert_true(all_acknowledged());
+    assert_int_equal(fb_dead_letters_count(letters), 1);
+    for (unsigned i = 0; i < KEYS; i++)
+        assert_string_equal(table.items[i], i == 5 ? "" : expected[i]);
+}
+
+static void what_a_rejected_item_had_replaced_is_written_in_its_own_right(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    table.rejects = "{2}";
+    options.linger_ms = 200;
+    start_lanes(&options);
+    for (uint64_t number = 0; number < 3; number++)
+        push(span, 0, number, NULL);
+    end_lanes();
+    fb_progress_span_close(progress, span, 3, 1, 3);
+    assert_true(all_acknowledged());
+    assert_string_equal(table.items[0], "{1}");
+    assert_int_equal(fb_dead_letters_count(letters), 1);
+}
+
+static void a_batch_is_as_full_as_the_api_allows(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    options.linger_ms = 500;
+    start_lanes(&options);
+    for (unsigned i = 0; i < KEYS; i++)
+        push(span, i, i, NULL);
+    end_lanes();
+    fb_progress_span_close(progress, span, KEYS, 1, KEYS);
+    /* Ten keys over four lanes: one call each. */
+    assert_in_range(table.calls, 1, LANES);
+}
+
+static void a_few_items_go_out_after_the_linger(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    start_lanes(&options);
+    push(span, 3, 1, NULL);
+    fb_progress_span_close(progress, span, 1, 1, 1);
+    for (int i = 0; i < 500 && !all_acknowledged(); i++)
+        usleep(10000);
+    assert_true(all_acknowledged());
+    end_lanes();
+}
+
+static void a_stop_leaves_what_does_not_succeed_unacknowledged(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    table.always = FB_THROTTLED;
+    table.always_code = "ThrottlingException";
+    options.clock = fb_clock_system();
+    options.patience.clock = fb_clock_system();
+    start_lanes(&options);
+    push(span, 1, 1, NULL);
+    fb_progress_span_close(progress, span, 1, 1, 1);
+    usleep(20000);
+    fb_stop_request(&stop, FB_STOP_NOW);
+    for (unsigned i = 0; i < LANES; i++)
+        fb_lane_wake(lanes[i]);
+    end_lanes();
+    assert_false(all_acknowledged());
+}
+
+static void without_permission_once_gives_up_and_says_why(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    table.always = FB_DENIED;
+    table.always_code = "AccessDeniedException";
+    options.patience.give_up_after_ms = 120000;
+    start_lanes(&options);
+    push(span, 1, 1, NULL);
+    fb_progress_span_close(progress, span, 1, 1, 1);
+    end_lanes();
+    assert_false(all_acknowledged());
+    assert_int_equal(failure.status, FB_DENIED);
+    assert_string_equal(failure.code, "AccessDeniedException");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(the_last_writer_of_each_key_wins),
+        CASE(and_wins_over_throttling_unprocessed_items_and_broken_connections),
+        CASE(a_rejected_item_becomes_a_dead_letter_and_the_others_are_written),
+        CASE(what_a_rejected_item_had_replaced_is_written_in_its_own_right),
+        CASE(a_batch_is_as_full_as_the_api_allows),
+        CASE(a_few_items_go_out_after_the_linger),
+        CASE(a_stop_leaves_what_does_not_succeed_unacknowledged),
+        CASE(without_permission_once_gives_up_and_says_why),
+    };
+
+    return cmocka_run_group_tests_name("pipeline/lane", tests, NULL, NULL);
+}

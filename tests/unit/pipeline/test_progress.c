@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "firebridge/pipeline/progress.h"
+
+static struct fb_progress *progress;
+
+static int make_progress(void **state)
+{
+    (void)state;
+    return fb_progress_new(&progress, NULL) == FB_OK ? 0 : -1;
+}
+
+static int free_progress(void **state)
+{
+    (void)state;
+    fb_progress_free(progress);
+    return 0;
+}
+
+static struct fb_progress_object *begin(int64_t id)
+{
+    struct fb_state_object object = {
+        .id = id, .sequence = (uint64_t)id, .key = strdup("k"), .etag = strdup("e")};
+    struct fb_progress_object *entry = NULL;
+
+    assert_int_equal(fb_progress_object_begin(progress, &object, 0, 0, 0, &entry), FB_OK);
+    return entry;
+}
+
+static void add(struct fb_span *span, unsigned records)
+{
+    for (unsigned i = 0; i < records; i++)
+        fb_span_add(span);
+}
+
+static void acknowledge(struct fb_span *span, unsigned records)
+{
+    for (unsigned i = 0; i < records; i++)
+        fb_span_acknowledge(span);
+}
+
+static unsigned ended;
+
+static void count_ended(void *context, const struct fb_state_object *object,
+                        enum fb_object_state outcome, uint64_t records, uint64_t dead_letters,
+                        int64_t begun_ms)
+{
+    (void)context;
+    (void)object;
+    (void)outcome;
+    (void)records;
+    (void)dead_letters;
+    (void)begun_ms;
+    ended++;
+}
+
+static struct fb_progress_view view_behind(uint64_t ordinal)
+{
+    struct fb_progress_view view;
+
+    assert_int_equal(fb_progress_view(progress, ordinal, &view), FB_OK);
+    return view;
+}
+
+static struct fb_progress_view view_all(void)
+{
+    return view_behind(UINT64_MAX);
+}
+
+static void nothing_begun_is_nothing_new(void **state)
+{
+    (void)state;
+    assert_false(view_all().is_new);
+}
+
+static void the_frontier_stops_at_the_first_record_not_acknowledged(void **state)
+{
+    struct fb_progress_object *object = begin(1);
+    struct fb_span *first = fb_progress_span_open(progress, object, 0);
+    struct fb_span *second;
+
+    (void)state;
+    add(first, 3);
+    fb_progress_span_close(progress, first, 3, 300, 3);
+    second = fb_progress_span_open(progress, object, 3);
+    add(second, 2);
+    fb_progress_span_close(progress, second, 5, 500, 5);
+    acknowledge(second, 2);
+    assert_int_equal(view_all().checkpoint.frontier_record, 0);
+    acknowledge(first, 2);
+    assert_int_equal(view_all().checkpoint.frontier_record, 0);
+    acknowledge(first, 1);
+    assert_int_equal(view_all().checkpoint.frontier_record, 5);
+    assert_int_equal(view_all().checkpoint.frontier_offset_bytes, 500);
+    assert_true(view_all().is_new);
+}
+
+static void an_open_span_holds_the_frontier_though_all_in_it_is_acknowledged(void **state)
+{
+    struct fb_progress_object *object = begin(1);
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    add(span, 1);
+    acknowledge(span, 1);
+    assert_false(view_all().is_new);
+    fb_progress_span_close(progress, span, 1, 10, 1);
+    assert_true(view_all().is_new);
+}
+
+/*
+ * The design's case: object A holds an unacknowledged record and an older value of key y; object
+ * B, wholly written, holds the newer y. B must not be done before A is, or a crash would put A's
+ * y over B's.
+ */
+static void a_later_object_is_only_written_until_the_earlier_one_is_done(void **state)
+{
+    struct fb_progress_object *a = begin(1), *b;
+    struct fb_span *span_a = fb_progress_span_open(progress, a, 0), *span_b;
+    struct fb_progress_view view;
+
+    (void)state;
+    add(span_a, 2);
+    fb_progress_span_close(progress, span_a, 2, 20, 2);
+    fb_progress_object_end(progress, a, FB_OBJECT_DONE, 2, 0);
+    b = begin(2);
+    span_b = fb_progress_span_open(progress, b, 2);
+    add(span_b, 1);
+    fb_progress_span_close(progress, span_b, 1, 10, 3);
+    fb_progress_object_end(progress, b, FB_OBJECT_DONE, 1, 0);
+    acknowledge(span_a, 1);
+    acknowledge(span_b, 1);
+
+    view = view_all();
+    assert_int_equal(view.checkpoint.object_count, 1);
+    assert_int_equal(view.checkpoint.objects[0].id, 2);
+    assert_int_equal(view.checkpoint.objects[0].state, FB_OBJECT_WRITTEN);
+    assert_int_equal(view.checkpoint.frontier_record, 0);
+    fb_progress_committed(progress, &view, count_ended, NULL);
+    assert_false(view_all().is_new);
+
+    acknowledge(span_a, 1);
+    view = view_all();
+    assert_int_equal(view.checkpoint.object_count, 2);
+    assert_int_equal(view.checkpoint.objects[0].state, FB_OBJECT_DONE);
+    assert_int_equal(view.checkpoint.objects[1].state, FB_OBJECT_DONE);
+    ended = 0;
+    fb_progress_committed(progress, &view, count_ended, NULL);
+    assert_int_equal(ended, 2);
+    assert_int_equal(fb_progress_objects(progress), 0);
+}
+
+static void a_view_that_was_not_committed_is_said_again(void **state)
+{
+    struct fb_progress_object *object = begin(7);
+    struct fb_progress_view view;
+
+    (void)state;
+    fb_progress_object_end(progress, object, FB_OBJECT_DAMAGED, 0, 1);
+    (void)view_all();
+    view = view_all();
+    assert_int_equal(view.checkpoint.object_count, 1);
+    assert_int_equal(view.checkpoint.objects[0].state, FB_OBJECT_DAMAGED);
+    assert_int_equal(view.checkpoint.objects[0].dead_letters, 1);
+}
+
+static void the_frontier_stays_behind_an_undecided_dead_letter(void **state)
+{
+    struct fb_progress_object *object = begin(1);
+    struct fb_span *span;
+
+    (void)state;
+    for (uint64_t i = 0; i < 3; i++) {
+        span = fb_progress_span_open(progress, object, i * 10);
+        fb_progress_span_close(progress, span, (i + 1) * 10, (i + 1) * 100, (i + 1) * 10);
+    }
+    assert_int_equal(view_behind(15).checkpoint.frontier_record, 10);
+    assert_int_equal(view_behind(20).checkpoint.frontier_record, 20);
+    assert_int_equal(view_all().checkpoint.frontier_record, 30);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_begun_is_nothing_new, make_progress, free_progress),
+        cmocka_unit_test_setup_teardown(the_frontier_stops_at_the_first_record_not_acknowledged,
+                                        make_progress, free_progress),
+        cmocka_unit_test_setup_teardown(
+            an_open_span_holds_the_frontier_though_all_in_it_is_acknowledged, make_progress,
+            free_progress),
+        cmocka_unit_test_setup_teardown(
+            a_later_object_is_only_written_until_the_earlier_one_is_done, make_progress,
+            free_progress),
+        cmocka_unit_test_setup_teardown(a_view_that_was_not_committed_is_said_again, make_progress,
+                                        free_progress),
+        cmocka_unit_test_setup_teardown(the_frontier_stays_behind_an_undecided_dead_letter,
+                                        make_progress, free_progress),
+    };
+
+    return cmocka_run_group_tests_name("pipeline/progress", tests, NULL, NULL);
+}

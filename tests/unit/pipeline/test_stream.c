@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole stream, from a bucket to a table that are both in memory: real poller, decoder, lanes,
+ * progress and state file; faults and stops where the test says so.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+
+#include "firebridge/base/log.h"
+#include "firebridge/pipeline/stream.h"
+
+#define MAX_OBJECTS 64
+#define KEYS        40
+#define ITEM_SIZE   64
+
+struct fake_object {
+    char key[160];
+    char etag[16];
+    char *body;
+    size_t size;
+    bool vanishes; /* GET says 404 */
+};
+
+static struct fake_object objects[MAX_OBJECTS];
+static size_t object_count;
+static char items[KEYS][ITEM_SIZE];
+static char expected[KEYS][ITEM_SIZE];
+static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fb_random chances;
+static unsigned fault_one_in; /* 0: none */
+static bool throttled_for_ever;
+static unsigned batch_calls;
+static int64_t table_created_ms;
+static char directory[64], letters_directory[80];
+static struct fb_state *state_file;
+static struct fb_layout *layout;
+
+static bool strikes(void)
+{
+    bool hit;
+
+    pthread_mutex_lock(&world_lock);
+    hit = fault_one_in != 0 && fb_random_next(&chances) % fault_one_in == 0;
+    pthread_mutex_unlock(&world_lock);
+    return hit;
+}
+
+static enum fb_status describe_fake(struct fb_client *client, const char *table,
+                                    struct fb_table *ret_table, struct fb_error *error)
+{
+    (void)client;
+    (void)error;
+    *ret_table = (struct fb_table){
+        .status = "ACTIVE",
+        .created_ms = table_created_ms,
+        .schema = {.attributes = {{.name = "id", .name_size = 2, .type = FB_KEY_STRING}},
+                   .count = 1},
+    };
+    snprintf(ret_table->arn, sizeof ret_table->arn, "arn:aws:dynamodb:::table/%s", table);
+    return FB_OK;
+}
+
+static enum fb_status list_fake(struct fb_client *client, const struct fb_s3_list_request *request,
+                                struct fb_s3_list_result *ret_result, struct fb_error *error)
+{
+    (void)client;
+    if (strikes())
+        return fb_fail(error, FB_UNAVAILABLE, "half an answer");
+    *ret_result = (struct fb_s3_list_result){0};
+    for (size_t i = 0; i < object_count; i++) {
+        struct fb_s3_listed listed = {.key = objects[i].key,
+                                      .etag = objects[i].etag,
+                                      .storage_class = "STANDARD",
+                                      .size_bytes = objects[i].size,
+                                      .last_modified_ms = INT64_C(1795341600000)};
+
+        if (strncmp(objects[i].key, request->prefix, strlen(request->prefix)) != 0 ||
+            (request->start_after != NULL && strcmp(objects[i].key, request->start_after) <= 0))
+            continue;
+        ret_result->key_count++;
+        if (request->on_object(request->context, &listed) != FB_OK)
+            return FB_CANCELED;
+    }
+    return FB_OK;
+}
+
+static const struct fake_object *find(const char *key)
+{
+    for (size_t i = 0; i < object_count; i++)
+        if (strcmp(objects[i].key, key) == 0)
+            return &objects[i];
+    fail();
+    return NULL;
+}
+
+static enum fb_status get_fake(struct fb_client *client, const struct fb_s3_get_request *request,
+                               struct fb_error *error)
+{
+    const struct fake_object *object = find(request->key);
+    struct fb_http_response response = {.http_status = 200};
+    size_t at = request->offset_bytes;
+
+    (void)client;
+    if (object->vanishes) {
+        fb_fail(error, FB_NOT_FOUND, "it is gone");
+        snprintf(error->code, sizeof error->code, "NoSuchKey");
+        return FB_NOT_FOUND;
+    }
+    if (strcmp(request->etag, object->etag) != 0)
+        return fb_fail(error, FB_CHANGED, "it is another one now");
+    while (at < object->size) {
+        size_t piece = 1 + at % 700;
+        enum fb_status status;
+
+        if (strikes())
+            return fb_fail(error, FB_UNAVAILABLE, "cut off after %zu bytes", at);
+        if (piece > object->size - at)
+            piece = object->size - at;
+        status = request->sink(request->context, &response, object->body + at, piece);
+        if (status != FB_OK)
+            return status;
+        at += piece;
+    }
+    return FB_OK;
+}
+
+static enum fb_status write_fake(struct fb_client *client, const char *table,
+                                 const struct fb_key_schema *schema, struct fb_batch_entry *entries,
+                                 size_t count, struct fb_error *error)
+{
+    (void)client;
+    (void)table;
+    (void)schema;
+    pthread_mutex_lock(&world_lock);
+    batch_calls++;
+    pthread_mutex_unlock(&world_lock);
+    if (throttled_for_ever || strikes()) {
+        fb_fail(error, FB_THROTTLED, "slow down");
+        snprintf(error->code, sizeof error->code, "ThrottlingException");
+        return FB_THROTTLED;
+    }
+    for (size_t i = 0; i < count; i++) {
+        unsigned key = 0;
+
+        entries[i].unprocessed = strikes();
+        if (entries[i].unprocessed)
+            continue;
+        assert_int_equal(sscanf(entries[i].item, "{\"id\":{\"S\":\"k%u\"}", &key), 1);
+        pthread_mutex_lock(&world_lock);
+        snprintf(items[key], ITEM_SIZE, "%.*s", (int)entries[i].item_size, entries[i].item);
+        pthread_mutex_unlock(&world_lock);
+    }
+    return FB_OK;
+}
+
+static void free_nothing(struct fb_transport *transport)
+{
+    (void)transport;
+}
+
+static enum fb_status connect_fake(void *context, struct fb_transport **ret_transport,
+                                   struct fb_error *error)
+{
+    static struct fb_transport transport = {.free = free_nothing};
+
+    (void)context;
+    (void)error;
+    *ret_transport = &transport;
+    return FB_OK;
+}
+
+static bool wait_a_moment(struct fb_clock *clock, struct fb_stop *stop, enum fb_stop_level level,
+                          int64_t wait_ms)
+{
+    (void)clock;
+    return fb_stop_wait(stop, level, wait_ms > 2 ? 2 : wait_ms);
+}
+
+static struct fb_clock hasty; /* real time, short waits */
+
+static struct fb_stream_options options_once(void)
+{
+    return (struct fb_stream_options){
+        .name = "s",
+        .source = "s3://b/p/",
+        .bucket = "b",
+        .table = "t",
+        .fingerprint = "f",
+        .layout = layout,
+        .layout_form = FB_LAYOUT_FIREHOSE,
+        .poll_interval_ms = 10,
+        .sweep_interval_ms = 50,
+        .lookback_ms = INT64_C(90000000),
+        .writers = 4,
+        .linger_ms = 1,
+        .max_record_size = 1 << 16,
+        .max_in_flight = 1 << 16,
+        .max_dead_letters = 50,
+        .max_dead_letters_in = 500,
+        .dead_letter_directory = letters_directory,
+        .once = true,
+        .once_patience_ms = 20000,
+        .stall_timeout_ms = 1000,
+        .calls = {.describe_table = describe_fake,
+                  .list_page = list_fake,
+                  .get = get_fake,
+                  .batch_write = write_fake,
+                  .connect = connect_fake},
+        .state = state_file,
+        .clock = &hasty,
+        .seed = 1,
+    };
+}
+
+static void open_state_file(void)
+{
+    assert_int_equal(fb_state_open(directory, &state_file, NULL), FB_OK);
+}
+
+static int set_up(void **state)
+{
+    struct fb_layout_options layout_options = {.prefix = "p/", .form = FB_LAYOUT_FIREHOSE};
+
+    (void)state;
+    memset(items, 0, sizeof items);
+    memset(expected, 0, sizeof expected);
+    object_count = 0;
+    fault_one_in = 0;
+    throttled_for_ever = false;
+    batch_calls = 0;
+    table_created_ms = 5;
+    fb_random_init(&chances, 99);
+    hasty = *fb_clock_system();
+    hasty.sleep_ms = wait_a_moment;
+    fb_log_set_level(FB_LOG_ERROR);
+    snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
+    if (mkdtemp(directory) == NULL || fb_layout_new(&layout_options, &layout, NULL) != FB_OK)
+        return -1;
+    snprintf(letters_directory, sizeof letters_directory, "%s/dead-letters", directory);
+    open_state_file();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+
+    (void)state;
+    for (size_t i = 0; i < object_count; i++)
+        free(objects[i].body);
+    fb_layout_free(layout);
+    fb_state_close(state_file);
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    return system(command); /* NOLINT(cert-env33-c): a name made above */
+}
+
+/* Objects must be added in the order of their keys: `hour` and `second` only grow. */
+static struct fake_object *add_object(unsigned hour, unsigned second, const char *body, size_t size)
+{
+    struct fake_object *object = &objects[object_count];
+
+    snprintf(object->key, sizeof object->key, "p/2026/11/20/%02u/d-1-2026-11-20-%02u-00-%02u-x",
+             hour, hour, second);
+    snprintf(object->etag, sizeof object->etag, "e%zu", object_count);
+    object->vanishes = false;
+    object->size = size;
+    object->body = malloc(size + 1);
+    assert_non_null(object->body);
+    memcpy(object->body, body, size);
+    object_count++;
+    return object;
+}
+
+static uint64_t next_number;
+
+/* `count` records over few keys; what the table must hold in the end goes to `expected`. */
+static size_t write_records(char *body, size_t capacity, unsigned count, struct fb_random *random)
+{
+    size_t size = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        unsigned key = (unsigned)(fb_random_next(random) % KEYS);
+        unsigned long long number = next_number++;
+
+        size += (size_t)snprintf(body + size, capacity - size, "{\"id\":\"k%u\",\"n\":%llu}%s", key,
+                                 number, number % 3 == 0 ? "\n" : "");
+        snprintf(expected[key], ITEM_SIZE, "{\"id\":{\"S\":\"k%u\"},\"n\":{\"N\":\"%llu\"}}", key,
+                 number);
+    }
+    return size;
+}
+
+static size_t compress_gzip(const char *in, size_t size, char *out, size_t capacity)
+{
+    z_stream stream = {0};
+
+    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_in = (Bytef *)(uintptr_t)in;
+    stream.avail_in = (uInt)size;
+    stream.next_out = (Bytef *)out;
+    stream.avail_out = (uInt)capacity;
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return capacity - stream.avail_out;
+}
+
+static void add_random_objects(unsigned count, unsigned records)
+{
+    static char plain[1 << 18], packed[1 << 18];
+    struct fb_random random;
+
+    fb_random_init(&random, 4711);
+    for (unsigned i = 0; i < count; i++) {
+        size_t size = write_records(plain, sizeof plain, records, &random);
+
+        if (i % 2 == 0)
+            add_object(i / 4, i, plain, size);
+        else
+            add_object(i / 4, i, packed, compress_gzip(plain, size, packed, sizeof packed));
+    }
+}
+
+static void expect_table(void)
+{
+    for (unsigned key = 0; key < KEYS; key++)
+        assert_string_equal(items[key], expected[key]);
+}
+
+static struct fb_stream_report run_to_end(const struct fb_stream_options *options)
+{
+    struct fb_stream_report report;
+    struct fb_stream *stream = NULL;
+
+    assert_int_equal(fb_stream_start(options, &stream, NULL), FB_OK);
+    do {
+        usleep(1000);
+        fb_stream_report(stream, &report);
+    } while (!report.finished);
+    fb_stream_free(stream);
+    return report;
+}
+
+static void everything_is_carried_and_a_second_run_does_nothing(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    add_random_objects(20, 300);
+    report = run_to_end(&options);
+    assert_false(report.left_undone);
+    assert_int_equal(report.objects, 20);
+    assert_int_equal(report.records, 6000);
+    assert_int_equal(report.items_written + report.items_folded, 6000);
+    expect_table();
+    batch_calls = 0;
+    report = run_to_end(&options);
+    assert_false(report.left_undone);
+    assert_int_equal(report.records, 0);
+    assert_int_equal(batch_calls, 0);
+}
+
+static void faults_of_every_kind_change_nothing(void **state)
+{
+    struct fb_stream_options options = options_once();
+
+    (void)state;
+    add_random_objects(20, 300);
+    fault_one_in = 7;
+    assert_false(run_to_end(&options).left_undone);
+    expect_table();
+}
+
+/* A stop at once leaves everything as a crash would, but for the last checkpoint. */
+static void stops_at_random_moments_lose_nothing_and_keep_the_order(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report = {.left_undone = true};
+    unsigned stops = 0;
+
+    (void)state;
+    add_random_objects(24, 400);
+    fault_one_in = 40;
+    while (report.left_undone) {
+        struct fb_stream *stream = NULL;
+
+        assert_in_range(stops, 0, 2000);
+        assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+        usleep((useconds_t)(1000 + stops * 1000 + fb_random_next(&chances) % 9000));
+        fb_stream_stop(stream, stops % 3 == 0 ? FB_STOP_DRAIN : FB_STOP_NOW);
+        do {
+            fb_stream_report(stream, &report);
+            usleep(500);
+        } while (!report.finished);
+        fb_stream_free(stream);
+        fb_state_close(state_file);
+        open_state_file();
+        options.state = state_file;
+        stops++;
+        if (stops > 30) {
+            report = run_to_end(&options);
+            break;
+        }
+    }
+    assert_false(report.left_undone);
+    expect_table();
+}
+
+static void a_damaged_object_gives_what_is_before_the_damage_and_the_stream_goes_on(void **state)
+{
+    static char plain[1 << 16], packed[1 << 16];
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+    struct fb_random random;
+    size_t size;
+
+    (void)state;
+    fb_random_init(&random, 3);
+    size = write_records(plain, sizeof plain, 200, &random);
+    size = compress_gzip(plain, size, packed, sizeof packed);
+    add_object(1, 1, packed, size - 20);
+    size = write_records(plain, sizeof plain, 2000, &random);
+    add_object(1, 2, plain, size);
+    report = run_to_end(&options);
+    assert_int_equal(report.objects_damaged, 1);
+    assert_int_equal(report.objects, 1);
+    assert_int_equal(report.dead_letters, 1);
+    assert_true(report.left_undone);
+    assert_true(report.records > 2000);
+    expect_table();
+}
+
+static void an_object_that_vanished_does_not_hold_up_the_others(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    add_random_objects(3, 50);
+    add_object(20, 1, "{\"id\":\"k0\"}", 11)->vanishes = true;
+    report = run_to_end(&options);
+    assert_int_equal(report.objects, 3);
+    assert_int_equal(report.objects_changed, 1);
+    expect_table();
+}
+
+static void too_many_dead_letters_stop_the_stream_and_the_frontier_is_unmoved(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+    static char body[1 << 16];
+    size_t size = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 300; i++)
+        size += (size_t)snprintf(body + size, sizeof body - size, "{\"ID\":\"k%u\"}\n", i);
+    add_object(1, 1, body, size);
+    report = run_to_end(&options);
+    assert_true(report.failed);
+    assert_true(report.left_undone);
+    assert_non_null(strstr(report.problem, "--accept-dead-letters"));
+    options.accept_dead_letters = true;
+    report = run_to_end(&options);
+    assert_false(report.left_undone);
+    /* All of them again, from the first. */
+    assert_int_equal(report.dead_letters, 300);
+}
+
+static void a_few_dead_letters_are_no_trouble(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    add_object(1, 1, "{\"no\":1}\n{\"id\":\"k1\"}\n[1]\n", 27);
+    report = run_to_end(&options);
+    assert_false(report.left_undone);
+    assert_int_equal(report.dead_letters, 2);
+    assert_string_equal(items[1], "{\"id\":{\"S\":\"k1\"}}");
+    assert_int_equal(run_to_end(&options).records, 0);
+}
+
+static void a_throttled_table_does_not_hold_up_a_stop(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+    struct fb_stream *stream = NULL;
+
+    (void)state;
+    throttled_for_ever = true;
+    options.once = false;
+    add_random_objects(4, 400);
+    assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+    while (batch_calls < 10)
+        usleep(1000);
+    fb_stream_stop(stream, FB_STOP_DRAIN);
+    usleep(20000);
+    fb_stream_report(stream, &report);
+    assert_false(report.finished);
+    fb_stream_stop(stream, FB_STOP_NOW);
+    fb_stream_free(stream);
+    throttled_for_ever = false;
+    options.once = true;
+    assert_false(run_to_end(&options).left_undone);
+    expect_table();
+}
+
+static void another_table_under_the_same_name_is_refused(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    add_random_objects(1, 10);
+    assert_false(run_to_end(&options).left_undone);
+    table_created_ms = 6;
+    report = run_to_end(&options);
+    assert_true(report.failed);
+    assert_non_null(strstr(report.problem, "state adopt"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(everything_is_carried_and_a_second_run_does_nothing),
+        CASE(faults_of_every_kind_change_nothing),
+        CASE(stops_at_random_moments_lose_nothing_and_keep_the_order),
+        CASE(a_damaged_object_gives_what_is_before_the_damage_and_the_stream_goes_on),
+        CASE(an_object_that_vanished_does_not_hold_up_the_others),
+        CASE(too_many_dead_letters_stop_the_stream_and_the_frontier_is_unmoved),
+        CASE(a_few_dead_letters_are_no_trouble),
+        CASE(a_throttled_table_does_not_hold_up_a_stop),
+        CASE(another_table_under_the_same_name_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("pipeline/stream", tests, NULL, NULL);
+}
