@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
+#include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/stream.h"
 
@@ -163,20 +164,20 @@ static enum fb_status write_fake(struct fb_client *client, const char *table,
     return FB_OK;
 }
 
-static void free_nothing(struct fb_transport *transport)
-{
-    (void)transport;
-}
-
-static enum fb_status connect_fake(void *context, struct fb_transport **ret_transport,
+static enum fb_status connect_fake(void *context, enum fb_stream_side side, struct fb_stop *stop,
+                                   enum fb_stop_level stop_at, struct fb_client *ret_client,
                                    struct fb_error *error)
 {
-    static struct fb_transport transport = {.free = free_nothing};
-
     (void)context;
+    (void)side;
     (void)error;
-    *ret_transport = &transport;
+    *ret_client = (struct fb_client){.stop = stop, .stop_at = stop_at};
     return FB_OK;
+}
+
+static void disconnect_fake(struct fb_client *client)
+{
+    (void)client;
 }
 
 static bool wait_a_moment(struct fb_clock *clock, struct fb_stop *stop, enum fb_stop_level level,
@@ -215,7 +216,8 @@ static struct fb_stream_options options_once(void)
                   .list_page = list_fake,
                   .get = get_fake,
                   .batch_write = write_fake,
-                  .connect = connect_fake},
+                  .connect = connect_fake,
+                  .disconnect = disconnect_fake},
         .state = state_file,
         .clock = &hasty,
         .seed = 1,
@@ -481,8 +483,10 @@ static void a_few_dead_letters_are_no_trouble(void **state)
     struct fb_stream_options options = options_once();
     struct fb_stream_report report;
 
+    static const char body[] = "{\"no\":1}\n{\"id\":\"k1\"}\n[1]\n";
+
     (void)state;
-    add_object(1, 1, "{\"no\":1}\n{\"id\":\"k1\"}\n[1]\n", 27);
+    add_object(1, 1, body, sizeof body - 1);
     report = run_to_end(&options);
     assert_false(report.left_undone);
     assert_int_equal(report.dead_letters, 2);
