@@ -624,15 +624,23 @@ enum fb_status fb_poller_step(struct fb_poller *poller, int64_t *ret_wait_ms,
 
 enum fb_status fb_poller_run(struct fb_poller *poller, struct fb_error *error)
 {
+    const struct fb_poller_options *options = &poller->options;
+    struct fb_error own = {0};
     enum fb_status status;
     int64_t wait_ms = 0;
 
     do {
-        status = fb_poller_step(poller, &wait_ms, error);
-        if (status == FB_OK &&
-            fb_sleep_ms(poller->options.clock, poller->options.stop, FB_STOP_DRAIN, wait_ms))
-            status = FB_CANCELED;
+        status = fb_poller_step(poller, &wait_ms, &own);
+        if (status == FB_OK) {
+            if (fb_sleep_ms(options->clock, options->stop, FB_STOP_DRAIN, wait_ms))
+                status = FB_CANCELED;
+        } else if (status != FB_CANCELED) {
+            /* A listing that makes no sense, or no memory: a person may mend it. */
+            status = fb_patience_wait(&poller->patience, &own);
+        }
     } while (status == FB_OK);
+    if (status != FB_CANCELED && error != NULL)
+        *error = own;
     return status;
 }
 

@@ -35,12 +35,15 @@ http {{
         ~DescribeTable '{table}';
         default '{{"UnprocessedItems":{{}}}}';
     }}
-    map $arg_list_type $is_list {{ 2 1; default 0; }}
+    map $args $listing {{
+        ~start-after '{empty}';
+        default '{listing}';
+    }}
     server {{
         listen 127.0.0.1:{port};
         default_type application/x-amz-json-1.0;
         location = / {{ return 200 $answer; }}
-        location = /bench {{ default_type application/xml; return 200 '{listing}'; }}
+        location = /bench {{ default_type application/xml; return 200 $listing; }}
         location /bench/ {{ alias {dir}/bucket/; etag off; add_header ETag '"e1"'; }}
     }}
 }}
@@ -87,8 +90,9 @@ def write_files(directory):
         "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/clicks",
         "KeySchema": [{"AttributeName": "event_id", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "event_id", "AttributeType": "S"}]}})
+    empty = listing[:listing.index("<Contents>")] + "</ListBucketResult>"
     (directory / "nginx.conf").write_text(NGINX.format(dir=directory, port=PORT, table=table,
-                                                       listing=listing))
+                                                       listing=listing, empty=empty))
     return path, size, plain
 
 
