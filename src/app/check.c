@@ -274,7 +274,7 @@ int fb_cmd_check(const char *conf_path)
     struct fb_conf *conf = fb_cli_read_conf(conf_path);
 
     if (conf == NULL) {
-        find(&check, FAIL, "conf: %s has mistakes", conf_path);
+        find(&check, FAIL, "conf: %s cannot be used as it stands", conf_path);
         return FB_EXIT_WRONG;
     }
     check.conf = conf;

@@ -86,7 +86,7 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
     fputs("\n"
-          "`firebridge help COMMAND` tells more, as do firebridge(8) and firebridge.conf(5).\n"
+          "`firebridge help COMMAND` tells more; see also firebridge(8), firebridge.conf(5).\n"
           "The conf file is " FB_CONF_DEFAULT_PATH ", unless -c names another.\n"
           "Exit status: 0 well, 1 something is wrong, 2 wrong use.\n",
           out);
