@@ -9,6 +9,9 @@
 /* All items may come back, and around them stands less than this. */
 #define ANSWER_EXTRA_BYTES ((size_t)64 * 1024)
 
+/* A key's text with every byte escaped (\u0001): what canonical keys are made from. */
+#define ESCAPED_KEY_MAX_BYTES ((size_t)6 * FB_PARTITION_KEY_MAX_BYTES)
+
 #define PUT_BEGIN "{\"PutRequest\":{\"Item\":"
 #define PUT_END   "}}"
 #define PUT_NEXT  PUT_END "," PUT_BEGIN
@@ -101,8 +104,8 @@ static enum fb_status mark_item(const struct batch *batch, const json_t *item)
     struct fb_batch_entry *entry = NULL;
     enum fb_status status = FB_OK;
 
-    fb_buffer_init(&key, FB_CANONICAL_KEY_MAX);
-    fb_buffer_init(&scratch, (size_t)6 * FB_PARTITION_KEY_MAX_BYTES + 1);
+    fb_buffer_init(&key, FB_CANONICAL_KEY_MAX + ESCAPED_KEY_MAX_BYTES);
+    fb_buffer_init(&scratch, ESCAPED_KEY_MAX_BYTES + 1);
     for (size_t i = 0; i < batch->schema->count && status == FB_OK; i++)
         status = append_key(&key, &scratch, &batch->schema->attributes[i], item);
     if (status == FB_OK)

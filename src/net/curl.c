@@ -342,7 +342,7 @@ static void name_peer(const char *url, char *peer, size_t size)
     snprintf(peer, size, "%.*s%s", (int)(host_size > 255 ? 255 : host_size), host, port);
 }
 
-static enum fb_status status_of(CURLcode result)
+static enum fb_status status_of(CURLcode result, bool is_connected)
 {
     switch (result) {
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -351,8 +351,9 @@ static enum fb_status status_of(CURLcode result)
     case CURLE_SSL_CERTPROBLEM:
         return FB_DENIED;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return FB_INVALID;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or what a server answers that is no HTTP */
+        return is_connected ? FB_UNAVAILABLE : FB_INVALID;
     case CURLE_OUT_OF_MEMORY:
         return FB_NO_MEMORY;
     default:
@@ -389,7 +390,7 @@ static enum fb_status explain(const struct curl_transport *self, const struct ex
         return fb_fail(error, FB_UNAVAILABLE, "no whole answer of %s in time, only %llu bytes (%s)",
                        peer, received, reason);
     default:
-        return fb_fail(error, status_of(result), "%s: %s", peer, reason);
+        return fb_fail(error, status_of(result, exchange->is_connected), "%s: %s", peer, reason);
     }
 }
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The subcommands. Each returns the process's exit status: 0 well, 1 something is wrong, 2 wrong
+ * use. Findings go to stdout, complaints to stderr.
+ *
+ * Threads: main alone.
+ */
+#ifndef FIREBRIDGE_APP_CLI_H
+#define FIREBRIDGE_APP_CLI_H
+
+#include <stdbool.h>
+
+#include "firebridge/app/conf.h"
+
+enum fb_exit { FB_EXIT_OK = 0, FB_EXIT_WRONG = 1, FB_EXIT_USAGE = 2 };
+
+/* Finds the command, reads its options and runs it. */
+int fb_cli_main(int argc, char **argv);
+
+/* For fb_conf_read: "firebridge: MESSAGE" on stderr. */
+void fb_cli_report(void *context, const char *message);
+
+/* The conf with its layouts checked; every mistake is on stderr. NULL: it is not good. */
+struct fb_conf *fb_cli_read_conf(const char *path);
+
+/* Flushes stdout; what could not be written (a full disk) makes it FB_EXIT_WRONG. */
+int fb_cli_end(int status);
+
+struct fb_run_options {
+    const char *conf_path;
+    bool once;
+    bool accept_dead_letters;
+};
+
+int fb_cmd_run(const struct fb_run_options *options);
+int fb_cmd_check(const char *conf_path);
+int fb_cmd_state_adopt(const char *conf_path, const char *stream);
+int fb_cmd_state_rename(const char *conf_path, const char *old_name, const char *new_name);
+int fb_cmd_version(void);
+
+#endif

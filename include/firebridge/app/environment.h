@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * As whom, where and how this process speaks with AWS: the conf and the environment together.
+ * The one place that reads the environment. What the conf says wins over the environment.
+ *
+ * Read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
+ * AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, HOME, AWS_REGION, AWS_DEFAULT_REGION,
+ * AWS_EC2_METADATA_DISABLED, AWS_CA_BUNDLE, STATE_DIRECTORY.
+ * Threads: made and freed by one; the rest from any thread.
+ */
+#ifndef FIREBRIDGE_APP_ENVIRONMENT_H
+#define FIREBRIDGE_APP_ENVIRONMENT_H
+
+#include "firebridge/app/conf.h"
+#include "firebridge/aws/client.h"
+
+struct fb_environment;
+
+/*
+ * Makes the credential chain and finds the region (which may ask the instance). Asks nobody for
+ * credentials yet. `conf` outlives it.
+ */
+enum fb_status fb_environment_new(const struct fb_conf *conf, struct fb_clock *clock,
+                                  struct fb_environment **ret_environment,
+                                  struct fb_error *error) FB_MUST_CHECK;
+
+/* After all of its clients. */
+void fb_environment_free(struct fb_environment *environment);
+
+const char *fb_environment_region(const struct fb_environment *environment);
+struct fb_credentials_cache *fb_environment_credentials(struct fb_environment *environment);
+
+enum fb_service { FB_SERVICE_S3, FB_SERVICE_DYNAMODB };
+
+/* A client with a transport of its own, for one thread, with the conf's endpoint and limits. */
+enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
+                                     struct fb_stop *stop, enum fb_stop_level stop_at,
+                                     struct fb_client *ret_client,
+                                     struct fb_error *error) FB_MUST_CHECK;
+void fb_environment_client_done(struct fb_client *client);
+
+/* The conf's state_dir, else systemd's STATE_DIRECTORY, else FB_CONF_DEFAULT_STATE_DIR. Copied. */
+enum fb_status fb_environment_state_dir(const struct fb_conf *conf, char **ret_path) FB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tries what `run` will need and says how each went, a line each. It only reads, each call once,
+ * and the whole ends within DEADLINE_MS however slow the answers are.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "firebridge/app/cli.h"
+#include "firebridge/app/environment.h"
+#include "firebridge/aws/dynamodb.h"
+#include "firebridge/aws/s3.h"
+#include "firebridge/pipeline/layout.h"
+
+#define CALL_TIMEOUT_MS 5000
+#define DEADLINE_MS     18000
+
+struct check {
+    const struct fb_conf *conf;
+    struct fb_environment *environment;
+    int64_t deadline_ms; /* monotonic */
+    bool is_failed;
+};
+
+enum finding { OK, WARN, FAIL };
+
+static void find(struct check *check, enum finding finding, const char *format, ...)
+    FB_PRINTF(3, 4);
+
+static void find(struct check *check, enum finding finding, const char *format, ...)
+{
+    static const char *const words[] = {"ok  ", "warn", "FAIL"};
+    char line[2048];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    fb_make_printable(line);
+    printf("%s  %s\n", words[finding], line);
+    (void)fflush(stdout);
+    check->is_failed |= finding == FAIL;
+}
+
+/* A client whose calls end in time; false when there is no time left. */
+static bool new_client(struct check *check, enum fb_service service, const char *stream,
+                       struct fb_client *ret_client)
+{
+    int64_t left_ms = check->deadline_ms - fb_monotonic_ms(fb_clock_system());
+    int64_t limit_ms = left_ms < CALL_TIMEOUT_MS ? left_ms : CALL_TIMEOUT_MS;
+    struct fb_error error = {0};
+
+    if (left_ms <= 0) {
+        find(check, FAIL, "stream %s: not tried, for the calls before took too long", stream);
+        return false;
+    }
+    if (fb_environment_client(check->environment, service, NULL, FB_STOP_NOT, ret_client, &error) !=
+        FB_OK) {
+        find(check, FAIL, "stream %s: %s", stream, error.message);
+        return false;
+    }
+    if (ret_client->connect_timeout_ms > limit_ms)
+        ret_client->connect_timeout_ms = limit_ms;
+    if (ret_client->request_timeout_ms > limit_ms)
+        ret_client->request_timeout_ms = limit_ms;
+    return true;
+}
+
+static void print_table(struct check *check, const struct fb_conf_stream *stream,
+                        const struct fb_table *table)
+{
+    const struct fb_key_attribute *keys = table->schema.attributes;
+    bool has_sort_key = table->schema.count == 2;
+    char sort_key[FB_KEY_NAME_MAX + 8] = "";
+
+    if (has_sort_key)
+        snprintf(sort_key, sizeof sort_key, ", %s (%c)", keys[1].name, (char)keys[1].type);
+    find(check, strcmp(table->status, "ACTIVE") == 0 ? OK : FAIL,
+         "stream %s: table %s is %s, key %s (%c)%s", stream->name, stream->table, table->status,
+         keys[0].name, (char)keys[0].type, sort_key);
+}
+
+static void check_table(struct check *check, const struct fb_conf_stream *stream)
+{
+    struct fb_client client;
+    struct fb_table table;
+    struct fb_error error = {0};
+
+    if (!new_client(check, FB_SERVICE_DYNAMODB, stream->name, &client))
+        return;
+    if (fb_dynamodb_describe_table(&client, stream->table, &table, &error) == FB_OK)
+        print_table(check, stream, &table);
+    else
+        find(check, FAIL, "stream %s: table %s: %s", stream->name, stream->table, error.message);
+    fb_environment_client_done(&client);
+}
+
+struct page {
+    const struct fb_layout *layout;
+    uint64_t verdicts[FB_KEY_FOREIGN + 1];
+    char first[FB_S3_KEY_MAX_BYTES + 1]; /* data key */
+};
+
+static enum fb_status take_listed(void *context, const struct fb_s3_listed *object)
+{
+    struct page *page = context;
+    enum fb_key_verdict verdict =
+        fb_layout_judge(page->layout, object->key, object->size_bytes, object->storage_class);
+
+    if (verdict == FB_KEY_DATA && page->verdicts[FB_KEY_DATA] == 0)
+        snprintf(page->first, sizeof page->first, "%s", object->key);
+    page->verdicts[verdict]++;
+    return FB_OK;
+}
+
+/* ", 3 excluded, 1 folder"; empty when nothing is left out. */
+static void describe_left_out(const struct page *page, char *text, size_t size)
+{
+    static const char *const names[] = {
+        [FB_KEY_EXCLUDED] = "excluded",
+        [FB_KEY_ERROR_OUTPUT] = "of Firehose's error output",
+        [FB_KEY_FOLDER] = "folders",
+        [FB_KEY_UNREADABLE] = "archived",
+        [FB_KEY_FOREIGN] = "not of this prefix",
+    };
+    size_t used = 0;
+
+    *text = '\0';
+    for (size_t i = FB_KEY_EXCLUDED; i <= FB_KEY_FOREIGN && used < size; i++) {
+        int wrote = 0;
+
+        if (page->verdicts[i] > 0)
+            wrote = snprintf(text + used, size - used, "%s%" PRIu64 " %s",
+                             used == 0 ? "; left out: " : ", ", page->verdicts[i], names[i]);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
+static void print_page(struct check *check, const struct fb_conf_stream *stream,
+                       const struct page *page, bool is_truncated)
+{
+    uint64_t objects = page->verdicts[FB_KEY_DATA];
+    char left_out[256];
+
+    describe_left_out(page, left_out, sizeof left_out);
+    if (objects == 0)
+        find(check, WARN, "stream %s: %s has no object to read%s%s", stream->name, stream->source,
+             is_truncated ? " on its first page" : " yet", left_out);
+    else
+        find(check, OK, "stream %s: %s has %" PRIu64 "%s object%s, the first is %s%s", stream->name,
+             stream->source, objects, is_truncated ? " or more" : "", objects == 1 ? "" : "s",
+             page->first, left_out);
+}
+
+static void list_page(struct check *check, const struct fb_conf_stream *stream,
+                      struct fb_client *client, const struct fb_layout *layout)
+{
+    struct page page = {.layout = layout};
+    struct fb_s3_list_request request = {.bucket = stream->bucket,
+                                         .prefix = fb_layout_root(layout),
+                                         .on_object = take_listed,
+                                         .context = &page};
+    struct fb_s3_list_result result;
+    struct fb_error error = {0};
+
+    if (fb_s3_list_page(client, &request, &result, &error) == FB_OK)
+        print_page(check, stream, &page, result.is_truncated);
+    else
+        find(check, FAIL, "stream %s: listing %s: %s", stream->name, stream->source, error.message);
+}
+
+static void check_prefix(struct check *check, const struct fb_conf_stream *stream)
+{
+    struct fb_layout_options options = {.prefix = stream->prefix,
+                                        .form = stream->layout,
+                                        .time_zone = stream->time_zone,
+                                        .exclude = (const char *const *)stream->exclude,
+                                        .exclude_count = stream->exclude_count};
+    struct fb_layout *layout = NULL;
+    struct fb_client client;
+    struct fb_error error = {0};
+
+    if (!new_client(check, FB_SERVICE_S3, stream->name, &client))
+        return;
+    if (fb_layout_new(&options, &layout, &error) == FB_OK)
+        list_page(check, stream, &client, layout);
+    else
+        find(check, FAIL, "stream %s: %s", stream->name, error.message);
+    fb_layout_free(layout);
+    fb_environment_client_done(&client);
+}
+
+/* The folder itself, or what is there of its path. */
+static bool find_existing(char *path)
+{
+    bool is_whole = true;
+
+    while (access(path, F_OK) != 0 && strcmp(path, "/") != 0) {
+        dirname(path);
+        is_whole = false;
+    }
+    return is_whole;
+}
+
+static void check_state_dir(struct check *check)
+{
+    char *path = NULL;
+    char *existing = NULL;
+    struct stat status;
+    bool is_whole;
+
+    if (fb_environment_state_dir(check->conf, &path) != FB_OK ||
+        (existing = strdup(path)) == NULL) {
+        find(check, FAIL, "state_dir: out of memory");
+        free(path);
+        return;
+    }
+    is_whole = find_existing(existing);
+    if (stat(existing, &status) == 0 && !S_ISDIR(status.st_mode))
+        find(check, FAIL, "state_dir: %s is no folder", existing);
+    else if (access(existing, W_OK | X_OK) != 0)
+        find(check, FAIL, "state_dir: %s: user %u cannot write in %s: %s", path,
+             (unsigned)geteuid(), existing, strerror(errno));
+    else
+        find(check, OK, "state_dir: %s %s", path, is_whole ? "is writable" : "can be made");
+    free(path);
+    free(existing);
+}
+
+/* Without credentials every call would fail for the same reason: then none is made. */
+static bool check_credentials(struct check *check)
+{
+    struct fb_credentials_cache *cache;
+    struct fb_credentials credentials;
+    struct fb_error error = {0};
+
+    if (fb_environment_new(check->conf, fb_clock_system(), &check->environment, &error) != FB_OK) {
+        find(check, FAIL, "region: %s", error.message);
+        return false;
+    }
+    find(check, OK, "region: %s", fb_environment_region(check->environment));
+    cache = fb_environment_credentials(check->environment);
+    if (fb_credentials_cache_get(cache, &credentials, &error) != FB_OK) {
+        find(check, FAIL, "credentials: %s", error.message);
+        return false;
+    }
+    fb_credentials_wipe(&credentials);
+    find(check, OK, "credentials: from %s", fb_credentials_cache_source(cache));
+    return true;
+}
+
+static void check_all(struct check *check)
+{
+    check_state_dir(check);
+    if (check_credentials(check)) {
+        for (size_t i = 0; i < check->conf->stream_count; i++) {
+            check_table(check, &check->conf->streams[i]);
+            check_prefix(check, &check->conf->streams[i]);
+        }
+    }
+    fb_environment_free(check->environment);
+}
+
+int fb_cmd_check(const char *conf_path)
+{
+    struct check check = {.deadline_ms = fb_monotonic_ms(fb_clock_system()) + DEADLINE_MS};
+    struct fb_conf *conf = fb_cli_read_conf(conf_path);
+
+    if (conf == NULL) {
+        find(&check, FAIL, "conf: %s has mistakes", conf_path);
+        return FB_EXIT_WRONG;
+    }
+    check.conf = conf;
+    find(&check, OK, "conf: %s, %zu stream%s", conf_path, conf->stream_count,
+         conf->stream_count == 1 ? "" : "s");
+    check_all(&check);
+    fb_conf_free(conf);
+    return check.is_failed ? FB_EXIT_WRONG : FB_EXIT_OK;
+}

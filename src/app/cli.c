@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/app/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "firebridge/app/nearest.h"
+
+struct arguments {
+    struct fb_run_options run;
+    bool wants_help;
+    char **words; /* what is no option */
+    int count;
+};
+
+struct command {
+    const char *name;
+    const char *usage;
+    const char *summary;
+    const char *help;
+    const char *options; /* the short ones that it takes, in getopt's form; "h" goes with all */
+    int (*run)(const struct arguments *arguments);
+};
+
+enum { OPTION_ONCE = 'o', OPTION_ACCEPT = 'a' };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"once", no_argument, NULL, OPTION_ONCE},
+    {"accept-dead-letters", no_argument, NULL, OPTION_ACCEPT},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static int run_run(const struct arguments *arguments);
+static int run_check(const struct arguments *arguments);
+static int run_state(const struct arguments *arguments);
+static int run_version(const struct arguments *arguments);
+static int run_help(const struct arguments *arguments);
+
+static const struct command commands[] = {
+    {"run", "run [-c FILE] [--once] [--accept-dead-letters]", "carry objects to their tables",
+     "Runs in the foreground, as systemd wants it, until SIGTERM or SIGINT. What is in\n"
+     "flight then is written or left for next time. A second signal stops at once, and\n"
+     "loses nothing either.\n"
+     "\n"
+     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n"
+     "  --once                  work through what is there, then end: with 0, or with 1\n"
+     "                          if anything is left undone\n"
+     "  --accept-dead-letters   go on where max_dead_letters would stop a stream\n",
+     "c:oa", run_run},
+    {"check", "check [-c FILE]", "try everything that the conf file names",
+     "Reads the conf, finds credentials, describes each table, lists one page of each\n"
+     "prefix, and prints a line for each finding: ok, warn or FAIL. Ends with 1 if the\n"
+     "daemon would not work. Changes nothing.\n"
+     "\n"
+     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n",
+     "c:", run_check},
+    {"state", "state adopt STREAM | rename OLD NEW  [-c FILE]",
+     "change what a checkpoint belongs to",
+     "adopt STREAM      the checkpoint of STREAM goes on with the source and the table that\n"
+     "                  the conf names now, though it was made with others\n"
+     "rename OLD NEW    the checkpoint and the dead letters of OLD become those of NEW\n"
+     "\n"
+     "The daemon must be stopped.\n"
+     "\n"
+     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n",
+     "c:", run_state},
+    {"version", "version", "print the version, and those of the libraries",
+     "Prints the version of firebridge and of the libraries it runs with.\n", "", run_version},
+    {"help", "help [COMMAND]", "print this, or more on a command",
+     "Prints what a command does and which options it takes.\n", "", run_help},
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void print_overview(FILE *out)
+{
+    fputs("firebridge carries what Amazon Data Firehose delivers to S3 into DynamoDB.\n"
+          "\n"
+          "usage: firebridge COMMAND [OPTION...]\n"
+          "\n",
+          out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
+    fputs("\n"
+          "`firebridge help COMMAND` tells more, as do firebridge(8) and firebridge.conf(5).\n"
+          "The conf file is " FB_CONF_DEFAULT_PATH ", unless -c names another.\n"
+          "Exit status: 0 well, 1 something is wrong, 2 wrong use.\n",
+          out);
+}
+
+static void print_help(const struct command *command)
+{
+    printf("usage: firebridge %s\n\n%s", command->usage, command->help);
+}
+
+static const struct command *find_command(const char *name)
+{
+    struct fb_nearest nearest;
+
+    fb_nearest_init(&nearest, name);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+        fb_nearest_offer(&nearest, commands[i].name);
+    }
+    fprintf(stderr, "firebridge: unknown command %s", name);
+    if (nearest.name != NULL)
+        fprintf(stderr, "; did you mean %s?\n", nearest.name);
+    else
+        fputs("; firebridge help lists them\n", stderr);
+    return NULL;
+}
+
+static int wrong_use(const char *usage)
+{
+    fprintf(stderr, "usage: firebridge %s\n", usage);
+    return FB_EXIT_USAGE;
+}
+
+static int refuse_words(const struct arguments *arguments)
+{
+    fprintf(stderr, "firebridge: unexpected argument %s\n", arguments->words[0]);
+    return FB_EXIT_USAGE;
+}
+
+static int run_run(const struct arguments *arguments)
+{
+    return arguments->count > 0 ? refuse_words(arguments) : fb_cmd_run(&arguments->run);
+}
+
+static int run_check(const struct arguments *arguments)
+{
+    if (arguments->count > 0)
+        return refuse_words(arguments);
+    return fb_cmd_check(arguments->run.conf_path);
+}
+
+static int run_state(const struct arguments *arguments)
+{
+    char *const *words = arguments->words;
+
+    if (arguments->count == 2 && strcmp(words[0], "adopt") == 0)
+        return fb_cmd_state_adopt(arguments->run.conf_path, words[1]);
+    if (arguments->count == 3 && strcmp(words[0], "rename") == 0)
+        return fb_cmd_state_rename(arguments->run.conf_path, words[1], words[2]);
+    return wrong_use("state adopt STREAM | rename OLD NEW  [-c FILE]");
+}
+
+static int run_version(const struct arguments *arguments)
+{
+    return arguments->count > 0 ? refuse_words(arguments) : fb_cmd_version();
+}
+
+static int run_help(const struct arguments *arguments)
+{
+    const struct command *command;
+
+    if (arguments->count > 1)
+        return wrong_use("help [COMMAND]");
+    if (arguments->count == 0) {
+        print_overview(stdout);
+        return FB_EXIT_OK;
+    }
+    command = find_command(arguments->words[0]);
+    if (command == NULL)
+        return FB_EXIT_USAGE;
+    print_help(command);
+    return FB_EXIT_OK;
+}
+
+static bool is_taken(const struct command *command, int option)
+{
+    return option == 'h' ||
+           (option != '?' && option != ':' && strchr(command->options, option) != NULL);
+}
+
+static bool take_option(const struct command *command, int option, struct arguments *arguments)
+{
+    if (!is_taken(command, option)) {
+        if (option != '?')
+            fprintf(stderr, "firebridge: %s does not take this option\n", command->name);
+        return false;
+    }
+    if (option == 'h')
+        arguments->wants_help = true;
+    else if (option == 'c')
+        arguments->run.conf_path = optarg;
+    else if (option == OPTION_ONCE)
+        arguments->run.once = true;
+    else
+        arguments->run.accept_dead_letters = true;
+    return true;
+}
+
+/* Only -c and -h have a short form. getopt_long itself names what is unknown, after argv[0]. */
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct arguments arguments = {.run.conf_path = FB_CONF_DEFAULT_PATH};
+    static char program[] = "firebridge";
+    int option;
+
+    argv[0] = program;
+    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1)
+        if (!take_option(command, option, &arguments))
+            return wrong_use(command->usage);
+    arguments.words = argv + optind;
+    arguments.count = argc - optind;
+    if (arguments.wants_help) {
+        print_help(command);
+        return FB_EXIT_OK;
+    }
+    return command->run(&arguments);
+}
+
+int fb_cli_end(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "firebridge: cannot write the output: %s\n", strerror(errno));
+    return status == FB_EXIT_OK ? FB_EXIT_WRONG : status;
+}
+
+/* What most programs also answer to. */
+static const char *command_name(const char *word)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return "help";
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+        return "version";
+    return word;
+}
+
+int fb_cli_main(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2) {
+        print_overview(stderr);
+        return FB_EXIT_USAGE;
+    }
+    command = find_command(command_name(argv[1]));
+    if (command == NULL)
+        return FB_EXIT_USAGE;
+    return fb_cli_end(run_command(command, argc - 1, argv + 1));
+}
+
+void fb_cli_report(void *context, const char *message)
+{
+    (void)context;
+    fprintf(stderr, "firebridge: %s\n", message);
+}
+
+struct fb_conf *fb_cli_read_conf(const char *path)
+{
+    struct fb_conf *conf = NULL;
+    enum fb_status status = fb_conf_read(path, fb_cli_report, NULL, &conf);
+
+    if (status == FB_OK)
+        status = fb_conf_check_layouts(conf, fb_cli_report, NULL);
+    if (status == FB_OK)
+        return conf;
+    if (status == FB_NO_MEMORY)
+        fb_cli_report(NULL, "out of memory");
+    fb_conf_free(conf);
+    return NULL;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects: listed, taken up, acknowledged, pruned. An object's id is its sequence number, which
+ * it has from the moment anyone holds it; that saves every object an index.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sql.h"
+
+/* Columns of FB_SQL_OBJECT_FIRST_PENDING and FB_SQL_OBJECT_RESUME. */
+enum { SEQUENCE, STATE, KEY, ETAG, SIZE, KEY_TIME, LAST_MODIFIED };
+
+void fb_state_object_done(struct fb_state_object *object)
+{
+    free(object->key);
+    free(object->etag);
+    object->key = NULL;
+    object->etag = NULL;
+}
+
+struct added {
+    uint64_t objects, bytes;
+};
+
+static enum fb_status add_object(struct fb_state *state, int64_t stream_id,
+                                 const struct fb_state_listed *listed, struct added *added,
+                                 struct fb_error *error)
+{
+    enum fb_status status = fb_sql_finish(
+        state,
+        fb_sql_start(state, FB_SQL_OBJECT_ADD, "ittiii", stream_id, listed->key, listed->etag,
+                     (int64_t)listed->size_bytes, listed->key_time_ms, listed->last_modified_ms),
+        error);
+
+    if (status != FB_OK || sqlite3_changes(state->db) == 0)
+        return status;
+    added->objects++;
+    added->bytes += listed->size_bytes;
+    return fb_sql_finish(
+        state,
+        fb_sql_start(state, FB_SQL_OBJECT_REPLACE, "itt", stream_id, listed->key, listed->etag),
+        error);
+}
+
+static enum fb_status add_all(struct fb_state *state, int64_t stream_id,
+                              const struct fb_state_listed *objects, size_t count,
+                              struct added *added, struct fb_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        enum fb_status status = add_object(state, stream_id, &objects[i], added, error);
+
+        if (status != FB_OK)
+            return status;
+    }
+    return FB_OK;
+}
+
+enum fb_status fb_state_add_objects(struct fb_state *state, int64_t stream_id,
+                                    const struct fb_state_listed *objects, size_t count,
+                                    size_t *ret_new, struct fb_error *error)
+{
+    struct added added = {0};
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = add_all(state, stream_id, objects, count, &added, error);
+    status = fb_sql_end(state, status, error);
+    if (status == FB_OK && ret_new != NULL)
+        *ret_new = (size_t)added.objects;
+    return status;
+}
+
+enum fb_status fb_state_add_backlog(struct fb_state *state, int64_t stream_id,
+                                    const struct fb_state_listed *objects, size_t count,
+                                    const char *cursor, bool complete, struct fb_error *error)
+{
+    struct added added = {0};
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = add_all(state, stream_id, objects, count, &added, error);
+    if (status == FB_OK)
+        status = fb_sql_finish(state,
+                               fb_sql_start(state, FB_SQL_STREAM_BACKLOG, "itiii", stream_id,
+                                            cursor, (int64_t)complete, (int64_t)added.objects,
+                                            (int64_t)added.bytes),
+                               error);
+    return fb_sql_end(state, status, error);
+}
+
+static enum fb_status read_object(sqlite3_stmt *row, struct fb_state_object *object,
+                                  struct fb_error *error)
+{
+    *object = (struct fb_state_object){
+        .id = sqlite3_column_int64(row, SEQUENCE),
+        .sequence = (uint64_t)sqlite3_column_int64(row, SEQUENCE),
+        .state = (enum fb_object_state)sqlite3_column_int(row, STATE),
+        .key = fb_sql_column_text(row, KEY),
+        .etag = fb_sql_column_text(row, ETAG),
+        .size_bytes = (uint64_t)sqlite3_column_int64(row, SIZE),
+        .key_time_ms = sqlite3_column_int64(row, KEY_TIME),
+        .last_modified_ms = sqlite3_column_int64(row, LAST_MODIFIED),
+    };
+    if (object->key == NULL || object->etag == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    return FB_OK;
+}
+
+/* The one object that `query` finds, or FB_END. */
+static enum fb_status find_object(struct fb_state *state, sqlite3_stmt *query,
+                                  struct fb_state_object *object, struct fb_error *error)
+{
+    bool found;
+    enum fb_status status = fb_sql_step(state, query, &found, error);
+
+    if (status == FB_OK)
+        status = found ? read_object(query, object, error) : FB_END;
+    sqlite3_reset(query);
+    return status;
+}
+
+static enum fb_status activate(struct fb_state *state, int64_t stream_id,
+                               struct fb_state_object *object, struct fb_error *error)
+{
+    sqlite3_stmt *query = fb_sql_start(state, FB_SQL_STREAM_SEQUENCE, "i", stream_id);
+    enum fb_status status;
+    int64_t sequence = 0;
+    bool found;
+
+    status = fb_sql_step(state, query, &found, error);
+    if (status == FB_OK && !found)
+        status = fb_fail(error, FB_NOT_FOUND, "%s has no stream %lld", state->path,
+                         (long long)stream_id);
+    if (status == FB_OK)
+        sequence = sqlite3_column_int64(query, 0);
+    sqlite3_reset(query);
+    if (status != FB_OK)
+        return status;
+    object->id = sequence;
+    object->sequence = (uint64_t)sequence;
+    object->state = FB_OBJECT_ACTIVE;
+    status = fb_sql_finish(state,
+                           fb_sql_start(state, FB_SQL_OBJECT_ACTIVATE, "itti", stream_id,
+                                        object->key, object->etag, sequence),
+                           error);
+    if (status != FB_OK)
+        return status;
+    return fb_sql_finish(
+        state, fb_sql_start(state, FB_SQL_STREAM_NEXT_SEQUENCE, "ii", stream_id, sequence + 1),
+        error);
+}
+
+enum fb_status fb_state_take_next(struct fb_state *state, int64_t stream_id,
+                                  struct fb_state_object *ret_object, struct fb_error *error)
+{
+    struct fb_state_object object = {0};
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = find_object(state, fb_sql_start(state, FB_SQL_OBJECT_FIRST_PENDING, "i", stream_id),
+                         &object, error);
+    if (status == FB_OK)
+        status = activate(state, stream_id, &object, error);
+    status = fb_sql_end(state, status, error);
+    if (status == FB_OK)
+        *ret_object = object;
+    else
+        fb_state_object_done(&object);
+    return status;
+}
+
+enum fb_status fb_state_resume_next(struct fb_state *state, int64_t stream_id, uint64_t after,
+                                    struct fb_state_object *ret_object, struct fb_error *error)
+{
+    struct fb_state_object object = {0};
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = find_object(state,
+                         fb_sql_start(state, FB_SQL_OBJECT_RESUME, "ii", stream_id, (int64_t)after),
+                         &object, error);
+    status = fb_sql_end(state, status, error);
+    if (status == FB_OK)
+        *ret_object = object;
+    else
+        fb_state_object_done(&object);
+    return status;
+}
+
+static bool is_ended(enum fb_object_state state)
+{
+    return state == FB_OBJECT_DONE || state == FB_OBJECT_CHANGED || state == FB_OBJECT_DAMAGED;
+}
+
+/* Promise 1 rests on this, so the file itself does not take what would break it. */
+static enum fb_status check_frontier(struct fb_state *state, int64_t stream_id, int64_t last_ended,
+                                     struct fb_error *error)
+{
+    sqlite3_stmt *query = fb_sql_start(state, FB_SQL_OBJECT_FIRST_OPEN, "i", stream_id);
+    bool found;
+    enum fb_status status = fb_sql_step(state, query, &found, error);
+
+    if (status == FB_OK && found && sqlite3_column_int64(query, 0) < last_ended)
+        status = fb_fail(error, FB_INVALID,
+                         "object %lld cannot be ended before object %lld of the same stream is",
+                         (long long)last_ended, (long long)sqlite3_column_int64(query, 0));
+    sqlite3_reset(query);
+    return status;
+}
+
+static enum fb_status write_progress(struct fb_state *state, int64_t stream_id,
+                                     const struct fb_checkpoint *checkpoint, struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+    int64_t last_ended = 0;
+
+    for (size_t i = 0; i < checkpoint->object_count && status == FB_OK; i++) {
+        const struct fb_object_progress *progress = &checkpoint->objects[i];
+
+        if (progress->state == FB_OBJECT_PENDING)
+            return fb_fail(error, FB_INVALID, "object %lld cannot be pending again",
+                           (long long)progress->id);
+        status =
+            fb_sql_finish(state,
+                          fb_sql_start(state, FB_SQL_OBJECT_PROGRESS, "iiiii", stream_id,
+                                       progress->id, (int64_t)progress->state,
+                                       (int64_t)progress->records, (int64_t)progress->dead_letters),
+                          error);
+        if (is_ended(progress->state) && progress->id > last_ended)
+            last_ended = progress->id;
+    }
+    if (status == FB_OK && last_ended > 0)
+        status = check_frontier(state, stream_id, last_ended, error);
+    return status;
+}
+
+enum fb_status fb_state_checkpoint(struct fb_state *state, int64_t stream_id,
+                                   const struct fb_checkpoint *checkpoint, struct fb_error *error)
+{
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = write_progress(state, stream_id, checkpoint, error);
+    if (status == FB_OK)
+        status = fb_sql_finish(state,
+                               fb_sql_start(state, FB_SQL_STREAM_FRONTIER, "iii", stream_id,
+                                            (int64_t)checkpoint->frontier_record,
+                                            (int64_t)checkpoint->frontier_offset_bytes),
+                               error);
+    return fb_sql_end(state, status, error);
+}
+
+struct key_list {
+    char **keys;
+    size_t count, capacity;
+};
+
+static void key_list_done(struct key_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->keys[i]);
+    free(list->keys);
+}
+
+static enum fb_status key_list_add(struct key_list *list, const char *key, struct fb_error *error)
+{
+    char *copy = strdup(key);
+
+    if (copy != NULL && list->count == list->capacity) {
+        size_t capacity = list->capacity > 0 ? list->capacity * 2 : 64;
+        char **grown = realloc(list->keys, capacity * sizeof *grown);
+
+        if (grown != NULL) {
+            list->keys = grown;
+            list->capacity = capacity;
+        }
+    }
+    if (copy == NULL || list->count == list->capacity) {
+        free(copy);
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    }
+    list->keys[list->count++] = copy;
+    return FB_OK;
+}
+
+/* Known keys between the ends that the listing does not show; both run in the order of bytes. */
+static enum fb_status find_vanished(struct fb_state *state, sqlite3_stmt *known,
+                                    const char *const *keys, size_t count,
+                                    struct key_list *vanished, struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+    size_t i = 0;
+
+    for (;;) {
+        const char *key;
+        bool row;
+
+        status = fb_sql_step(state, known, &row, error);
+        if (status != FB_OK || !row)
+            break;
+        key = (const char *)sqlite3_column_text(known, 0);
+        while (i < count && strcmp(keys[i], key) < 0)
+            i++;
+        if (i < count && strcmp(keys[i], key) == 0)
+            continue;
+        status = key_list_add(vanished, key, error);
+        if (status != FB_OK)
+            break;
+    }
+    sqlite3_reset(known);
+    return status;
+}
+
+enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id, const char *after,
+                                       const char *up_to, const char *const *keys, size_t count,
+                                       struct fb_error *error)
+{
+    struct key_list vanished = {0};
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = find_vanished(state,
+                           fb_sql_start(state, FB_SQL_OBJECT_ENDED_KEYS, "itt", stream_id,
+                                        after != NULL ? after : "", up_to),
+                           keys, count, &vanished, error);
+    for (size_t i = 0; i < vanished.count && status == FB_OK; i++)
+        status = fb_sql_finish(
+            state, fb_sql_start(state, FB_SQL_OBJECT_FORGET, "it", stream_id, vanished.keys[i]),
+            error);
+    status = fb_sql_end(state, status, error);
+    key_list_done(&vanished);
+    return status;
+}
+
+static void count_state(struct fb_state_counts *counts, enum fb_object_state state, uint64_t count,
+                        uint64_t bytes)
+{
+    uint64_t *const fields[] = {
+        [FB_OBJECT_PENDING] = &counts->pending, [FB_OBJECT_ACTIVE] = &counts->active,
+        [FB_OBJECT_WRITTEN] = &counts->written, [FB_OBJECT_DONE] = &counts->done,
+        [FB_OBJECT_CHANGED] = &counts->changed, [FB_OBJECT_DAMAGED] = &counts->damaged,
+    };
+
+    if ((size_t)state < sizeof fields / sizeof *fields)
+        *fields[state] = count;
+    if (state == FB_OBJECT_PENDING)
+        counts->pending_bytes = bytes;
+}
+
+enum fb_status fb_state_count(struct fb_state *state, int64_t stream_id,
+                              struct fb_state_counts *ret_counts, struct fb_error *error)
+{
+    struct fb_state_counts counts = {0};
+    sqlite3_stmt *query;
+    bool row = true;
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    query = fb_sql_start(state, FB_SQL_OBJECT_COUNT, "i", stream_id);
+    while (status == FB_OK && row) {
+        status = fb_sql_step(state, query, &row, error);
+        if (status == FB_OK && row)
+            count_state(&counts, (enum fb_object_state)sqlite3_column_int(query, 0),
+                        (uint64_t)sqlite3_column_int64(query, 1),
+                        (uint64_t)sqlite3_column_int64(query, 2));
+    }
+    status = fb_sql_end(state, status, error);
+    if (status == FB_OK)
+        *ret_counts = counts;
+    return status;
+}

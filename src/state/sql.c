@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sql.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* The states as they stand in the file: FB_OBJECT_PENDING 0, ACTIVE 1, WRITTEN 2, DONE 3, CHANGED
+ * 4, DAMAGED 5. The conditions of the partial indexes must be repeated word for word. */
+#define PENDING "state = 0"
+#define OPEN    "state IN (1, 2)"
+#define ENDED   "state IN (3, 4)"
+
+static const char *const texts[FB_SQL_COUNT] = {
+    [FB_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [FB_SQL_COMMIT] = "COMMIT",
+    [FB_SQL_ROLLBACK] = "ROLLBACK",
+    [FB_SQL_STREAM_FIND] =
+        "SELECT id, source, table_arn, table_created_ms, fingerprint, backlog_listed,"
+        " backlog_cursor, backlog_objects, backlog_bytes, start_ms, last_sweep_start_ms,"
+        " next_sequence, frontier_record, frontier_offset_bytes FROM stream WHERE name = ?1",
+    [FB_SQL_STREAM_ADD] =
+        "INSERT INTO stream (name, source, table_arn, table_created_ms, fingerprint, start_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [FB_SQL_STREAM_ADOPT] =
+        "UPDATE stream SET source = ?2, table_arn = ?3, table_created_ms = ?4 WHERE name = ?1",
+    [FB_SQL_STREAM_RENAME] = "UPDATE stream SET name = ?2 WHERE name = ?1",
+    [FB_SQL_STREAM_FINGERPRINT] = "UPDATE stream SET fingerprint = ?2, frontier_record = 0,"
+                                  " frontier_offset_bytes = 0 WHERE id = ?1",
+    [FB_SQL_STREAM_BACKLOG] =
+        "UPDATE stream SET backlog_cursor = coalesce(?2, backlog_cursor),"
+        " backlog_listed = max(backlog_listed, ?3), backlog_objects = backlog_objects + ?4,"
+        " backlog_bytes = backlog_bytes + ?5 WHERE id = ?1",
+    [FB_SQL_STREAM_SEQUENCE] = "SELECT next_sequence FROM stream WHERE id = ?1",
+    [FB_SQL_STREAM_NEXT_SEQUENCE] = "UPDATE stream SET next_sequence = ?2 WHERE id = ?1",
+    [FB_SQL_STREAM_FRONTIER] =
+        "UPDATE stream SET frontier_record = ?2, frontier_offset_bytes = ?3 WHERE id = ?1",
+    [FB_SQL_STREAM_SWEPT] = "UPDATE stream SET last_sweep_start_ms = ?2 WHERE id = ?1",
+    [FB_SQL_OBJECT_ADD] =
+        "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms, last_modified_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    [FB_SQL_OBJECT_REPLACE] =
+        "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND etag <> ?3 AND " PENDING,
+    [FB_SQL_OBJECT_FIRST_PENDING] =
+        "SELECT sequence, state, key, etag, size_bytes, key_time_ms, last_modified_ms FROM object"
+        " WHERE stream_id = ?1 AND " PENDING " ORDER BY key_time_ms, last_modified_ms, key LIMIT 1",
+    [FB_SQL_OBJECT_ACTIVATE] = "UPDATE object SET state = 1, sequence = ?4"
+                               " WHERE stream_id = ?1 AND key = ?2 AND etag = ?3",
+    [FB_SQL_OBJECT_RESUME] =
+        "SELECT sequence, state, key, etag, size_bytes, key_time_ms, last_modified_ms FROM object"
+        " WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN " ORDER BY sequence LIMIT 1",
+    [FB_SQL_OBJECT_RESTART] = "UPDATE object SET state = 1, records = 0, dead_letters = 0"
+                              " WHERE stream_id = ?1 AND " OPEN,
+    [FB_SQL_OBJECT_PROGRESS] = "UPDATE object SET state = ?3, records = ?4, dead_letters = ?5"
+                               " WHERE stream_id = ?1 AND sequence = ?2 AND " OPEN,
+    [FB_SQL_OBJECT_FIRST_OPEN] =
+        "SELECT sequence FROM object WHERE stream_id = ?1 AND " OPEN " ORDER BY sequence LIMIT 1",
+    [FB_SQL_OBJECT_PRUNE] = "DELETE FROM object WHERE stream_id = ?1 AND " ENDED
+                            " AND key_time_ms < ?2 AND last_modified_ms < ?2",
+    [FB_SQL_OBJECT_ENDED_KEYS] = "SELECT DISTINCT key FROM object WHERE stream_id = ?1 AND key > ?2"
+                                 " AND (?3 IS NULL OR key <= ?3) AND " ENDED " ORDER BY key",
+    [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
+    [FB_SQL_OBJECT_COUNT] = "SELECT state, count(*), sum(size_bytes) FROM object"
+                            " WHERE stream_id = ?1 GROUP BY state",
+};
+
+enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)
+{
+    int code = sqlite3_errcode(state->db) & 0xff;
+    const char *text = sqlite3_errmsg(state->db);
+
+    switch (code) {
+    case SQLITE_NOMEM:
+        return fb_fail(error, FB_NO_MEMORY, "%s: out of memory", state->path);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return fb_fail(error, FB_CORRUPT,
+                       "%s: the state file is damaged (%s); restore it from a backup, or move it "
+                       "and its -wal file aside: then every object is processed again",
+                       state->path, text);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return fb_fail(error, FB_IO, "%s: another program holds the state file open for writing",
+                       state->path);
+    default:
+        return fb_fail(error, FB_IO, "%s: cannot use the state file: %s (SQLite %d)", state->path,
+                       text, sqlite3_extended_errcode(state->db));
+    }
+}
+
+enum fb_status fb_sql_prepare_all(struct fb_state *state, struct fb_error *error)
+{
+    for (int i = 0; i < FB_SQL_COUNT; i++)
+        if (sqlite3_prepare_v3(state->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &state->statements[i], NULL) != SQLITE_OK)
+            return fb_sql_fail(state, error);
+    return FB_OK;
+}
+
+void fb_sql_finalize_all(struct fb_state *state)
+{
+    for (int i = 0; i < FB_SQL_COUNT; i++) {
+        sqlite3_finalize(state->statements[i]);
+        state->statements[i] = NULL;
+    }
+}
+
+sqlite3_stmt *fb_sql_start(struct fb_state *state, enum fb_sql sql, const char *format, ...)
+{
+    sqlite3_stmt *statement = state->statements[sql];
+    va_list arguments;
+
+    sqlite3_reset(statement);
+    va_start(arguments, format);
+    for (int i = 0; format[i] != '\0'; i++) {
+        if (format[i] == 'i')
+            sqlite3_bind_int64(statement, i + 1, va_arg(arguments, int64_t));
+        else
+            sqlite3_bind_text(statement, i + 1, va_arg(arguments, const char *), -1, SQLITE_STATIC);
+    }
+    va_end(arguments);
+    return statement;
+}
+
+enum fb_status fb_sql_step(struct fb_state *state, sqlite3_stmt *statement, bool *ret_row,
+                           struct fb_error *error)
+{
+    enum fb_status status;
+    int code = sqlite3_step(statement);
+
+    if (code == SQLITE_ROW || code == SQLITE_DONE) {
+        *ret_row = code == SQLITE_ROW;
+        return FB_OK;
+    }
+    status = fb_sql_fail(state, error);
+    sqlite3_reset(statement);
+    return status;
+}
+
+enum fb_status fb_sql_finish(struct fb_state *state, sqlite3_stmt *statement,
+                             struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+    bool row = true;
+
+    while (status == FB_OK && row)
+        status = fb_sql_step(state, statement, &row, error);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return status;
+}
+
+static enum fb_status run(struct fb_state *state, enum fb_sql sql, struct fb_error *error)
+{
+    return fb_sql_finish(state, fb_sql_start(state, sql, ""), error);
+}
+
+enum fb_status fb_sql_begin(struct fb_state *state, struct fb_error *error)
+{
+    enum fb_status status;
+
+    pthread_mutex_lock(&state->lock);
+    status = run(state, FB_SQL_BEGIN, error);
+    if (status != FB_OK)
+        pthread_mutex_unlock(&state->lock);
+    return status;
+}
+
+enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status, struct fb_error *error)
+{
+    /* A statement left in mid-read would keep the transaction from ending. */
+    for (int i = 0; i < FB_SQL_COUNT; i++)
+        if (sqlite3_stmt_busy(state->statements[i]))
+            sqlite3_reset(state->statements[i]);
+    if (status == FB_OK)
+        status = run(state, FB_SQL_COMMIT, error);
+    /* After some errors (a full disk) SQLite has rolled back by itself. */
+    if (status != FB_OK && !sqlite3_get_autocommit(state->db)) {
+        enum fb_status rolled_back = run(state, FB_SQL_ROLLBACK, NULL);
+
+        (void)rolled_back;
+    }
+    pthread_mutex_unlock(&state->lock);
+    return status;
+}
+
+char *fb_sql_column_text(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+
+    return text != NULL ? strdup(text) : NULL;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state file's SQL, prepared once and run under the one lock. Private to src/state.
+ *
+ * Objects lie in one table without rowids, so that a key is stored once and a done object costs
+ * little more than its key and ETag; what is pending or begun is found by small partial indexes.
+ */
+#ifndef FIREBRIDGE_SRC_STATE_SQL_H
+#define FIREBRIDGE_SRC_STATE_SQL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "firebridge/state/state.h"
+
+enum fb_sql {
+    FB_SQL_BEGIN,
+    FB_SQL_COMMIT,
+    FB_SQL_ROLLBACK,
+    FB_SQL_STREAM_FIND,
+    FB_SQL_STREAM_ADD,
+    FB_SQL_STREAM_ADOPT,
+    FB_SQL_STREAM_RENAME,
+    FB_SQL_STREAM_FINGERPRINT,
+    FB_SQL_STREAM_BACKLOG,
+    FB_SQL_STREAM_SEQUENCE,
+    FB_SQL_STREAM_NEXT_SEQUENCE,
+    FB_SQL_STREAM_FRONTIER,
+    FB_SQL_STREAM_SWEPT,
+    FB_SQL_OBJECT_ADD,
+    FB_SQL_OBJECT_REPLACE,
+    FB_SQL_OBJECT_FIRST_PENDING,
+    FB_SQL_OBJECT_ACTIVATE,
+    FB_SQL_OBJECT_RESUME,
+    FB_SQL_OBJECT_RESTART,
+    FB_SQL_OBJECT_PROGRESS,
+    FB_SQL_OBJECT_FIRST_OPEN,
+    FB_SQL_OBJECT_PRUNE,
+    FB_SQL_OBJECT_ENDED_KEYS,
+    FB_SQL_OBJECT_FORGET,
+    FB_SQL_OBJECT_COUNT,
+    FB_SQL_COUNT,
+};
+
+struct fb_state {
+    pthread_mutex_t lock; /* guards all below, and a transaction from its begin to its end */
+    sqlite3 *db;
+    sqlite3_stmt *statements[FB_SQL_COUNT];
+    char *path;
+    int lock_fd;
+};
+
+/* Turns SQLite's last error into ours, with its text, the path and what to do. */
+enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error);
+
+enum fb_status fb_sql_prepare_all(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+void fb_sql_finalize_all(struct fb_state *state);
+
+/*
+ * Begins a statement anew with its parameters bound: a letter each in `format`, 'i' an int64_t,
+ * 't' a const char * (NULL binds NULL). Texts must live until the statement is reset.
+ */
+sqlite3_stmt *fb_sql_start(struct fb_state *state, enum fb_sql sql, const char *format, ...);
+
+/* One row, or none when *ret_row is false. */
+enum fb_status fb_sql_step(struct fb_state *state, sqlite3_stmt *statement, bool *ret_row,
+                           struct fb_error *error) FB_MUST_CHECK;
+
+/* Runs what fb_sql_start began to its end, and resets it. */
+enum fb_status fb_sql_finish(struct fb_state *state, sqlite3_stmt *statement,
+                             struct fb_error *error) FB_MUST_CHECK;
+
+/* Takes the lock and begins a transaction; on failure the lock is free again. */
+enum fb_status fb_sql_begin(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+
+/* Commits when `status` is FB_OK, else rolls back; frees the lock; returns how it all went. */
+enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status,
+                          struct fb_error *error) FB_MUST_CHECK;
+
+/* A copy of a text column; NULL where it is NULL or memory is out. */
+char *fb_sql_column_text(sqlite3_stmt *statement, int column);
+
+/* The file itself: makes it where there is none, checks it where there is one. (file.c) */
+enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd,
+                                  struct fb_error *error) FB_MUST_CHECK;
+enum fb_status fb_state_file_make(const char *directory, const char *path,
+                                  struct fb_error *error) FB_MUST_CHECK;
+enum fb_status fb_state_file_check(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+
+#endif

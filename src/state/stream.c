@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stream's row: whose checkpoint it is, and how far its listings are. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "firebridge/base/time.h"
+#include "sql.h"
+
+/* Columns of FB_SQL_STREAM_FIND. */
+enum {
+    ID,
+    SOURCE,
+    TABLE_ARN,
+    TABLE_CREATED,
+    FINGERPRINT,
+    BACKLOG_LISTED,
+    BACKLOG_CURSOR,
+    BACKLOG_OBJECTS,
+    BACKLOG_BYTES,
+    START,
+    LAST_SWEEP_START,
+    NEXT_SEQUENCE,
+    FRONTIER_RECORD,
+    FRONTIER_OFFSET,
+};
+
+void fb_stream_row_done(struct fb_stream_row *row)
+{
+    free(row->backlog_cursor);
+    row->backlog_cursor = NULL;
+}
+
+static bool column_is(sqlite3_stmt *found, int column, const char *text)
+{
+    return strcmp((const char *)sqlite3_column_text(found, column), text) == 0;
+}
+
+static enum fb_status refuse(const char *name, const char *what, const char *stored,
+                             const char *configured, struct fb_error *error)
+{
+    return fb_fail(error, FB_CONFLICT,
+                   "stream %s: the state file's checkpoint belongs to %s %s, not to %s; give the "
+                   "stream a new name (or firebridge state rename %s NEW), or, if it is the same "
+                   "in truth, firebridge state adopt %s",
+                   name, what, stored, configured, name, name);
+}
+
+static enum fb_status check_identity(sqlite3_stmt *found, const char *name,
+                                     const struct fb_stream_identity *identity,
+                                     struct fb_error *error)
+{
+    char stored[FB_TIME_TEXT_SIZE], configured[FB_TIME_TEXT_SIZE];
+
+    if (!column_is(found, SOURCE, identity->source))
+        return refuse(name, "source", (const char *)sqlite3_column_text(found, SOURCE),
+                      identity->source, error);
+    if (!column_is(found, TABLE_ARN, identity->table_arn))
+        return refuse(name, "table", (const char *)sqlite3_column_text(found, TABLE_ARN),
+                      identity->table_arn, error);
+    if (sqlite3_column_int64(found, TABLE_CREATED) != identity->table_created_ms) {
+        fb_time_format_rfc3339(sqlite3_column_int64(found, TABLE_CREATED), stored);
+        fb_time_format_rfc3339(identity->table_created_ms, configured);
+        return refuse(name, "the table that was created at", stored, configured, error);
+    }
+    return FB_OK;
+}
+
+static enum fb_status read_row(sqlite3_stmt *found, const struct fb_stream_identity *identity,
+                               struct fb_stream_row *row, struct fb_error *error)
+{
+    *row = (struct fb_stream_row){
+        .id = sqlite3_column_int64(found, ID),
+        .fingerprint_changed = !column_is(found, FINGERPRINT, identity->fingerprint),
+        .backlog_listed = sqlite3_column_int(found, BACKLOG_LISTED) != 0,
+        .backlog_cursor = fb_sql_column_text(found, BACKLOG_CURSOR),
+        .backlog_objects = (uint64_t)sqlite3_column_int64(found, BACKLOG_OBJECTS),
+        .backlog_bytes = (uint64_t)sqlite3_column_int64(found, BACKLOG_BYTES),
+        .start_ms = sqlite3_column_int64(found, START),
+        .last_sweep_start_ms = sqlite3_column_int64(found, LAST_SWEEP_START),
+        .next_sequence = (uint64_t)sqlite3_column_int64(found, NEXT_SEQUENCE),
+        .frontier_record = (uint64_t)sqlite3_column_int64(found, FRONTIER_RECORD),
+        .frontier_offset_bytes = (uint64_t)sqlite3_column_int64(found, FRONTIER_OFFSET),
+    };
+    if (row->backlog_cursor == NULL && sqlite3_column_type(found, BACKLOG_CURSOR) != SQLITE_NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    return FB_OK;
+}
+
+/* Record numbers of another making mean nothing: what is unfinished begins at its start. */
+static enum fb_status restart_unfinished(struct fb_state *state, const char *fingerprint,
+                                         struct fb_stream_row *row, struct fb_error *error)
+{
+    enum fb_status status;
+
+    status = fb_sql_finish(state, fb_sql_start(state, FB_SQL_OBJECT_RESTART, "i", row->id), error);
+    if (status != FB_OK)
+        return status;
+    row->frontier_record = 0;
+    row->frontier_offset_bytes = 0;
+    return fb_sql_finish(
+        state, fb_sql_start(state, FB_SQL_STREAM_FINGERPRINT, "it", row->id, fingerprint), error);
+}
+
+static enum fb_status add_stream(struct fb_state *state, const char *name,
+                                 const struct fb_stream_identity *identity, int64_t start_ms,
+                                 struct fb_stream_row *row, struct fb_error *error)
+{
+    enum fb_status status =
+        fb_sql_finish(state,
+                      fb_sql_start(state, FB_SQL_STREAM_ADD, "tttiti", name, identity->source,
+                                   identity->table_arn, identity->table_created_ms,
+                                   identity->fingerprint, start_ms),
+                      error);
+
+    *row = (struct fb_stream_row){
+        .id = sqlite3_last_insert_rowid(state->db),
+        .is_new = true,
+        .start_ms = start_ms,
+        .next_sequence = 1,
+    };
+    return status;
+}
+
+static enum fb_status open_stream(struct fb_state *state, const char *name,
+                                  const struct fb_stream_identity *identity, int64_t start_ms,
+                                  struct fb_stream_row *row, struct fb_error *error)
+{
+    sqlite3_stmt *find = fb_sql_start(state, FB_SQL_STREAM_FIND, "t", name);
+    enum fb_status status;
+    bool found;
+
+    status = fb_sql_step(state, find, &found, error);
+    if (status != FB_OK)
+        return status;
+    if (!found)
+        return add_stream(state, name, identity, start_ms, row, error);
+    status = check_identity(find, name, identity, error);
+    if (status != FB_OK)
+        return status;
+    status = read_row(find, identity, row, error);
+    sqlite3_reset(find);
+    if (status == FB_OK && row->fingerprint_changed)
+        status = restart_unfinished(state, identity->fingerprint, row, error);
+    return status;
+}
+
+enum fb_status fb_state_stream_open(struct fb_state *state, const char *name,
+                                    const struct fb_stream_identity *identity, int64_t start_ms,
+                                    struct fb_stream_row *ret_row, struct fb_error *error)
+{
+    struct fb_stream_row row = {0};
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = open_stream(state, name, identity, start_ms, &row, error);
+    status = fb_sql_end(state, status, error);
+    if (status == FB_OK)
+        *ret_row = row;
+    else
+        fb_stream_row_done(&row);
+    return status;
+}
+
+static enum fb_status find_stream(struct fb_state *state, const char *name, bool *ret_found,
+                                  struct fb_error *error)
+{
+    sqlite3_stmt *find = fb_sql_start(state, FB_SQL_STREAM_FIND, "t", name);
+    enum fb_status status = fb_sql_step(state, find, ret_found, error);
+
+    sqlite3_reset(find);
+    return status;
+}
+
+static enum fb_status require_stream(struct fb_state *state, const char *name,
+                                     struct fb_error *error)
+{
+    bool found;
+    enum fb_status status = find_stream(state, name, &found, error);
+
+    if (status == FB_OK && !found)
+        status = fb_fail(error, FB_NOT_FOUND, "%s has no stream %s", state->path, name);
+    return status;
+}
+
+enum fb_status fb_state_stream_adopt(struct fb_state *state, const char *name,
+                                     const struct fb_stream_identity *identity,
+                                     struct fb_error *error)
+{
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = require_stream(state, name, error);
+    /* The fingerprint stays: the next open sees that it differs and restarts what it must. */
+    if (status == FB_OK)
+        status =
+            fb_sql_finish(state,
+                          fb_sql_start(state, FB_SQL_STREAM_ADOPT, "ttti", name, identity->source,
+                                       identity->table_arn, identity->table_created_ms),
+                          error);
+    return fb_sql_end(state, status, error);
+}
+
+enum fb_status fb_state_stream_rename(struct fb_state *state, const char *from, const char *to,
+                                      struct fb_error *error)
+{
+    bool taken = false;
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = require_stream(state, from, error);
+    if (status == FB_OK)
+        status = find_stream(state, to, &taken, error);
+    if (status == FB_OK && taken)
+        status = fb_fail(error, FB_CONFLICT, "%s has a stream %s already", state->path, to);
+    if (status == FB_OK)
+        status =
+            fb_sql_finish(state, fb_sql_start(state, FB_SQL_STREAM_RENAME, "tt", from, to), error);
+    return fb_sql_end(state, status, error);
+}
+
+enum fb_status fb_state_sweep_complete(struct fb_state *state, int64_t stream_id,
+                                       int64_t sweep_start_ms, int64_t prune_before_ms,
+                                       uint64_t *ret_pruned, struct fb_error *error)
+{
+    uint64_t pruned = 0;
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = fb_sql_finish(
+        state, fb_sql_start(state, FB_SQL_STREAM_SWEPT, "ii", stream_id, sweep_start_ms), error);
+    if (status == FB_OK) {
+        status = fb_sql_finish(
+            state, fb_sql_start(state, FB_SQL_OBJECT_PRUNE, "ii", stream_id, prune_before_ms),
+            error);
+        pruned = (uint64_t)sqlite3_changes64(state->db);
+    }
+    status = fb_sql_end(state, status, error);
+    if (status == FB_OK && ret_pruned != NULL)
+        *ret_pruned = pruned;
+    return status;
+}

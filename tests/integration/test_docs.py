@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manual names every key of the conf file and every command of the program."""
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "build" / "firebridge"
+
+
+def manual(name):
+    return (ROOT / "docs" / "man" / name).read_text(encoding="utf-8")
+
+
+def annotated_keys():
+    """etc/firebridge.conf, which a unit test holds against the program's own table."""
+    text = (ROOT / "etc" / "firebridge.conf").read_text(encoding="utf-8")
+    return re.findall(r"^#([a-z0-9_.]+) =(?: (.*))?$", text, re.M)
+
+
+def test_every_key_and_its_default_stand_in_the_manual():
+    documented = re.findall(
+        r'^\.It Ic ([a-z0-9_.]+)(?: Li = "?([^"\n]*)"?)?$', manual("firebridge.conf.5"), re.M
+    )
+    assert len(documented) == 27
+    assert documented == annotated_keys()
+
+
+def test_every_command_stands_in_the_manual():
+    shown = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^  ([a-z]+)  ", shown, re.M)
+    assert {"run", "check", "state", "version", "help"} <= set(commands)
+    page = manual("firebridge.8")
+    for command in commands:
+        assert re.search(rf"^\.It Cm {command}\b", page, re.M), command
+
+
+def test_every_long_option_stands_in_the_manual():
+    page = manual("firebridge.8")
+    for command in ("run", "check", "state"):
+        shown = subprocess.run(
+            [PROGRAM, "help", command], capture_output=True, text=True, check=True
+        ).stdout
+        for option in re.findall(r"--([a-z-]+)", shown):
+            assert f"Fl -{option}" in page, option
+
+
+def test_help_fits_a_screen():
+    for arguments in (["--help"], *(["help", c] for c in ("run", "check", "state", "version"))):
+        shown = subprocess.run(
+            [PROGRAM, *arguments], capture_output=True, text=True, check=True
+        ).stdout
+        lines = shown.splitlines()
+        assert 0 < len(lines) <= 24, arguments
+        assert max(map(len, lines)) <= 80, arguments
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+@pytest.mark.parametrize("page", ["firebridge.8", "firebridge.conf.5"])
+def test_mandoc_has_nothing_to_say(page):
+    lint = subprocess.run(
+        ["mandoc", "-Tlint", ROOT / "docs" / "man" / page],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Each page refers to the other, which need not be installed here.
+    complaints = [
+        line for line in lint.stdout.splitlines() if "referenced manual not found" not in line
+    ]
+    assert complaints == []

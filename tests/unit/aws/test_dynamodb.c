@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/script_transport.h"
+#include "../support/static_credentials.h"
+#include "firebridge/aws/dynamodb.h"
+
+/* 2026-11-22T10:00:00Z */
+#define NOW_MS (INT64_C(1795341600) * 1000)
+
+struct fixture {
+    struct fb_clock_virtual clock;
+    struct static_provider provider;
+    struct fb_credentials_cache *cache;
+    struct fb_client client;
+    struct fb_error error;
+};
+
+static void set_up(struct fixture *f, const struct script_step *steps, size_t count)
+{
+    memset(f, 0, sizeof *f);
+    fb_clock_virtual_init(&f->clock, NOW_MS);
+    static_provider_init(&f->provider, INT64_MAX);
+    f->cache = static_cache_new(&f->provider, &f->clock.clock);
+    f->client = (struct fb_client){.transport = script_transport_new(steps, count),
+                                   .credentials = f->cache,
+                                   .clock = &f->clock.clock,
+                                   .region = "eu-west-1"};
+}
+
+static void tear_down(struct fixture *f)
+{
+    script_transport_assert_done(f->client.transport);
+    fb_transport_free(f->client.transport);
+    fb_credentials_cache_free(f->cache);
+}
+
+#define SET_UP(f, steps) set_up(&(f), steps, sizeof(steps) / sizeof *(steps))
+
+static const struct fb_key_schema schema = {
+    .attributes = {{.name = "id", .name_size = 2, .type = FB_KEY_STRING},
+                   {.name = "n", .name_size = 1, .type = FB_KEY_NUMBER}},
+    .count = 2,
+};
+
+#define ITEM(id, n) "{\"id\":{\"S\":\"" id "\"},\"n\":{\"N\":\"" n "\"},\"x\":{\"BOOL\":true}}"
+
+#define ENTRY_COUNT 4
+
+/* Four items, the last two with keys that are hard to recognise. */
+struct entries {
+    struct fb_batch_entry items[ENTRY_COUNT];
+    struct fb_buffer keys[ENTRY_COUNT];
+};
+
+static void make_entries(struct entries *entries)
+{
+    static const struct {
+        const char *item, *id, *n;
+    } sent[ENTRY_COUNT] = {
+        {ITEM("a", "1"), "a", "1"},
+        {ITEM("a", "2"), "a", "2"},
+        {ITEM("q\\\"\\u0001\\\\\\u00e4", "1.50"), "q\\\"\\u0001\\\\\\u00e4", "1.50"},
+        {ITEM("nul\\u0000", "-1e2"), "nul\\u0000", "-1e2"},
+    };
+
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        struct fb_buffer *key = &entries->keys[i];
+
+        fb_buffer_init(key, (size_t)16 * 1024);
+        assert_int_equal(
+            fb_key_append_canonical(key, FB_KEY_STRING, sent[i].id, strlen(sent[i].id)), FB_OK);
+        assert_int_equal(fb_key_append_canonical(key, FB_KEY_NUMBER, sent[i].n, strlen(sent[i].n)),
+                         FB_OK);
+        entries->items[i] = (struct fb_batch_entry){.item = sent[i].item,
+                                                    .item_size = strlen(sent[i].item),
+                                                    .key = key->bytes,
+                                                    .key_size = key->size,
+                                                    .unprocessed = true};
+    }
+}
+
+static void free_entries(struct entries *entries)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        fb_buffer_done(&entries->keys[i]);
+}
+
+static enum fb_status write_table(struct fixture *f, struct entries *entries, const char *table)
+{
+    return fb_dynamodb_batch_write(&f->client, table, &schema, entries->items, ENTRY_COUNT,
+                                   &f->error);
+}
+
+static void is_signed_json(const struct fb_http_request *request)
+{
+    assert_string_equal(script_header(request, "Content-Type"), "application/x-amz-json-1.0");
+    assert_string_equal(script_header(request, "Host"), "dynamodb.eu-west-1.amazonaws.com");
+    assert_non_null(strstr(script_header(request, "Authorization"),
+                           "/eu-west-1/dynamodb/aws4_request, SignedHeaders=content-type;host;"
+                           "x-amz-date;x-amz-security-token;x-amz-target, "));
+}
+
+static void a_batch_is_one_put_per_item(void **state)
+{
+    static const struct script_step steps[] = {
+        {.method = "POST",
+         .url = "https://dynamodb.eu-west-1.amazonaws.com/",
+         .header = "X-Amz-Target: DynamoDB_20120810.BatchWriteItem",
+         .seen = is_signed_json,
+         .body = "{\"RequestItems\":{\"ticker\":["
+                 "{\"PutRequest\":{\"Item\":" ITEM(
+                     "a", "1") "}},"
+                               "{\"PutRequest\":{\"Item\":" ITEM(
+                                   "a", "2") "}},"
+                                             "{\"PutRequest\":{\"Item\":" ITEM(
+                                                 "q\\\"\\u0001\\\\\\u00e4",
+                                                 "1.50") "}},"
+                                                         "{\"PutRequest\":{\"Item\":" ITEM(
+                                                             "nul\\u0000", "-1e2") "}}]}}",
+         .http_status = 200,
+         .head = "x-amz-crc32: 4185382651",
+         .answer = "{\"UnprocessedItems\":{}}"},
+    };
+    struct entries entries;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    make_entries(&entries);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_OK);
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        assert_false(entries.items[i].unprocessed);
+    free_entries(&entries);
+    tear_down(&f);
+}
+
+#define PUT(item)         "{\"PutRequest\":{\"Item\":" item "}}"
+#define BACK(table, puts) "{\"UnprocessedItems\":{\"" table "\":[" puts "]}}"
+
+static void what_comes_back_is_found_by_its_key(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 200,
+         .answer = BACK("ticker", PUT(ITEM("a", "2.0")) "," PUT(ITEM("nul\\u0000", "-100")))},
+        {.http_status = 200, .answer = BACK("ticker", PUT(ITEM("q\\\"\\u0001\\\\ä", "15e-1")))},
+        {.http_status = 200, .answer = BACK("t", PUT(ITEM("a", "1")))},
+        {.http_status = 200, .answer = " { \"UnprocessedItems\" : { } } "},
+    };
+    struct entries entries;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    make_entries(&entries);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_OK);
+    assert_false(entries.items[0].unprocessed);
+    assert_true(entries.items[1].unprocessed);
+    assert_false(entries.items[2].unprocessed);
+    assert_true(entries.items[3].unprocessed);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_OK);
+    assert_false(entries.items[1].unprocessed);
+    assert_true(entries.items[2].unprocessed);
+    assert_int_equal(write_table(&f, &entries, "arn:aws:dynamodb:eu-west-1:1:table/t"), FB_OK);
+    assert_true(entries.items[0].unprocessed);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_OK);
+    assert_false(entries.items[0].unprocessed);
+    free_entries(&entries);
+    tear_down(&f);
+}
+
+static void an_answer_that_cannot_be_right_is_corrupt(void **state)
+{
+    static const struct {
+        const char *answer, *head;
+    } cases[] = {
+        {BACK("ticker", PUT(ITEM("unknown", "1"))), NULL},
+        {BACK("ticker", PUT(ITEM("a", "1")) "," PUT(ITEM("a", "1.0"))), NULL},
+        {BACK("other", PUT(ITEM("a", "1"))), NULL},
+        {BACK("ticker", "{\"DeleteRequest\":{\"Key\":{}}}"), NULL},
+        {BACK("ticker", PUT("{\"id\":{\"N\":\"1\"}}")), NULL},
+        {"{\"UnprocessedItems\":{\"ticker\":{}}}", NULL},
+        {"{\"UnprocessedItems\":[]}", NULL},
+        {"{}", NULL},
+        {"", NULL},
+        {"<html>hello</html>", NULL},
+        {"{\"UnprocessedItems\":{}", NULL},
+        {"{\"UnprocessedItems\":{}}", "x-amz-crc32: 1"},
+        {"{\"UnprocessedItems\":{}}", "x-amz-crc32: none"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_step steps[] = {
+            {.http_status = 200, .answer = cases[i].answer, .head = cases[i].head}};
+        struct entries entries;
+        struct fixture f;
+        enum fb_status status;
+
+        SET_UP(f, steps);
+        make_entries(&entries);
+        status = write_table(&f, &entries, "ticker");
+        if (status != FB_CORRUPT)
+            fail_msg("case %zu: %s", i, fb_status_name(status));
+        assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
+        free_entries(&entries);
+        tear_down(&f);
+    }
+}
+
+static void an_endless_answer_is_cut_off(void **state)
+{
+    size_t size = (size_t)128 * 1024;
+    char *spaces = malloc(size);
+    struct script_step steps[] = {
+        {.http_status = 200, .answer = spaces, .answer_size = size, .piece_bytes = 4096}};
+    struct entries entries;
+    struct fixture f;
+
+    (void)state;
+    assert_non_null(spaces);
+    memset(spaces, ' ', size);
+    SET_UP(f, steps);
+    make_entries(&entries);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_CORRUPT);
+    free_entries(&entries);
+    tear_down(&f);
+    free(spaces);
+}
+
+static void a_throttled_batch_says_so(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 400,
+         .head = "x-amzn-RequestId: RID",
+         .answer = "{\"__type\":\"com.amazonaws.dynamodb.v20120810#"
+                   "ProvisionedThroughputExceededException\",\"message\":\"too fast\"}"}};
+    struct entries entries;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    make_entries(&entries);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_THROTTLED);
+    assert_int_equal(f.error.http_status, 400);
+    assert_string_equal(f.error.request_id, "RID");
+    assert_non_null(strstr(f.error.message, "BatchWriteItem of table ticker"));
+    free_entries(&entries);
+    tear_down(&f);
+}
+
+static void a_batch_outside_the_limits_is_never_sent(void **state)
+{
+    struct fb_batch_entry entries[26] = {{0}};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, NULL, 0);
+    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t", &schema, entries, 26, &f.error),
+                     FB_INVALID);
+    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t", &schema, entries, 0, &f.error),
+                     FB_INVALID);
+    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t\"", &schema, entries, 1, &f.error),
+                     FB_INVALID);
+    entries[0].item_size = FB_BATCH_MAX_BYTES;
+    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t", &schema, entries, 1, &f.error),
+                     FB_TOO_LARGE);
+    tear_down(&f);
+}
+
+static void a_table_is_described(void **state)
+{
+    static const struct script_step steps[] = {
+        {.header = "X-Amz-Target: DynamoDB_20120810.DescribeTable",
+         .body = "{\"TableName\":\"ticker\"}",
+         .http_status = 200,
+         .answer = "{\"Table\":{\"AttributeDefinitions\":[{\"AttributeName\":\"n\","
+                   "\"AttributeType\":\"N\"},{\"AttributeName\":\"id\",\"AttributeType\":\"S\"}],"
+                   "\"KeySchema\":[{\"AttributeName\":\"n\",\"KeyType\":\"RANGE\"},"
+                   "{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"TableStatus\":\"ACTIVE\","
+                   "\"TableArn\":\"arn:aws:dynamodb:eu-west-1:1:table/ticker\","
+                   "\"CreationDateTime\":1.795341600123E9}}"}};
+    struct fb_table table;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_dynamodb_describe_table(&f.client, "ticker", &table, &f.error), FB_OK);
+    assert_string_equal(table.arn, "arn:aws:dynamodb:eu-west-1:1:table/ticker");
+    assert_string_equal(table.status, "ACTIVE");
+    assert_int_equal(table.created_ms, NOW_MS + 123);
+    assert_int_equal(table.schema.count, 2);
+    assert_string_equal(table.schema.attributes[0].name, "id");
+    assert_int_equal(table.schema.attributes[0].type, FB_KEY_STRING);
+    assert_string_equal(table.schema.attributes[1].name, "n");
+    assert_int_equal(table.schema.attributes[1].name_size, 1);
+    assert_int_equal(table.schema.attributes[1].type, FB_KEY_NUMBER);
+    tear_down(&f);
+}
+
+static void an_answer_that_describes_no_table_is_corrupt(void **state)
+{
+    static const char *const answers[] = {
+        "",
+        "{}",
+        "[]",
+        "<html/>",
+        "{\"Table\":{}}",
+        "{\"Table\":{\"TableArn\":\"a\",\"TableStatus\":\"ACTIVE\",\"KeySchema\":[]}}",
+        "{\"Table\":{\"TableArn\":\"a\",\"TableStatus\":\"ACTIVE\",\"KeySchema\":[{"
+        "\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":[]}}",
+        "{\"Table\":{\"TableArn\":\"a\",\"TableStatus\":\"ACTIVE\",\"KeySchema\":[{"
+        "\"AttributeName\":\"id\",\"KeyType\":\"RANGE\"}],\"AttributeDefinitions\":[{"
+        "\"AttributeName\":\"id\",\"AttributeType\":\"S\"}]}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct script_step steps[] = {{.http_status = 200, .answer = answers[i]}};
+        struct fb_table table;
+        struct fixture f;
+
+        SET_UP(f, steps);
+        assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_CORRUPT);
+        tear_down(&f);
+    }
+}
+
+static void a_missing_table_is_not_found(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 400,
+         .answer = "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\","
+                   "\"message\":\"Cannot do operations on a non-existent table\"}"}};
+    struct fb_table table;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_NOT_FOUND);
+    assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
+    tear_down(&f);
+}
+
+static void expired_signature(const struct fb_http_request *request)
+{
+    assert_string_equal(script_header(request, "x-amz-date"), "20261122T093000Z");
+}
+
+static void a_signature_not_yet_current_corrects_the_clock(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 400,
+         .head = "Date: Sun, 22 Nov 2026 09:30:00 GMT",
+         .answer = "{\"__type\":\"com.amazon.coral.service#InvalidSignatureException\","
+                   "\"message\":\"Signature not yet current: 20261122T100000Z is still later than "
+                   "20261122T093500Z\"}"},
+        {.seen = expired_signature,
+         .http_status = 400,
+         .answer = "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\"}"},
+    };
+    struct fb_table table;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_NOT_FOUND);
+    assert_int_equal(fb_credentials_cache_skew_ms(f.cache), -30 * 60 * 1000);
+    tear_down(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_is_one_put_per_item),
+        cmocka_unit_test(what_comes_back_is_found_by_its_key),
+        cmocka_unit_test(an_answer_that_cannot_be_right_is_corrupt),
+        cmocka_unit_test(an_endless_answer_is_cut_off),
+        cmocka_unit_test(a_throttled_batch_says_so),
+        cmocka_unit_test(a_batch_outside_the_limits_is_never_sent),
+        cmocka_unit_test(a_table_is_described),
+        cmocka_unit_test(an_answer_that_describes_no_table_is_corrupt),
+        cmocka_unit_test(a_missing_table_is_not_found),
+        cmocka_unit_test(a_signature_not_yet_current_corrects_the_clock),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

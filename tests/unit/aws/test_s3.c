@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/script_transport.h"
+#include "../support/static_credentials.h"
+#include "firebridge/aws/s3.h"
+#include "firebridge/base/time.h"
+
+/* 2026-11-22T10:00:00Z */
+#define NOW_MS (INT64_C(1795341600) * 1000)
+
+#define BASE "http://127.0.0.1:8000"
+
+struct fixture {
+    struct fb_clock_virtual clock;
+    struct static_provider provider;
+    struct fb_credentials_cache *cache;
+    struct fb_client client;
+    struct fb_error error;
+    char seen[8192]; /* what the callbacks were given */
+};
+
+static void set_up(struct fixture *f, const struct script_step *steps, size_t count)
+{
+    memset(f, 0, sizeof *f);
+    fb_clock_virtual_init(&f->clock, NOW_MS);
+    static_provider_init(&f->provider, INT64_MAX);
+    f->cache = static_cache_new(&f->provider, &f->clock.clock);
+    f->client = (struct fb_client){.transport = script_transport_new(steps, count),
+                                   .credentials = f->cache,
+                                   .clock = &f->clock.clock,
+                                   .region = "eu-west-1",
+                                   .endpoint = BASE,
+                                   .connect_timeout_ms = 1000,
+                                   .request_timeout_ms = 5000};
+}
+
+static void tear_down(struct fixture *f)
+{
+    script_transport_assert_done(f->client.transport);
+    fb_transport_free(f->client.transport);
+    fb_credentials_cache_free(f->cache);
+}
+
+#define SET_UP(f, steps) set_up(&(f), steps, sizeof(steps) / sizeof *(steps))
+
+static void note(struct fixture *f, const char *text)
+{
+    strncat(f->seen, text, sizeof f->seen - strlen(f->seen) - 1);
+}
+
+static enum fb_status note_object(void *context, const struct fb_s3_listed *object)
+{
+    char line[2048], time[FB_TIME_TEXT_SIZE];
+
+    fb_time_format_rfc3339(object->last_modified_ms, time);
+    snprintf(line, sizeof line, "[%s|%s|%s|%llu|%s]", object->key, object->etag,
+             object->storage_class, (unsigned long long)object->size_bytes, time);
+    note(context, line);
+    return FB_OK;
+}
+
+static enum fb_status note_prefix(void *context, const char *prefix)
+{
+    note(context, "<");
+    note(context, prefix);
+    note(context, ">");
+    return FB_OK;
+}
+
+static enum fb_status note_body(void *context, const struct fb_http_response *response,
+                                const char *bytes, size_t size)
+{
+    struct fixture *f = context;
+    size_t used = strlen(f->seen);
+
+    (void)response;
+    assert_true(used + size < sizeof f->seen);
+    memcpy(f->seen + used, bytes, size);
+    return FB_OK;
+}
+
+static enum fb_status list(struct fixture *f, struct fb_s3_list_result *ret_result)
+{
+    struct fb_s3_list_request request = {.bucket = "bucket",
+                                         .prefix = "in/",
+                                         .on_object = note_object,
+                                         .on_prefix = note_prefix,
+                                         .context = f};
+
+    return fb_s3_list_page(&f->client, &request, ret_result, &f->error);
+}
+
+static enum fb_status get(struct fixture *f, const char *key, const char *etag, uint64_t offset)
+{
+    struct fb_s3_get_request request = {.bucket = "bucket",
+                                        .key = key,
+                                        .etag = etag,
+                                        .offset_bytes = offset,
+                                        .sink = note_body,
+                                        .context = f};
+
+    return fb_s3_get(&f->client, &request, &f->error);
+}
+
+#define CONTENTS(key)                                                                              \
+    "<Contents><Key>" key "</Key><LastModified>2026-11-22T09:00:00.000Z</LastModified>"            \
+    "<ETag>&quot;abc&quot;</ETag><Size>12</Size><StorageClass>STANDARD</StorageClass></Contents>"
+
+#define PAGE_BEGIN                                                                                 \
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "                               \
+    "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name>"
+#define PAGE_END "</ListBucketResult>"
+#define URL_TYPE "<EncodingType>url</EncodingType>"
+
+static void a_page_is_listed_in_its_order(void **state)
+{
+    static const struct script_step steps[] = {
+        {.method = "GET",
+         .url = BASE "/bucket?encoding-type=url&list-type=2&prefix=in%2F",
+         .header = "Host: 127.0.0.1:8000",
+         .http_status = 200,
+         .piece_bytes = 7,
+         .answer = PAGE_BEGIN "<IsTruncated>true</IsTruncated>" URL_TYPE CONTENTS("in/a")
+             CONTENTS("in/b%2Bc+d%25%22%0A%F0%9F%94%A5%3D") "<CommonPrefixes><Prefix>in/p+q/"
+                                                            "</Prefix></CommonPrefixes>"
+                                                            "<NextContinuationToken>1/t+=&amp;"
+                                                            "</NextContinuationToken>" PAGE_END},
+    };
+    struct fb_s3_list_result result;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(list(&f, &result), FB_OK);
+    assert_string_equal(f.seen, "[in/a|abc|STANDARD|12|2026-11-22T09:00:00Z]"
+                                "[in/b+c d%\"\n\xF0\x9F\x94\xA5=|abc|STANDARD|12|"
+                                "2026-11-22T09:00:00Z]<in/p q/>");
+    assert_true(result.is_truncated);
+    assert_string_equal(result.continuation_token, "1/t+=&");
+    assert_int_equal(result.key_count, 3);
+    tear_down(&f);
+}
+
+static void without_encoding_type_keys_are_taken_as_they_are(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 200,
+         .answer = PAGE_BEGIN "<IsTruncated>false</IsTruncated>"
+                              "<Contents><Key>a+b%2B</Key><Size>0</Size><LastModified>"
+                              "2026-11-22T09:00:00Z</LastModified></Contents>" PAGE_END}};
+    struct fb_s3_list_result result;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(list(&f, &result), FB_OK);
+    assert_string_equal(f.seen, "[a+b%2B||STANDARD|0|2026-11-22T09:00:00Z]");
+    assert_false(result.is_truncated);
+    assert_string_equal(result.continuation_token, "");
+    tear_down(&f);
+}
+
+static void all_parameters_are_sorted_and_encoded(void **state)
+{
+    static const struct script_step steps[] = {
+        {.url = BASE "/bucket?continuation-token=a%2Bb%3D%2F&delimiter=%2F&encoding-type=url"
+                     "&list-type=2&max-keys=5&prefix=x%20y%2B%F0%9F%94%A5",
+         .http_status = 200,
+         .answer = PAGE_BEGIN PAGE_END},
+        {.url = BASE "/bucket?encoding-type=url&list-type=2&prefix=&start-after=~%2A%27",
+         .http_status = 200,
+         .answer = PAGE_BEGIN PAGE_END},
+    };
+    struct fb_s3_list_request request = {.bucket = "bucket",
+                                         .prefix = "x y+\xF0\x9F\x94\xA5",
+                                         .start_after = "ignored",
+                                         .continuation_token = "a+b=/",
+                                         .delimiter = "/",
+                                         .max_keys = 5};
+    struct fb_s3_list_result result;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_s3_list_page(&f.client, &request, &result, &f.error), FB_OK);
+    request = (struct fb_s3_list_request){.bucket = "bucket", .prefix = "", .start_after = "~*'"};
+    assert_int_equal(fb_s3_list_page(&f.client, &request, &result, &f.error), FB_OK);
+    tear_down(&f);
+}
+
+static void a_damaged_page_reports_nothing(void **state)
+{
+    static char long_key[1024 + 2048];
+    static const char *const pages[] = {
+        "",
+        "<html><body>It works!</body></html>",
+        "<Error><Code>InternalError</Code></Error>",
+        PAGE_BEGIN CONTENTS("in/a"),
+        PAGE_BEGIN CONTENTS("in/a") "<Contents><Key>in/b</K",
+        "<!DOCTYPE l [<!ENTITY a \"aaaa\">]>" PAGE_BEGIN CONTENTS("&a;") PAGE_END,
+        PAGE_BEGIN URL_TYPE CONTENTS("in/%00x") PAGE_END,
+        PAGE_BEGIN URL_TYPE CONTENTS("in/%zz") PAGE_END,
+        PAGE_BEGIN CONTENTS("") PAGE_END,
+        PAGE_BEGIN CONTENTS("in/a") "<Contents><Size>1</Size></Contents>" PAGE_END,
+        PAGE_BEGIN CONTENTS("in/a") "<Contents><Key>k</Key><Size>-1</Size><LastModified>"
+                                    "2026-11-22T09:00:00Z</LastModified></Contents>" PAGE_END,
+        PAGE_BEGIN CONTENTS("in/a") "<Contents><Key>k</Key><Size>1</Size><LastModified>yesterday"
+                                    "</LastModified></Contents>" PAGE_END,
+        PAGE_BEGIN CONTENTS("in/a") "<IsTruncated>true</IsTruncated>" PAGE_END,
+        PAGE_BEGIN CONTENTS("in/a") PAGE_END "<more/>",
+        long_key,
+    };
+
+    (void)state;
+    strcpy(long_key, PAGE_BEGIN "<Contents><Key>");
+    memset(long_key + strlen(long_key), 'k', 1025);
+    strcat(long_key, "</Key><Size>1</Size><LastModified>2026-11-22T09:00:00Z</LastModified>"
+                     "</Contents>" PAGE_END);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        struct script_step steps[] = {{.http_status = 200, .answer = pages[i], .piece_bytes = 50}};
+        struct fb_s3_list_result result;
+        struct fixture f;
+        enum fb_status status;
+
+        SET_UP(f, steps);
+        status = list(&f, &result);
+        if (status != FB_CORRUPT || f.seen[0] != '\0')
+            fail_msg("page %zu: %s, seen '%s'", i, fb_status_name(status), f.seen);
+        assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
+        assert_non_null(strstr(f.error.message, "s3://bucket/in/"));
+        tear_down(&f);
+    }
+}
+
+static enum fb_status stop_here(void *context, const struct fb_s3_listed *object)
+{
+    note_object(context, object);
+    return FB_CANCELED;
+}
+
+static void a_callback_ends_the_listing_with_its_status(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 200, .answer = PAGE_BEGIN CONTENTS("a") CONTENTS("b") PAGE_END}};
+    struct fb_s3_list_request request = {.bucket = "bucket", .on_object = stop_here};
+    struct fb_s3_list_result result;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    request.context = &f;
+    assert_int_equal(fb_s3_list_page(&f.client, &request, &result, &f.error), FB_CANCELED);
+    assert_null(strstr(f.seen, "[b"));
+    tear_down(&f);
+}
+
+static void odd_keys_are_encoded_once_and_not_normalised(void **state)
+{
+    static const struct {
+        const char *key, *url;
+    } cases[] = {
+        {"a b+c=d%e\"f\ng", BASE "/bucket/a%20b%2Bc%3Dd%25e%22f%0Ag"},
+        {"//x//../y/./z/", BASE "/bucket///x//../y/./z/"},
+        {"..", BASE "/bucket/.."},
+        {"\xF0\x9F\x94\xA5&?#;:@", BASE "/bucket/%F0%9F%94%A5%26%3F%23%3B%3A%40"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_step steps[] = {
+            {.method = "GET", .url = cases[i].url, .http_status = 200, .answer = "body"}};
+        struct fixture f;
+
+        SET_UP(f, steps);
+        assert_int_equal(get(&f, cases[i].key, NULL, 0), FB_OK);
+        assert_string_equal(f.seen, "body");
+        tear_down(&f);
+    }
+}
+
+static void a_bucket_is_a_host_of_aws_unless_it_has_a_dot(void **state)
+{
+    static const struct {
+        const char *region, *bucket, *url;
+    } cases[] = {
+        {"eu-west-1", "bucket", "https://bucket.s3.eu-west-1.amazonaws.com/k"},
+        {"eu-west-1", "my.bucket", "https://s3.eu-west-1.amazonaws.com/my.bucket/k"},
+        {"cn-north-1", "bucket", "https://bucket.s3.cn-north-1.amazonaws.com.cn/k"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_step steps[] = {{.url = cases[i].url, .http_status = 200}};
+        struct fb_s3_get_request request = {
+            .bucket = cases[i].bucket, .key = "k", .sink = note_body};
+        struct fixture f;
+
+        SET_UP(f, steps);
+        request.context = &f;
+        f.client.endpoint = NULL;
+        f.client.region = cases[i].region;
+        assert_int_equal(fb_s3_get(&f.client, &request, &f.error), FB_OK);
+        tear_down(&f);
+    }
+}
+
+static void a_wrong_bucket_region_or_endpoint_is_refused_before_any_request(void **state)
+{
+    static const struct {
+        const char *bucket, *region, *endpoint;
+    } cases[] = {
+        {"a/b", "eu-west-1", BASE}, {"", "eu-west-1", BASE},
+        {"bucket", "", BASE},       {"bucket", "eu west", BASE},
+        {"bucket", "r", "ftp://x"}, {"bucket", "r", "http://user@x"},
+        {"bucket", "r", "http://"}, {"bucket", "r", "http://x/path"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fb_s3_get_request request = {
+            .bucket = cases[i].bucket, .key = "k", .sink = note_body};
+        struct fixture f;
+
+        set_up(&f, NULL, 0);
+        f.client.region = cases[i].region;
+        f.client.endpoint = cases[i].endpoint;
+        assert_int_equal(fb_s3_get(&f.client, &request, &f.error), FB_INVALID);
+        assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
+        tear_down(&f);
+    }
+}
+
+static void no_range_is_sent(const struct fb_http_request *request)
+{
+    assert_null(script_header(request, "Range"));
+    assert_null(script_header(request, "If-Match"));
+    assert_non_null(script_header(request, "x-amz-content-sha256"));
+    assert_non_null(script_header(request, "x-amz-security-token"));
+    assert_int_equal(request->total_timeout_ms, 0);
+}
+
+static void if_match_is_signed(const struct fb_http_request *request)
+{
+    assert_string_equal(script_header(request, "If-Match"), "\"e1\"");
+    assert_non_null(strstr(script_header(request, "Authorization"),
+                           "SignedHeaders=host;if-match;range;x-amz-content-sha256;x-amz-date;"
+                           "x-amz-security-token"));
+}
+
+static void a_get_goes_on_from_its_offset(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 200, .answer = "0123456789", .piece_bytes = 3, .seen = no_range_is_sent},
+        {.header = "Range: bytes=4-",
+         .seen = if_match_is_signed,
+         .http_status = 206,
+         .head = "Content-Range: bytes 4-9/10",
+         .answer = "456789"},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    assert_string_equal(f.seen, "0123456789");
+    f.seen[0] = '\0';
+    memset(f.seen, 0, sizeof f.seen);
+    assert_int_equal(get(&f, "k", "e1", 4), FB_OK);
+    assert_string_equal(f.seen, "456789");
+    tear_down(&f);
+}
+
+static void a_range_that_begins_elsewhere_never_reaches_the_sink(void **state)
+{
+    static const struct {
+        uint64_t offset;
+        long http_status;
+        const char *head, *answer;
+    } cases[] = {
+        {4, 206, "Content-Range: bytes 3-9/10", "x"},
+        {4, 206, NULL, "x"},
+        {4, 200, NULL, "x"},
+        {4, 200, NULL, NULL},
+        {0, 206, "Content-Range: bytes 0-9/10", "x"},
+        {4, 206, "Content-Range: bytes 44-9/10", "x"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_step steps[] = {{.http_status = cases[i].http_status,
+                                       .head = cases[i].head,
+                                       .answer = cases[i].answer}};
+        struct fixture f;
+
+        SET_UP(f, steps);
+        assert_int_equal(get(&f, "k", NULL, cases[i].offset), FB_CORRUPT);
+        assert_string_equal(f.seen, "");
+        tear_down(&f);
+    }
+}
+
+static void what_a_get_is_refused_with_is_told_apart(void **state)
+{
+    static const struct {
+        long http_status;
+        const char *answer;
+        enum fb_status status;
+        enum fb_verdict verdict;
+    } cases[] = {
+        {404, "<Error><Code>NoSuchKey</Code></Error>", FB_NOT_FOUND, FB_UNHEALTHY},
+        {404, "<Error><Code>NoSuchBucket</Code></Error>", FB_UNAVAILABLE, FB_UNHEALTHY},
+        {404, "<html>gone</html>", FB_UNAVAILABLE, FB_UNHEALTHY},
+        {412, "<Error><Code>PreconditionFailed</Code></Error>", FB_CHANGED, FB_REJECTED},
+        {412, NULL, FB_CHANGED, FB_REJECTED},
+        {403, "<Error><Code>AccessDenied</Code></Error>", FB_DENIED, FB_UNHEALTHY},
+        {503, "<Error><Code>SlowDown</Code></Error>", FB_THROTTLED, FB_RETRY_SLOWER},
+        {500, "half an ans", FB_UNAVAILABLE, FB_RETRY},
+        {204, NULL, FB_CORRUPT, FB_RETRY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_step steps[] = {
+            {.http_status = cases[i].http_status, .answer = cases[i].answer}};
+        struct fixture f;
+        enum fb_status status;
+
+        SET_UP(f, steps);
+        status = get(&f, "k", "e", 0);
+        if (status != cases[i].status || fb_verdict_of(&f.error) != cases[i].verdict)
+            fail_msg("case %zu: %s, verdict %d", i, fb_status_name(status),
+                     (int)fb_verdict_of(&f.error));
+        assert_int_equal(f.error.status, status);
+        assert_string_equal(f.seen, "");
+        tear_down(&f);
+    }
+}
+
+static void a_broken_connection_says_which_object(void **state)
+{
+    static const struct script_step steps[] = {{.http_status = 200,
+                                                .answer = "01234",
+                                                .status = FB_UNAVAILABLE,
+                                                .reason = "cut off after 5 bytes"}};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", "e", 0), FB_UNAVAILABLE);
+    assert_string_equal(f.seen, "01234");
+    assert_string_equal(f.error.message, "GetObject of s3://bucket/k: cut off after 5 bytes");
+    tear_down(&f);
+}
+
+static enum fb_status refuse_body(void *context, const struct fb_http_response *response,
+                                  const char *bytes, size_t size)
+{
+    (void)context;
+    (void)response;
+    (void)bytes;
+    (void)size;
+    return FB_CONFLICT;
+}
+
+static void the_sink_ends_a_get_with_its_status(void **state)
+{
+    static const struct script_step steps[] = {{.http_status = 200, .answer = "x"}};
+    struct fb_s3_get_request request = {.bucket = "bucket", .key = "k", .sink = refuse_body};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_s3_get(&f.client, &request, &f.error), FB_CONFLICT);
+    tear_down(&f);
+}
+
+#define SKEWED "<Error><Code>RequestTimeTooSkewed</Code></Error>"
+
+static void signed_at_10(const struct fb_http_request *request)
+{
+    assert_string_equal(script_header(request, "x-amz-date"), "20261122T100000Z");
+}
+
+static void signed_at_11(const struct fb_http_request *request)
+{
+    assert_string_equal(script_header(request, "x-amz-date"), "20261122T110000Z");
+}
+
+static void a_wrong_clock_is_corrected_within_the_call(void **state)
+{
+    static const struct script_step steps[] = {
+        {.seen = signed_at_10,
+         .http_status = 403,
+         .head = "Date: Sun, 22 Nov 2026 11:00:00 GMT",
+         .answer = SKEWED},
+        {.seen = signed_at_11, .http_status = 200, .answer = "x"},
+        {.seen = signed_at_11, .http_status = 200, .answer = "y"},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    assert_int_equal(fb_credentials_cache_skew_ms(f.cache), 3600 * 1000);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    tear_down(&f);
+}
+
+static void a_bad_date_never_sticks(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 403, .head = "Date: Sun, 22 Nov 2026 11:00:00 GMT", .answer = SKEWED},
+        {.seen = signed_at_11,
+         .http_status = 403,
+         .head = "Date: Sun, 22 Nov 2026 10:00:00 GMT",
+         .answer = SKEWED},
+        {.seen = signed_at_10, .http_status = 200, .answer = "x"},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_EXPIRED);
+    assert_int_equal(fb_credentials_cache_skew_ms(f.cache), 0);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    tear_down(&f);
+}
+
+static void an_implausible_date_is_not_believed(void **state)
+{
+    static const char *const heads[] = {"Date: Thu, 01 Jan 1970 00:00:00 GMT",
+                                        "Date: Sun, 22 Nov 2116 10:00:00 GMT", "Date: yesterday",
+                                        "Date: Sun, 22 Nov 2026 10:03:00 GMT", NULL};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        struct script_step steps[] = {{.http_status = 403, .head = heads[i], .answer = SKEWED}};
+        struct fixture f;
+
+        SET_UP(f, steps);
+        assert_int_equal(get(&f, "k", NULL, 0), FB_EXPIRED);
+        assert_int_equal(fb_credentials_cache_skew_ms(f.cache), 0);
+        tear_down(&f);
+    }
+}
+
+static void with_second_keys(const struct fb_http_request *request)
+{
+    assert_non_null(strstr(script_header(request, "Authorization"), "Credential=AKID2/"));
+}
+
+static void an_expired_token_is_renewed_once(void **state)
+{
+    static const char expired[] = "<Error><Code>ExpiredToken</Code></Error>";
+    static const struct script_step steps[] = {
+        {.http_status = 400, .answer = expired},
+        {.seen = with_second_keys, .http_status = 200, .answer = "x"},
+        {.seen = with_second_keys, .http_status = 400, .answer = expired},
+        {.http_status = 400, .answer = expired},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_EXPIRED);
+    assert_int_equal(f.provider.calls, 3);
+    assert_int_equal(fb_verdict_of(&f.error), FB_RETRY_REFRESHED);
+    tear_down(&f);
+}
+
+static void missing_credentials_are_no_missing_object(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, NULL, 0);
+    f.provider.status = FB_NOT_FOUND;
+    f.provider.reason = "nothing is set";
+    assert_int_equal(get(&f, "k", NULL, 0), FB_DENIED);
+    assert_int_equal(f.error.status, FB_DENIED);
+    assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
+    assert_non_null(strstr(f.error.message, "test: nothing is set"));
+    tear_down(&f);
+}
+
+static void no_error_holds_a_secret(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 403,
+         .answer = "<Error><Code>SignatureDoesNotMatch</Code><Message>no match</Message>"
+                   "<StringToSign>AWS4 test-token</StringToSign></Error>"}};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_DENIED);
+    assert_null(strstr(f.error.message, "test-secret"));
+    assert_null(strstr(f.error.message, "test-token"));
+    tear_down(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_page_is_listed_in_its_order),
+        cmocka_unit_test(without_encoding_type_keys_are_taken_as_they_are),
+        cmocka_unit_test(all_parameters_are_sorted_and_encoded),
+        cmocka_unit_test(a_damaged_page_reports_nothing),
+        cmocka_unit_test(a_callback_ends_the_listing_with_its_status),
+        cmocka_unit_test(odd_keys_are_encoded_once_and_not_normalised),
+        cmocka_unit_test(a_bucket_is_a_host_of_aws_unless_it_has_a_dot),
+        cmocka_unit_test(a_wrong_bucket_region_or_endpoint_is_refused_before_any_request),
+        cmocka_unit_test(a_get_goes_on_from_its_offset),
+        cmocka_unit_test(a_range_that_begins_elsewhere_never_reaches_the_sink),
+        cmocka_unit_test(what_a_get_is_refused_with_is_told_apart),
+        cmocka_unit_test(a_broken_connection_says_which_object),
+        cmocka_unit_test(the_sink_ends_a_get_with_its_status),
+        cmocka_unit_test(a_wrong_clock_is_corrected_within_the_call),
+        cmocka_unit_test(a_bad_date_never_sticks),
+        cmocka_unit_test(an_implausible_date_is_not_believed),
+        cmocka_unit_test(an_expired_token_is_renewed_once),
+        cmocka_unit_test(missing_credentials_are_no_missing_object),
+        cmocka_unit_test(no_error_holds_a_secret),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
