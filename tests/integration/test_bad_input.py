@@ -288,7 +288,7 @@ def test_a_server_that_never_comes_to_its_senses_ends_once_non_zero(job, dynamod
 
 
 def test_a_full_disk_under_the_state_file(job):
-    if os.environ.get("FIREBRIDGE_NAMESPACE") != "yes":
+    if "mount" not in os.environ.get("FIREBRIDGE_NAMESPACE", ""):
         pytest.skip("no mount namespace here to fill a disk in")
     state = job.firebridge.state
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", state], check=True)

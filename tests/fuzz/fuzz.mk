@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make fuzz         each parser for FUZZ_SECONDS, from the corpus that is kept here
+# make fuzz-NAME    tests/fuzz/fuzz_NAME.c alone; what it finds new stays in build/fuzz/corpus
+
+FUZZ_SECONDS ?= 30
+FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+CFLAGS_fuzz  := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+.PHONY: $(FUZZERS:%=fuzz-%)
+fuzz: $(FUZZERS:%=fuzz-%)
+
+$(FUZZERS:%=fuzz-%): fuzz-%: deps-lint
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang build/fuzz/tests/fuzz/fuzz_$*
+	@mkdir -p build/fuzz/corpus/$* build/fuzz/found
+	@echo "fuzz: $* for $(FUZZ_SECONDS) s"
+	@build/fuzz/tests/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+	    -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/found/$*- \
+	    build/fuzz/corpus/$* $(wildcard tests/fuzz/corpus/$*)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
+	$(call quiet,LD,$@) $(LINK) -fsanitize=fuzzer -o $@ $^ $(pkg_libs)
