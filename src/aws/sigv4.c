@@ -188,7 +188,9 @@ static enum fb_status append_trimmed(struct fb_buffer *to, const char *value)
 
 static bool repeats_name(const struct sorted_headers *sorted, size_t i)
 {
-    return i > 0 && compare_names(sorted->items[i]->name, sorted->items[i - 1]->name) == 0;
+    const char *before = i == 0 ? "" : sorted->items[i - 1]->name;
+
+    return compare_names(sorted->items[i]->name, before) == 0;
 }
 
 static enum fb_status append_headers(struct fb_buffer *to, const struct sorted_headers *sorted)
