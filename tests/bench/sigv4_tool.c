@@ -85,7 +85,7 @@ static enum fb_status make_headers(struct job *job)
 static enum fb_status make_request(struct job *job)
 {
     const char *body = text_of(job->line, "body");
-    struct iovec piece = {(void *)(uintptr_t)body, strlen(body)};
+    struct iovec piece = {(void *)body, strlen(body)};
     enum fb_status status;
 
     job->request = (struct fb_sigv4_request){
