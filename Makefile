@@ -170,7 +170,7 @@ install: build/firebridge    ## program, conf, unit, manual pages (PREFIX, DESTD
 	if [ -e $$conf ] && ! cmp -s etc/firebridge.conf $$conf; then conf=$$conf.new; fi; \
 	echo $(INSTALL) -m 644 etc/firebridge.conf $$conf; \
 	$(INSTALL) -m 644 etc/firebridge.conf $$conf
-	sed 's,/usr/bin/firebridge,$(bindir)/firebridge,' systemd/firebridge.service \
+	sed 's,@BINDIR@,$(bindir),' systemd/firebridge.service \
 	    > $(DESTDIR)$(unitdir)/firebridge.service
 	chmod 644 $(DESTDIR)$(unitdir)/firebridge.service
 	@for page in $(MAN); do \
