@@ -88,7 +88,7 @@ def put_late_object(s3):
     records = [b'{"TICKER_SYMBOL":"LATE1","SECTOR":"HEALTHCARE","CHANGE":-0.05,"PRICE":84.51}',
                b'{"TICKER_SYMBOL":"LATE2","SECTOR":"ENERGY","CHANGE":1.5,"PRICE":12.00}']
     key = firehose.put(s3, BUCKET, PREFIX, firehose.hours_ago(20), records)
-    say(f"  {key}  (late, into a folder of yesterday)")
+    say(f"  {key}  (20 hours late)")
     return records
 
 
@@ -162,11 +162,13 @@ def compact(item):
 
 
 def show(dynamodb, items):
-    say(f"\naws dynamodb scan --table-name {TABLE}   (as boto3 returns it, 8 of {len(items)} items)")
-    for item in sorted(items, key=lambda i: i["TICKER_SYMBOL"]["S"])[:8]:
+    items = sorted(items, key=lambda item: item["TICKER_SYMBOL"]["S"])
+    late = [item for item in items if item["TICKER_SYMBOL"]["S"].startswith("LATE")]
+    shown = [item for item in items if item not in late][:6] + late
+    say(f'\nboto3: scan(TableName="{TABLE}"), {len(shown)} of {len(items)} items')
+    for item in shown:
         say("  " + compact(item))
-    say(f"\naws dynamodb query --table-name {TABLE} "
-        "--key-condition-expression 'TICKER_SYMBOL = :s'   (:s = LATE1)")
+    say(f'\nboto3: query(TableName="{TABLE}", KeyConditionExpression="TICKER_SYMBOL = :s", :s LATE1)')
     answer = get_symbol(dynamodb, "LATE1")
     say(f'  "Count": {answer["Count"]}, "Items": [{", ".join(map(compact, answer["Items"]))}]')
 

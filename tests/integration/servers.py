@@ -173,14 +173,21 @@ class DynamoDBLocal(Server):
 
 
 # Swift reads /etc/swift/swift.conf when it is imported; the machine's own stays untouched when the
-# folder is set first. There is one user, so no privileges to drop.
+# folder is set first. There is one user, so no privileges to drop. Its access keys have a colon in
+# them, which DynamoDB Local refuses, and one key must serve both: hence a second name.
 SWIFT_LAUNCHER = """
 import sys
 folder, server = sys.argv[1:3]
 from swift.common import utils
 utils.set_swift_dir(folder)
 utils.drop_privileges = lambda user: None
+from swift.common.middleware import tempauth
 from swift.common.wsgi import run_wsgi
+class TempAuth(tempauth.TempAuth):
+    def __init__(self, app, conf):
+        super().__init__(app, conf)
+        self.users["TESTER"] = self.users["test:tester"]
+tempauth.TempAuth = TempAuth
 options = {}
 if server == "object":
     from swift.obj.server import global_conf_callback
@@ -249,7 +256,7 @@ class Swift(Server):
     """S3 that refuses a wrong signature, by OpenStack Swift's s3api."""
 
     name = "swift"
-    key, secret = "test:tester", "testing"
+    key, secret = "TESTER", "testing"
 
     def make_ring(self, server, port):
         builder = self.folder / f"{server}.builder"
