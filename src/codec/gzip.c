@@ -4,6 +4,9 @@
  * one are the padding of a block device.
  */
 #include <stdlib.h>
+
+/* Without it, zlib's interface is older than const. */
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "codec.h"
@@ -72,8 +75,7 @@ static enum fb_status inflate_member(struct gzip *gzip, struct fb_codec_io *io, 
     const uInt room = clamp(io->capacity - io->written);
     int result;
 
-    /* zlib's interface is older than const; it does not write there. */
-    stream->next_in = (z_const Bytef *)(uintptr_t)io->in;
+    stream->next_in = (const Bytef *)io->in;
     stream->avail_in = in_size;
     stream->next_out = (Bytef *)(io->out + io->written);
     stream->avail_out = room;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/codec/inflate.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,9 +56,12 @@ static const struct fb_codec codec_none = {
 };
 
 /* In this order: the last one fits everything. */
-static const struct fb_codec *const codecs[] = {&fb_codec_gzip, &codec_none};
+enum { CODEC_GZIP, CODEC_NONE, CODEC_COUNT };
 
-#define CODEC_COUNT (sizeof codecs / sizeof *codecs)
+static const struct fb_codec *const codecs[CODEC_COUNT] = {
+    [CODEC_GZIP] = &fb_codec_gzip,
+    [CODEC_NONE] = &codec_none,
+};
 
 struct fb_inflate {
     const struct fb_codec *codec; /* NULL until the first bytes decided it */
@@ -108,6 +112,7 @@ const char *fb_inflate_form(const struct fb_inflate *inflate)
 /* Compares as far as there are bytes. */
 static bool may_be(const struct fb_codec *codec, const char *first, size_t size)
 {
+    assert(codec != NULL);
     return memcmp(codec->magic, first, size < codec->magic_size ? size : codec->magic_size) == 0;
 }
 

@@ -68,13 +68,17 @@ static bool same_unescaped(const struct fb_member *a, const struct fb_member *b)
     return p == p_end && q == q_end;
 }
 
-static bool same_name(const struct fb_member *a, const struct fb_member *b)
+/* The hashes are equal, which all but proves it. */
+static bool same_text(const struct fb_member *a, const struct fb_member *b)
 {
-    if (a->hash != b->hash)
-        return false;
     if (a->escaped || b->escaped)
         return same_unescaped(a, b);
     return a->name_size == b->name_size && memcmp(a->name, b->name, a->name_size) == 0;
+}
+
+static inline bool same_name(const struct fb_member *a, const struct fb_member *b)
+{
+    return a->hash == b->hash && same_text(a, b);
 }
 
 /* `first` tells objects with the same names apart, so that they do not crowd one place. */

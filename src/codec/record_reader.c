@@ -425,9 +425,9 @@ static enum fb_status report_record(struct fb_record_reader *reader,
 static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
                               struct fb_record *ret)
 {
-    char message[80];
-
     if (looked_at == reader->max_record_size) {
+        char message[80];
+
         snprintf(message, sizeof message, "a record over max_record_size = %zu bytes",
                  reader->max_record_size);
         return bad_region(reader, FB_DEAD_RECORD_TOO_LARGE, message, ret);

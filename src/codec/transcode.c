@@ -9,6 +9,7 @@
 #include "firebridge/codec/number.h"
 #include "firebridge/codec/validate.h"
 #include "members.h"
+#include "record_key.h"
 
 /*
  * The output is made large enough before the pass, so that nothing in it asks for room. The worst
@@ -32,16 +33,11 @@ struct frame {
     bool repeated; /* a name occurred twice */
 };
 
-struct key_attribute {
-    const struct fb_key_attribute *attribute;
-    uint64_t name_hash;
-    const char *value; /* where the last value of that name begins; NULL when there is none */
-};
-
 struct fb_transcoder {
     struct fb_key_schema schema;
     uint64_t seed;
-    struct key_attribute keys[2];
+    uint64_t key_hashes[2];    /* of the key attributes' names */
+    const char *key_values[2]; /* where the last value of each begins; NULL when there is none */
     const char *no_key;        /* where the place of a value goes that is no key's */
     const char **value_wanted; /* where the place of the next value goes */
 
@@ -168,8 +164,8 @@ static uint64_t hash_name(struct fb_transcoder *t, const struct string *name)
 static void want_key_value(struct fb_transcoder *t, const struct fb_member *member)
 {
     for (size_t i = 0; i < t->schema.count; i++)
-        if (member->hash == t->keys[i].name_hash)
-            t->value_wanted = &t->keys[i].value;
+        if (member->hash == t->key_hashes[i])
+            t->value_wanted = &t->key_values[i];
 }
 
 static __attribute__((noinline)) bool find_repeated(struct fb_transcoder *t)
@@ -305,27 +301,28 @@ static struct cursor literal(struct fb_transcoder *t, struct cursor c, const cha
     return c;
 }
 
-static struct cursor open_bracket(struct fb_transcoder *t, struct cursor c)
+INLINE void push_frame(struct fb_transcoder *t, bool object, uint32_t element_cost)
 {
-    const bool object = *c.p == '{';
-    const bool nested = t->frame != t->frames;
-
-    if (unlikely(t->frame == &t->frames[FB_NESTING_MAX]))
-        return refuse(t, FB_DEAD_TOO_DEEP, c.p, "nesting over 32 levels");
     t->frame++;
     *t->frame = (struct frame){
         .first_member = t->members.count,
-        .element_cost = nested ? 1 : 0,
+        .element_cost = element_cost,
         .closer = object ? '}' : ']',
         .object = object,
     };
-    if (nested) {
-        memcpy(c.out, object ? "{\"M\":{\0\0" : "{\"L\":[\0\0", 8);
-        c.out += 6;
-        t->counted += 3;
-    } else
-        *c.out++ = '{';
+}
+
+static struct cursor open_bracket(struct fb_transcoder *t, struct cursor c)
+{
+    const bool object = *c.p == '{';
+
+    if (unlikely(t->frame == &t->frames[FB_NESTING_MAX]))
+        return refuse(t, FB_DEAD_TOO_DEEP, c.p, "nesting over 32 levels");
+    push_frame(t, object, 1);
+    memcpy(c.out, object ? "{\"M\":{\0\0" : "{\"L\":[\0\0", 8);
+    c.out += 6;
     c.p++;
+    t->counted += 3;
     return c;
 }
 
@@ -406,8 +403,9 @@ INLINE struct cursor close_bracket(struct fb_transcoder *t, struct cursor c)
 
 static struct cursor pass(struct fb_transcoder *t, struct cursor c)
 {
-    c = open_bracket(t, c);
-    c.p = fb_text_skip_blanks(c.p);
+    push_frame(t, true, 0);
+    *c.out++ = '{';
+    c.p = fb_text_skip_blanks(c.p + 1);
     if (*c.p == '}')
         return close_bracket(t, c);
     for (;;) {
@@ -438,83 +436,15 @@ static struct cursor pass(struct fb_transcoder *t, struct cursor c)
 
 /* ---- the key ---- */
 
-struct key_fault {
-    enum fb_dead_reason reason;
-    const char *what;
-};
-
-static size_t key_string_size(const char *text)
-{
-    size_t size = 0;
-
-    while (text[size] != '"')
-        size += text[size] == '\\' ? 2 : 1;
-    return size;
-}
-
-/* Appends one attribute's canonical form, as key.h has it. */
-static struct key_fault add_string(struct fb_transcoder *t, size_t *size, const char *value,
-                                   size_t max_bytes)
-{
-    const size_t text_size = key_string_size(value);
-    size_t decoded;
-
-    if (text_size == 0)
-        return (struct key_fault){FB_DEAD_KEY_EMPTY, "an empty key attribute"};
-    decoded = text_size > 6 * max_bytes ? text_size
-                                        : fb_text_unescape(value, text_size, t->key + *size + 3);
-    if (decoded > max_bytes)
-        return (struct key_fault){FB_DEAD_KEY_TOO_LONG, "a key attribute is too long"};
-    t->key[*size] = FB_KEY_STRING;
-    t->key[*size + 1] = (char)(unsigned char)(decoded >> 8);
-    t->key[*size + 2] = (char)(unsigned char)decoded;
-    *size += 3 + decoded;
-    return (struct key_fault){0};
-}
-
-static void add_number(struct fb_transcoder *t, size_t *size, const char *value)
-{
-    struct fb_number number = {.zero = true};
-    const char *at;
-    size_t written;
-
-    (void)fb_number_scan(value, &number, &at);
-    written = fb_number_canonical(&number, t->key + *size + 3);
-    t->key[*size] = FB_KEY_NUMBER;
-    t->key[*size + 1] = 0;
-    t->key[*size + 2] = (char)(unsigned char)written;
-    *size += 3 + written;
-}
-
-static struct key_fault add_attribute(struct fb_transcoder *t, size_t index, size_t *size)
-{
-    const struct fb_key_attribute *attribute = &t->schema.attributes[index];
-    const char *const value = t->keys[index].value;
-
-    if (value == NULL)
-        return (struct key_fault){FB_DEAD_KEY_MISSING, "a key attribute is missing"};
-    if (attribute->type == FB_KEY_STRING && *value == '"')
-        return add_string(t, size, value + 1,
-                          index == 0 ? FB_PARTITION_KEY_MAX_BYTES : FB_SORT_KEY_MAX_BYTES);
-    if (attribute->type == FB_KEY_NUMBER && (*value == '-' || (*value >= '0' && *value <= '9'))) {
-        add_number(t, size, value);
-        return (struct key_fault){0};
-    }
-    return (struct key_fault){FB_DEAD_KEY_TYPE, "a key attribute has another type in the table"};
-}
-
 static void make_key(struct fb_transcoder *t, struct fb_transcoded *ret)
 {
-    size_t size = 0;
+    struct fb_record_key_fault fault = {0};
+    const size_t size = fb_record_key_write(&t->schema, t->key_values, t->key, &fault);
 
-    for (size_t i = 0; i < t->schema.count; i++) {
-        const struct key_fault fault = add_attribute(t, i, &size);
-
-        if (fault.reason == FB_DEAD_NONE)
-            continue;
+    if (unlikely(fault.reason != FB_DEAD_NONE)) {
         ret->reason = fault.reason;
         ret->what = fault.what;
-        ret->at = t->keys[i].value == NULL ? 0 : (size_t)(t->keys[i].value - t->text);
+        ret->at = fault.value == NULL ? 0 : (size_t)(fault.value - t->text);
         return;
     }
     ret->key = t->key;
@@ -531,8 +461,7 @@ enum fb_status fb_transcoder_new(const struct fb_key_schema *schema, uint64_t ha
 
     if (t == NULL)
         return FB_NO_MEMORY;
-    /* A key's text is unescaped in place before its length is known: six bytes for one. */
-    t->key = malloc((size_t)2 * (3 + 6 * FB_PARTITION_KEY_MAX_BYTES + FB_NUMBER_CANONICAL_MAX));
+    t->key = malloc(FB_RECORD_KEY_ROOM);
     if (t->key == NULL) {
         fb_transcoder_free(t);
         return FB_NO_MEMORY;
@@ -540,7 +469,7 @@ enum fb_status fb_transcoder_new(const struct fb_key_schema *schema, uint64_t ha
     t->schema = *schema;
     t->seed = hash_seed;
     for (size_t i = 0; i < schema->count; i++)
-        t->keys[i].name_hash =
+        t->key_hashes[i] =
             fb_hash_bytes(hash_seed, schema->attributes[i].name, schema->attributes[i].name_size);
     *ret_transcoder = t;
     return FB_OK;
@@ -586,8 +515,8 @@ static void start(struct fb_transcoder *t, const char *text, size_t size)
     t->end = text + size;
     t->counted = 0;
     t->frame = t->frames;
-    t->keys[0].value = NULL;
-    t->keys[1].value = NULL;
+    t->key_values[0] = NULL;
+    t->key_values[1] = NULL;
     t->value_wanted = &t->no_key;
     t->reason = FB_DEAD_NONE;
     fb_members_reset(&t->members);

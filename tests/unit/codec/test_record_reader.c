@@ -210,26 +210,30 @@ static void a_record_has_max_record_size_to_the_byte(void **state)
 
 static void a_line_of_16_mb_is_one_dead_letter_in_constant_memory(void **state)
 {
-    static char piece[4096];
+    const size_t line_size = (size_t)16 << 20;
+    struct text begin = {0};
+    struct text middle = {0};
+    struct text end = {0};
     struct too_large first = {0};
-    size_t largest = 0;
     struct fb_record record;
+    size_t largest = 0;
 
     (void)state;
-    memset(piece, 'x', sizeof piece);
+    add(&begin, "{\"v\":\"");
+    add_times(&begin, "x", 4096 - begin.size);
+    add_times(&middle, "x", 4096);
+    add(&end, "\"}{\"id\":\"b\"}\n");
     fb_record_reader_begin(reader, 0, 0);
-    for (size_t fed = 0; fed <= (size_t)16 << 20; fed += sizeof piece) {
+    for (size_t fed = 0; fed <= line_size; fed += 4096) {
+        const struct text *piece = fed == 0 ? &begin : fed < line_size ? &middle : &end;
         size_t room = 0;
         char *space = NULL;
 
-        memcpy(piece, fed == 0 ? "{\"v\":\"" : "xxxxxx", 6);
-        if (fed == (size_t)16 << 20)
-            memcpy(piece, "\"}{\"id\":\"b\"}\n", 13);
         assert_int_equal(fb_record_reader_space(reader, &space, &room, NULL), FB_OK);
-        assert_true(room >= sizeof piece);
+        assert_true(room >= piece->size);
         largest = room > largest ? room : largest;
-        memcpy(space, piece, fed == (size_t)16 << 20 ? 13 : sizeof piece);
-        fb_record_reader_wrote(reader, fed == (size_t)16 << 20 ? 13 : sizeof piece);
+        memcpy(space, piece->bytes, piece->size);
+        fb_record_reader_wrote(reader, piece->size);
         while (fb_record_reader_next(reader, &record) == FB_OK)
             keep_first(&record, &first);
     }
@@ -238,10 +242,13 @@ static void a_line_of_16_mb_is_one_dead_letter_in_constant_memory(void **state)
         keep_first(&record, &first);
     assert_int_equal(first.count, 2);
     assert_int_equal(first.offset, 0);
-    assert_int_equal(first.size, ((size_t)16 << 20) + 2);
+    assert_int_equal(first.size, line_size + 2);
     assert_int_equal(first.text_size, 4096);
     assert_int_equal(first.reason, FB_DEAD_RECORD_TOO_LARGE);
     assert_true(largest <= 4 * MAX_RECORD);
+    free(begin.bytes);
+    free(middle.bytes);
+    free(end.bytes);
 }
 
 static void a_region_of_just_max_record_size_keeps_its_text_over_any_blanks(void **state)
