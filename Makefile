@@ -66,6 +66,7 @@ PROGRAM := $(BUILD)/firebridge
 
 TEST_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
 TESTS        := $(TEST_SOURCES:%.c=$(BUILD)/%)
+TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c))
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
 
 .PHONY: all

@@ -122,7 +122,6 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .table = conf->table,
         .fingerprint = daemon->fingerprints[i],
         .layout = daemon->layouts[i],
-        .layout_form = conf->layout,
         .start_ms = conf->start_at == FB_START_NOW    ? fb_realtime_ms(fb_clock_system())
                     : conf->start_at == FB_START_TIME ? conf->start_at_ms
                                                       : 0,

@@ -342,7 +342,6 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
         .stream = stream->options.name,
         .bucket = stream->options.bucket,
         .layout = stream->options.layout,
-        .form = stream->options.layout_form,
         .list_page = stream->options.calls.list_page,
         .state = stream->options.state,
         .row = &stream->row,

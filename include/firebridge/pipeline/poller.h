@@ -5,11 +5,12 @@
  * First the whole prefix, once, resumable by page (the backlog). Then the folders that can still
  * receive objects, at each poll; and at each sweep every folder whose end is later than the start
  * of the last complete sweep minus the look-back, so that a late object is found after an outage
- * of any length. With layout = flat each poll is the whole prefix.
+ * of any length. A layout from which no folder can be derived is listed whole at each poll, which
+ * then is a sweep too.
  *
  * Low-water mark: objects whose key time and LastModified are both before it were seen and ended;
  * their rows are gone, and a listing that shows them again passes them over. It moves with
- * complete sweeps only.
+ * complete sweeps only, and stays behind the newest LastModified that S3 has shown.
  *
  * Time here is the clock as S3 accepts it: the clock plus the skew that signing has learnt.
  *
@@ -34,7 +35,6 @@ typedef enum fb_status (*fb_list_page_fn)(struct fb_client *client,
 struct fb_poller_options {
     const char *stream, *bucket; /* outlive the poller, as does the layout */
     const struct fb_layout *layout;
-    enum fb_layout_form form;
     fb_list_page_fn list_page;
     struct fb_client client;
     struct fb_state *state;

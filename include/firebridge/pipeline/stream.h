@@ -46,7 +46,6 @@ struct fb_stream_options {
     const char *name, *source, *bucket, *table;
     const char *fingerprint;
     struct fb_layout *layout;
-    enum fb_layout_form layout_form;
     int64_t start_ms; /* 0: the whole prefix */
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
     unsigned writers;

@@ -197,7 +197,6 @@ static struct fb_stream_options options_once(void)
         .table = "t",
         .fingerprint = "f",
         .layout = layout,
-        .layout_form = FB_LAYOUT_FIREHOSE,
         .poll_interval_ms = 10,
         .sweep_interval_ms = 50,
         .lookback_ms = INT64_C(90000000),

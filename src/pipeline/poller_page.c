@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "poller_page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* 1,000 keys of 1,024 bytes, their ETags, and what a generous server adds. */
+#define TEXT_MAX_BYTES ((size_t)16 << 20)
+
+void fb_page_init(struct fb_page *page)
+{
+    *page = (struct fb_page){0};
+    fb_buffer_init(&page->text, TEXT_MAX_BYTES);
+}
+
+void fb_page_done(struct fb_page *page)
+{
+    fb_buffer_done(&page->text);
+    free(page->objects);
+    free(page->keys);
+    free(page->listed);
+    free(page->key_texts);
+}
+
+void fb_page_reset(struct fb_page *page)
+{
+    fb_buffer_reset(&page->text);
+    page->count = 0;
+    page->key_count = 0;
+    page->past_end = false;
+}
+
+static const char *text_at(const struct fb_page *page, size_t offset)
+{
+    return page->text.bytes + offset;
+}
+
+static enum fb_status keep_text(struct fb_page *page, const char *text, size_t *ret_offset)
+{
+    size_t offset = page->text.size;
+    enum fb_status status = fb_buffer_append(&page->text, text, strlen(text) + 1);
+
+    if (status == FB_OK)
+        *ret_offset = offset;
+    return status;
+}
+
+/* `array` with room for `needed` elements; NULL without memory, and then it is what it was. */
+static void *grown(void *array, size_t *capacity, size_t needed, size_t element_size)
+{
+    size_t larger = *capacity < 1024 ? 1024 : *capacity * 2;
+    void *moved;
+
+    if (needed <= *capacity && array != NULL)
+        return array;
+    if (larger < needed)
+        larger = needed;
+    moved = realloc(array, larger * element_size);
+    if (moved != NULL)
+        *capacity = larger;
+    return moved;
+}
+
+enum fb_status fb_page_keep_key(struct fb_page *page, const char *key, size_t *ret_offset)
+{
+    enum fb_status status = keep_text(page, key, ret_offset);
+    size_t *keys;
+
+    if (status != FB_OK)
+        return status;
+    keys = grown(page->keys, &page->key_capacity, page->key_count + 1, sizeof *keys);
+    if (keys == NULL)
+        return FB_NO_MEMORY;
+    page->keys = keys;
+    page->keys[page->key_count++] = *ret_offset;
+    return FB_OK;
+}
+
+enum fb_status fb_page_keep_object(struct fb_page *page, const struct fb_page_object *object,
+                                   const char *etag)
+{
+    struct fb_page_object kept = *object;
+    enum fb_status status = keep_text(page, etag, &kept.etag);
+    struct fb_page_object *objects;
+
+    if (status != FB_OK)
+        return status;
+    objects = grown(page->objects, &page->capacity, page->count + 1, sizeof *objects);
+    if (objects == NULL)
+        return FB_NO_MEMORY;
+    page->objects = objects;
+    page->objects[page->count++] = kept;
+    return FB_OK;
+}
+
+const char *fb_page_last_key(const struct fb_page *page)
+{
+    return page->key_count == 0 ? NULL : text_at(page, page->keys[page->key_count - 1]);
+}
+
+bool fb_page_is_sorted(const struct fb_page *page, const char *after)
+{
+    for (size_t i = 0; i < page->key_count; i++) {
+        const char *key = text_at(page, page->keys[i]);
+
+        if (after != NULL && strcmp(key, after) <= 0)
+            return false;
+        after = key;
+    }
+    return true;
+}
+
+enum fb_status fb_page_make_listed(struct fb_page *page)
+{
+    struct fb_state_listed *listed =
+        grown(page->listed, &page->listed_capacity, page->count, sizeof *listed);
+
+    if (listed == NULL)
+        return FB_NO_MEMORY;
+    page->listed = listed;
+    for (size_t i = 0; i < page->count; i++)
+        listed[i] = (struct fb_state_listed){
+            .key = text_at(page, page->objects[i].key),
+            .etag = text_at(page, page->objects[i].etag),
+            .size_bytes = page->objects[i].size_bytes,
+            .key_time_ms = page->objects[i].key_time_ms,
+            .last_modified_ms = page->objects[i].last_modified_ms,
+        };
+    return FB_OK;
+}
+
+enum fb_status fb_page_make_key_texts(struct fb_page *page)
+{
+    const char **texts =
+        grown(page->key_texts, &page->text_capacity, page->key_count, sizeof *texts);
+
+    if (texts == NULL)
+        return FB_NO_MEMORY;
+    page->key_texts = texts;
+    for (size_t i = 0; i < page->key_count; i++)
+        texts[i] = text_at(page, page->keys[i]);
+    return FB_OK;
+}

@@ -1,0 +1,804 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firebridge/base/log.h"
+#include "firebridge/base/time.h"
+#include "firebridge/pipeline/poller.h"
+
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (24 * HOUR_MS)
+#define NEVER     INT64_MAX
+
+/* An S3 of sorted keys, each there from one moment to another. */
+struct fake_object {
+    char key[128], etag[16];
+    const char *storage_class;
+    uint64_t size_bytes;
+    int64_t appears_ms, vanishes_ms;
+};
+
+struct bench {
+    struct fake_object *objects;
+    size_t count, capacity;
+    bool sorted;
+    unsigned page_size;
+    int64_t down_from_ms, down_to_ms;
+    unsigned fail_call;       /* this call from now fails, once; 0: none */
+    unsigned stop_call;       /* a stop is asked for in this call */
+    enum fb_status failure;   /* FB_UNAVAILABLE when it is 0 */
+    int64_t give_up_after_ms; /* as `run --once` does; 0: never */
+    unsigned calls, wakes, unhealthy, well_again;
+
+    struct fb_clock_virtual clock;
+    struct fb_stop stop;
+    struct fb_layout *layout;
+    char directory[64];
+    struct fb_state *state;
+    int64_t stream_id;
+    struct fb_poller *poller;
+    struct fb_error error;
+};
+
+static struct bench *bench;
+
+static int64_t now_ms(void)
+{
+    return bench->clock.realtime_ms;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct fake_object *)a)->key, ((const struct fake_object *)b)->key);
+}
+
+static struct fake_object *put(const char *key, int64_t appears_ms)
+{
+    struct fake_object *object;
+
+    if (bench->count == bench->capacity) {
+        bench->capacity = bench->capacity > 0 ? bench->capacity * 2 : 64;
+        bench->objects = realloc(bench->objects, bench->capacity * sizeof *bench->objects);
+        assert_non_null(bench->objects);
+    }
+    object = &bench->objects[bench->count++];
+    *object = (struct fake_object){.etag = "e1",
+                                   .storage_class = "STANDARD",
+                                   .size_bytes = 100,
+                                   .appears_ms = appears_ms,
+                                   .vanishes_ms = NEVER};
+    snprintf(object->key, sizeof object->key, "%s", key);
+    bench->sorted = false;
+    return object;
+}
+
+/* As Firehose names it: arrived at one time, delivered at another. */
+static struct fake_object *deliver(const char *root, int version, int64_t arrived_ms,
+                                   int64_t delivered_ms)
+{
+    struct fb_civil at;
+    char key[512];
+
+    fb_time_to_civil(arrived_ms, &at);
+    snprintf(key, sizeof key, "%s%04d/%02d/%02d/%02d/s-%d-%04d-%02d-%02d-%02d-%02d-%02d-%06u.gz",
+             root, at.year, at.month, at.day, at.hour, version, at.year, at.month, at.day, at.hour,
+             at.minute, at.second, (unsigned)bench->count);
+    return put(key, delivered_ms);
+}
+
+static bool is_shown(const struct fake_object *object, const struct fb_s3_list_request *request)
+{
+    const char *after =
+        request->continuation_token != NULL ? request->continuation_token : request->start_after;
+
+    return strncmp(object->key, request->prefix, strlen(request->prefix)) == 0 &&
+           object->appears_ms <= now_ms() && object->vanishes_ms > now_ms() &&
+           (after == NULL || strcmp(object->key, after) > 0);
+}
+
+static void set_token(struct fb_s3_list_result *result, const char *key, const char *behind)
+{
+    result->is_truncated = true;
+    snprintf(result->continuation_token, sizeof result->continuation_token, "%s%s", key, behind);
+}
+
+/* One page; with a delimiter, the folders. */
+static enum fb_status show_page(const struct fb_s3_list_request *request,
+                                struct fb_s3_list_result *result)
+{
+    char folder[128] = "", last[128] = "";
+    enum fb_status status = FB_OK;
+
+    for (size_t i = 0; i < bench->count && status == FB_OK; i++) {
+        const struct fake_object *object = &bench->objects[i];
+        const char *slash;
+
+        if (!is_shown(object, request) ||
+            (folder[0] != '\0' && strncmp(object->key, folder, strlen(folder)) == 0))
+            continue;
+        if (result->key_count == bench->page_size) {
+            set_token(result, folder[0] != '\0' ? folder : last, folder[0] != '\0' ? "\xff" : "");
+            break;
+        }
+        result->key_count++;
+        slash =
+            request->delimiter == NULL ? NULL : strchr(object->key + strlen(request->prefix), '/');
+        if (slash != NULL) {
+            snprintf(folder, sizeof folder, "%.*s", (int)(slash - object->key) + 1, object->key);
+            if (request->on_prefix != NULL)
+                status = request->on_prefix(request->context, folder);
+        } else if (request->on_object != NULL) {
+            struct fb_s3_listed listed = {.key = object->key,
+                                          .etag = object->etag,
+                                          .storage_class = object->storage_class,
+                                          .size_bytes = object->size_bytes,
+                                          .last_modified_ms = object->appears_ms};
+
+            status = request->on_object(request->context, &listed);
+        }
+        snprintf(last, sizeof last, "%s", object->key);
+    }
+    return status;
+}
+
+static enum fb_status fake_list_page(struct fb_client *client,
+                                     const struct fb_s3_list_request *request,
+                                     struct fb_s3_list_result *ret_result, struct fb_error *error)
+{
+    struct fb_s3_list_result result = {0};
+    enum fb_status status;
+
+    (void)client;
+    assert_string_equal(request->bucket, "bucket");
+    if (!bench->sorted && bench->count > 0)
+        qsort(bench->objects, bench->count, sizeof *bench->objects, compare);
+    bench->sorted = true;
+    bench->calls++;
+    if (bench->stop_call > 0 && --bench->stop_call == 0)
+        fb_stop_request(&bench->stop, FB_STOP_DRAIN);
+    if ((now_ms() >= bench->down_from_ms && now_ms() < bench->down_to_ms) ||
+        (bench->fail_call > 0 && --bench->fail_call == 0))
+        return fb_fail(error, bench->failure == FB_OK ? FB_UNAVAILABLE : bench->failure,
+                       "no answer");
+    status = show_page(request, &result);
+    if (status == FB_OK)
+        *ret_result = result;
+    return status;
+}
+
+static void on_objects(void *context)
+{
+    assert_ptr_equal(context, bench);
+    bench->wakes++;
+}
+
+static void on_health(void *context, const char *what, const struct fb_error *error)
+{
+    (void)context;
+    assert_non_null(strstr(what, "list s3://bucket/"));
+    if (error == NULL)
+        bench->well_again++;
+    else
+        bench->unhealthy++;
+}
+
+static void close_poller(void)
+{
+    fb_poller_free(bench->poller);
+    fb_state_close(bench->state);
+    bench->poller = NULL;
+    bench->state = NULL;
+}
+
+/* A daemon's start: the state as it was left, a new poller. */
+static void start(int64_t start_at_ms)
+{
+    const struct fb_stream_identity identity = {
+        .source = "s3://bucket/", .table_arn = "arn", .fingerprint = "1"};
+    struct fb_poller_options options = {
+        .stream = "test",
+        .bucket = "bucket",
+        .layout = bench->layout,
+        .list_page = fake_list_page,
+        .poll_interval_ms = 10000,
+        .sweep_interval_ms = 10 * MINUTE_MS,
+        .lookback_ms = 25 * HOUR_MS,
+        .patience = {.clock = &bench->clock.clock,
+                     .stop = &bench->stop,
+                     .stop_at = FB_STOP_DRAIN,
+                     .give_up_after_ms = bench->give_up_after_ms,
+                     .on_health = on_health,
+                     .context = bench},
+        .clock = &bench->clock.clock,
+        .stop = &bench->stop,
+        .seed = 7,
+        .on_backlog_listed = on_objects,
+        .on_objects = on_objects,
+        .context = bench,
+    };
+    struct fb_stream_row row;
+
+    close_poller();
+    fb_stop_init(&bench->stop, NULL);
+    assert_int_equal(fb_state_open(bench->directory, &bench->state, &bench->error), FB_OK);
+    assert_int_equal(
+        fb_state_stream_open(bench->state, "test", &identity, start_at_ms, &row, &bench->error),
+        FB_OK);
+    bench->stream_id = row.id;
+    options.state = bench->state;
+    options.row = &row;
+    assert_int_equal(fb_poller_new(&options, &bench->poller, &bench->error), FB_OK);
+    fb_stream_row_done(&row);
+}
+
+static void use_prefix(const char *prefix, enum fb_layout_form form)
+{
+    struct fb_layout_options options = {.prefix = prefix, .form = form};
+
+    fb_layout_free(bench->layout);
+    bench->layout = NULL;
+    assert_int_equal(fb_layout_new(&options, &bench->layout, &bench->error), FB_OK);
+}
+
+static int set_up(void **test)
+{
+    int64_t begin_ms;
+
+    bench = calloc(1, sizeof *bench);
+    bench->page_size = 1000;
+    strcpy(bench->directory, "/tmp/firebridge-poller-XXXXXX");
+    assert_non_null(mkdtemp(bench->directory));
+    assert_int_equal(fb_time_parse_rfc3339("2026-11-22T10:20:00Z", &begin_ms), FB_OK);
+    fb_clock_virtual_init(&bench->clock, begin_ms);
+    use_prefix("t/", FB_LAYOUT_FIREHOSE);
+    *test = bench;
+    return 0;
+}
+
+static int tear_down(void **test)
+{
+    static const char *const names[] = {"firebridge.db", "firebridge.db-wal", "firebridge.db-shm",
+                                        "firebridge.lock"};
+    char path[128];
+
+    (void)test;
+    close_poller();
+    fb_layout_free(bench->layout);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", bench->directory, names[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(bench->directory), 0);
+    free(bench->objects);
+    free(bench);
+    return 0;
+}
+
+static void step(void)
+{
+    int64_t wait_ms = 0;
+
+    assert_int_equal(fb_poller_step(bench->poller, &wait_ms, &bench->error), FB_OK);
+    fb_sleep_ms(&bench->clock.clock, NULL, FB_STOP_NOW, wait_ms);
+}
+
+static void run_for(int64_t span_ms)
+{
+    int64_t end_ms = now_ms() + span_ms;
+
+    while (now_ms() < end_ms)
+        step();
+}
+
+static struct fb_state_counts counts(void)
+{
+    struct fb_state_counts found;
+
+    assert_int_equal(fb_state_count(bench->state, bench->stream_id, &found, &bench->error), FB_OK);
+    return found;
+}
+
+/* Takes and ends all that is pending; returns how many. */
+static size_t work(void)
+{
+    struct fb_state_object object;
+    size_t taken = 0;
+
+    while (fb_state_take_next(bench->state, bench->stream_id, &object, NULL) == FB_OK) {
+        struct fb_object_progress done = {.id = object.id, .state = FB_OBJECT_DONE};
+        struct fb_checkpoint checkpoint = {.objects = &done, .object_count = 1};
+
+        assert_int_equal(fb_state_checkpoint(bench->state, bench->stream_id, &checkpoint, NULL),
+                         FB_OK);
+        fb_state_object_done(&object);
+        taken++;
+    }
+    return taken;
+}
+
+static size_t work_for(int64_t span_ms)
+{
+    int64_t end_ms = now_ms() + span_ms;
+    size_t taken = 0;
+
+    while (now_ms() < end_ms) {
+        step();
+        taken += work();
+    }
+    return taken;
+}
+
+static void the_first_listing_takes_the_whole_prefix(void **test)
+{
+    (void)test;
+    bench->page_size = 3;
+    for (int i = 0; i < 10; i++)
+        deliver("t/", 1, now_ms() - i * 40 * DAY_MS, 0);
+    put("t/by-hand.json", 0);
+    put("u/other", 0);
+    start(0);
+    step();
+    assert_int_equal(counts().pending, 11);
+    assert_int_equal(counts().pending_bytes, 1100);
+    assert_true(bench->wakes > 0);
+}
+
+static void the_first_listing_goes_on_where_a_stop_left_it(void **test)
+{
+    int64_t wait_ms;
+
+    (void)test;
+    bench->page_size = 10;
+    for (int i = 0; i < 100; i++)
+        deliver("t/", 1, now_ms() - i * DAY_MS, 0);
+    start(0);
+    bench->stop_call = 4;
+    assert_int_equal(fb_poller_step(bench->poller, &wait_ms, &bench->error), FB_CANCELED);
+    assert_int_equal(bench->calls, 4);
+    assert_int_equal(counts().pending, 40);
+    start(0);
+    bench->calls = 0;
+    step();
+    assert_int_equal(counts().pending, 100);
+    assert_int_equal(bench->calls, 6);
+}
+
+static void what_comes_behind_the_cursor_of_an_interrupted_first_listing_is_found(void **test)
+{
+    int64_t wait_ms;
+
+    (void)test;
+    bench->page_size = 10;
+    for (int i = 0; i < 30; i++)
+        deliver("t/", 1, now_ms() - i * HOUR_MS / 2, 0);
+    start(0);
+    bench->stop_call = 2;
+    assert_int_equal(fb_poller_step(bench->poller, &wait_ms, &bench->error), FB_CANCELED);
+    deliver("t/", 1, now_ms() - 15 * HOUR_MS, now_ms() + MINUTE_MS);
+    bench->clock.realtime_ms += 3 * DAY_MS;
+    start(0);
+    run_for(MINUTE_MS);
+    assert_int_equal(counts().pending, 31);
+}
+
+static void a_new_object_is_found_by_the_next_poll(void **test)
+{
+    (void)test;
+    start(0);
+    run_for(MINUTE_MS);
+    deliver("t/", 1, now_ms(), now_ms());
+    bench->wakes = 0;
+    run_for(10000);
+    assert_int_equal(counts().pending, 1);
+    assert_int_equal(bench->wakes, 1);
+    run_for(HOUR_MS);
+    assert_int_equal(bench->wakes, 1);
+}
+
+static void a_late_object_in_an_old_folder_is_found_within_one_sweep_interval(void **test)
+{
+    (void)test;
+    start(0);
+    run_for(3 * HOUR_MS);
+    deliver("t/", 1, now_ms() - 24 * HOUR_MS, now_ms());
+    run_for(10 * MINUTE_MS + 10000);
+    assert_int_equal(counts().pending, 1);
+}
+
+static void an_object_a_day_late_is_found_at_any_moment_of_its_delivery(void **test)
+{
+    (void)test;
+    start(0);
+    step();
+    for (int i = 0; i < 60; i++) {
+        deliver("t/", 1, now_ms() - 24 * HOUR_MS, now_ms());
+        assert_int_equal(work_for(11 * MINUTE_MS), 1);
+    }
+}
+
+static void an_outage_of_three_days_loses_nothing(void **test)
+{
+    size_t delivered = 0;
+
+    (void)test;
+    bench->failure = FB_DENIED;
+    start(0);
+    run_for(HOUR_MS);
+    bench->down_from_ms = now_ms();
+    bench->down_to_ms = now_ms() + 3 * DAY_MS;
+    for (int64_t at = now_ms() - DAY_MS; at < bench->down_to_ms; at += 20 * MINUTE_MS, delivered++)
+        deliver("t/", 1, at, at + 23 * HOUR_MS);
+    run_for(5 * DAY_MS);
+    assert_int_equal(counts().pending, delivered);
+    assert_true(bench->unhealthy > 1000);
+    assert_int_equal(bench->well_again, 1);
+}
+
+static void a_daemon_that_was_off_for_three_days_finds_all(void **test)
+{
+    size_t delivered = 0;
+
+    (void)test;
+    start(0);
+    run_for(HOUR_MS);
+    for (int64_t at = now_ms() - DAY_MS; at < now_ms() + 3 * DAY_MS; at += HOUR_MS, delivered++)
+        deliver("t/", 1, at, at + 23 * HOUR_MS);
+    close_poller();
+    bench->clock.realtime_ms += 4 * DAY_MS;
+    start(0);
+    step();
+    assert_int_equal(counts().pending, delivered);
+}
+
+static void version_9_is_taken_before_version_10(void **test)
+{
+    struct fb_state_object object;
+
+    (void)test;
+    deliver("t/", 10, now_ms() - MINUTE_MS, 0);
+    deliver("t/", 9, now_ms() - 2 * MINUTE_MS, 0);
+    start(0);
+    step();
+    for (int version = 9; version <= 10; version++) {
+        assert_int_equal(fb_state_take_next(bench->state, bench->stream_id, &object, NULL), FB_OK);
+        assert_non_null(strstr(object.key, version == 9 ? "/s-9-" : "/s-10-"));
+        fb_state_object_done(&object);
+    }
+}
+
+static unsigned calls_of_an_hour_with_history(int objects)
+{
+    for (int i = 0; i < objects; i++)
+        deliver("t/", 1, now_ms() - 30 * DAY_MS - i * MINUTE_MS, 0);
+    start(0);
+    step();
+    bench->calls = 0;
+    run_for(HOUR_MS);
+    return bench->calls;
+}
+
+static void a_polls_cost_does_not_grow_with_history_of_100(void **test)
+{
+    (void)test;
+    assert_in_range(calls_of_an_hour_with_history(100), 1, 370);
+}
+
+static void a_polls_cost_does_not_grow_with_history_of_100000(void **test)
+{
+    (void)test;
+    assert_in_range(calls_of_an_hour_with_history(100000), 1, 370);
+}
+
+static void what_is_pruned_is_never_taken_again(void **test)
+{
+    size_t taken = 0, delivered = 0;
+
+    (void)test;
+    put("t/2026/11/25/by-hand.json", now_ms());
+    start(0);
+    for (int hour = 0; hour < 24 * 6; hour++) {
+        deliver("t/", 1, now_ms(), now_ms());
+        deliver("t/", 1, now_ms() - 20 * HOUR_MS, now_ms() + MINUTE_MS);
+        delivered += 2;
+        taken += work_for(HOUR_MS);
+    }
+    assert_int_equal(taken, delivered + 1);
+    assert_true(counts().done < 2 * 27 * 2);
+    assert_true(counts().done > 25);
+}
+
+/* Folders as long as a month hold what is older than the look-back, and are listed all the same. */
+static void in_long_folders_too_what_is_pruned_is_never_taken_again(void **test)
+{
+    static const char *const folders[] = {"t/11-2026/", "t/12-2026/"};
+    size_t taken = 0, delivered = 0;
+    char key[128];
+
+    (void)test;
+    use_prefix("t/!{timestamp:MM-yyyy}/", FB_LAYOUT_FIREHOSE);
+    start(0);
+    for (int hour = 0; hour < 24 * 12; hour += 6) {
+        struct fb_civil at;
+
+        fb_time_to_civil(now_ms(), &at);
+        snprintf(key, sizeof key, "%ss-1-%04d-%02d-%02d-%02d-%02d-%02d-u", folders[at.month - 11],
+                 at.year, at.month, at.day, at.hour, at.minute, at.second);
+        put(key, now_ms());
+        delivered++;
+        taken += work_for(6 * HOUR_MS);
+    }
+    assert_int_equal(taken, delivered);
+    assert_true(counts().done < delivered);
+}
+
+static void a_clock_that_ran_ahead_takes_nothing_again_and_misses_nothing(void **test)
+{
+    size_t taken = 0;
+
+    (void)test;
+    start(0);
+    for (int hour = 0; hour < 30; hour++) {
+        deliver("t/", 1, now_ms(), now_ms());
+        taken += work_for(HOUR_MS);
+    }
+    assert_int_equal(taken, 30);
+    bench->clock.realtime_ms += 5 * DAY_MS;
+    taken += work_for(HOUR_MS);
+    bench->clock.realtime_ms -= 5 * DAY_MS;
+    deliver("t/", 1, now_ms() - HOUR_MS, now_ms());
+    taken += work_for(HOUR_MS);
+    assert_int_equal(taken, 31);
+}
+
+static void a_changed_etag_is_a_new_object(void **test)
+{
+    struct fake_object *object;
+
+    (void)test;
+    object = deliver("t/", 1, now_ms(), now_ms());
+    start(0);
+    assert_int_equal(work_for(MINUTE_MS), 1);
+    strcpy(object->etag, "e2");
+    object->appears_ms = now_ms();
+    assert_int_equal(work_for(MINUTE_MS), 1);
+    assert_int_equal(work_for(HOUR_MS), 0);
+}
+
+static void what_is_no_data_is_left_out_and_counted(void **test)
+{
+    const struct fb_poller_counters *found;
+
+    (void)test;
+    put("t/2026/11/22/10/", 0)->size_bytes = 0;
+    put("t/2026/11/22/10/cold", 0)->storage_class = "GLACIER";
+    put("t/2026/11/22/10/data", 0);
+    put("t/processing-failed/2026/11/22/10/x", 0);
+    start(0);
+    run_for(MINUTE_MS);
+    assert_int_equal(counts().pending, 1);
+    found = fb_poller_counters(bench->poller);
+    assert_int_equal(found->left_out[FB_KEY_FOLDER], 1);
+    assert_int_equal(found->left_out[FB_KEY_UNREADABLE], 1);
+    assert_int_equal(found->sweeps, 1);
+    assert_true(found->polls >= 5);
+}
+
+static void objects_before_start_at_are_not_taken(void **test)
+{
+    int64_t start_ms = now_ms();
+
+    (void)test;
+    for (int hour = 0; hour < 48; hour++)
+        deliver("t/", 1, start_ms - hour * HOUR_MS - 1000, 0);
+    deliver("t/", 1, start_ms + 1000, start_ms + 2000);
+    start(start_ms);
+    run_for(HOUR_MS);
+    assert_int_equal(counts().pending, 1);
+    start(start_ms);
+    run_for(HOUR_MS);
+    assert_int_equal(counts().pending, 1);
+}
+
+static int64_t last_sweep_start_ms(void)
+{
+    const struct fb_stream_identity identity = {
+        .source = "s3://bucket/", .table_arn = "arn", .fingerprint = "1"};
+    struct fb_stream_row row;
+
+    assert_int_equal(fb_state_stream_open(bench->state, "test", &identity, 0, &row, NULL), FB_OK);
+    fb_stream_row_done(&row);
+    return row.last_sweep_start_ms;
+}
+
+static void a_sweep_that_was_stopped_midway_does_not_count(void **test)
+{
+    int64_t before_ms, wait_ms;
+
+    (void)test;
+    bench->page_size = 5;
+    for (int i = 0; i < 20; i++)
+        deliver("t/", 1, now_ms() - i * HOUR_MS, 0);
+    start(0);
+    run_for(MINUTE_MS);
+    before_ms = last_sweep_start_ms();
+    bench->clock.monotonic_ms += 10 * MINUTE_MS;
+    bench->clock.realtime_ms += 10 * MINUTE_MS;
+    bench->stop_call = 2;
+    assert_int_equal(fb_poller_step(bench->poller, &wait_ms, &bench->error), FB_CANCELED);
+    assert_true(last_sweep_start_ms() == before_ms);
+    assert_int_equal(fb_poller_counters(bench->poller)->sweeps, 1);
+}
+
+static void a_page_that_fails_is_asked_for_again_and_the_sweep_goes_on(void **test)
+{
+    (void)test;
+    bench->page_size = 5;
+    for (int i = 0; i < 20; i++)
+        deliver("t/", 1, now_ms() - i * HOUR_MS, 0);
+    start(0);
+    bench->fail_call = 3;
+    step();
+    assert_int_equal(counts().pending, 20);
+    assert_int_equal(bench->calls, 5);
+    assert_int_equal(bench->unhealthy, 0);
+}
+
+static void a_token_that_is_refused_is_replaced_by_the_last_key(void **test)
+{
+    (void)test;
+    bench->page_size = 5;
+    bench->failure = FB_TOO_LARGE;
+    for (int i = 0; i < 20; i++)
+        deliver("t/", 1, now_ms() - i * HOUR_MS, 0);
+    start(0);
+    bench->fail_call = 3;
+    step();
+    assert_int_equal(counts().pending, 20);
+    assert_int_equal(bench->calls, 5);
+}
+
+static void once_lists_all_and_ends(void **test)
+{
+    (void)test;
+    for (int i = 0; i < 20; i++)
+        deliver("t/", 1, now_ms() - i * DAY_MS, 0);
+    start(0);
+    assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_OK);
+    assert_int_equal(counts().pending, 20);
+    assert_int_equal(fb_poller_counters(bench->poller)->sweeps, 1);
+}
+
+static void once_begins_with_a_full_sweep_whatever_the_interval(void **test)
+{
+    (void)test;
+    start(0);
+    assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_OK);
+    deliver("t/", 1, now_ms() - 24 * HOUR_MS, now_ms());
+    start(0);
+    assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_OK);
+    assert_int_equal(counts().pending, 1);
+}
+
+static void once_gives_up_at_the_third_try_of_what_a_person_must_mend(void **test)
+{
+    (void)test;
+    bench->failure = FB_DENIED;
+    bench->down_to_ms = NEVER;
+    bench->give_up_after_ms = 5 * MINUTE_MS;
+    start(0);
+    assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_DENIED);
+    assert_int_equal(bench->calls, 3);
+    assert_string_equal(bench->error.message, "no answer");
+}
+
+static void once_is_patient_with_what_may_mend_itself(void **test)
+{
+    int64_t begin_ms = now_ms();
+
+    (void)test;
+    bench->down_to_ms = begin_ms + 4 * MINUTE_MS;
+    bench->give_up_after_ms = 5 * MINUTE_MS;
+    start(0);
+    assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_OK);
+    bench->down_to_ms = NEVER;
+    begin_ms = now_ms();
+    assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_UNAVAILABLE);
+    assert_in_range(now_ms() - begin_ms, 5 * MINUTE_MS, 7 * MINUTE_MS);
+}
+
+static void a_stop_ends_a_wait_for_the_next_try(void **test)
+{
+    (void)test;
+    bench->down_to_ms = NEVER;
+    bench->stop_call = 5;
+    start(0);
+    bench->stop_call = 5;
+    assert_int_equal(fb_poller_run(bench->poller, &bench->error), FB_CANCELED);
+    assert_int_equal(bench->calls, 5);
+}
+
+static void partitions_before_the_time_are_discovered(void **test)
+{
+    char root[64];
+
+    (void)test;
+    bench->page_size = 3;
+    use_prefix("p/c=!{partitionKeyFromQuery:c}/!{timestamp:yyyy/MM/dd/HH}/", FB_LAYOUT_FIREHOSE);
+    start(0);
+    run_for(MINUTE_MS);
+    for (int i = 0; i < 20; i++) {
+        snprintf(root, sizeof root, "p/c=%d/", i);
+        deliver(root, 1, now_ms(), now_ms());
+        deliver(root, 1, now_ms() - 20 * HOUR_MS, now_ms());
+    }
+    run_for(10000);
+    assert_int_equal(counts().pending, 20);
+    run_for(10 * MINUTE_MS);
+    assert_int_equal(counts().pending, 40);
+}
+
+static void a_flat_prefix_is_listed_whole_and_forgets_what_is_gone(void **test)
+{
+    (void)test;
+    bench->page_size = 4;
+    use_prefix("f/", FB_LAYOUT_FLAT);
+    for (int i = 0; i < 10; i++) {
+        char key[32];
+
+        snprintf(key, sizeof key, "f/%02d", i);
+        put(key, now_ms() - 100 * DAY_MS)->vanishes_ms = i % 2 == 0 ? now_ms() + HOUR_MS : NEVER;
+    }
+    start(0);
+    assert_int_equal(work_for(MINUTE_MS), 10);
+    put("f/00-new", now_ms());
+    assert_int_equal(work_for(10000), 1);
+    assert_int_equal(counts().done, 11);
+    assert_int_equal(work_for(2 * HOUR_MS), 0);
+    assert_int_equal(counts().done, 6);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(the_first_listing_takes_the_whole_prefix),
+        CASE(the_first_listing_goes_on_where_a_stop_left_it),
+        CASE(what_comes_behind_the_cursor_of_an_interrupted_first_listing_is_found),
+        CASE(a_new_object_is_found_by_the_next_poll),
+        CASE(a_late_object_in_an_old_folder_is_found_within_one_sweep_interval),
+        CASE(an_object_a_day_late_is_found_at_any_moment_of_its_delivery),
+        CASE(an_outage_of_three_days_loses_nothing),
+        CASE(a_daemon_that_was_off_for_three_days_finds_all),
+        CASE(version_9_is_taken_before_version_10),
+        CASE(a_polls_cost_does_not_grow_with_history_of_100),
+        CASE(a_polls_cost_does_not_grow_with_history_of_100000),
+        CASE(what_is_pruned_is_never_taken_again),
+        CASE(in_long_folders_too_what_is_pruned_is_never_taken_again),
+        CASE(a_clock_that_ran_ahead_takes_nothing_again_and_misses_nothing),
+        CASE(a_changed_etag_is_a_new_object),
+        CASE(what_is_no_data_is_left_out_and_counted),
+        CASE(objects_before_start_at_are_not_taken),
+        CASE(a_sweep_that_was_stopped_midway_does_not_count),
+        CASE(a_page_that_fails_is_asked_for_again_and_the_sweep_goes_on),
+        CASE(a_token_that_is_refused_is_replaced_by_the_last_key),
+        CASE(once_lists_all_and_ends),
+        CASE(once_begins_with_a_full_sweep_whatever_the_interval),
+        CASE(once_gives_up_at_the_third_try_of_what_a_person_must_mend),
+        CASE(once_is_patient_with_what_may_mend_itself),
+        CASE(a_stop_ends_a_wait_for_the_next_try),
+        CASE(partitions_before_the_time_are_discovered),
+        CASE(a_flat_prefix_is_listed_whole_and_forgets_what_is_gone),
+    };
+
+    fb_log_set_level(FB_LOG_WARNING);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
