@@ -130,11 +130,12 @@ enum fb_status fb_zone_load(const char *name, struct fb_zone *ret_zone, struct f
 {
     struct fb_zone zone = {0};
     enum fb_status status;
-    char path[256];
 
     if (name == NULL || strcmp(name, "UTC") == 0) {
         status = add_segment(&zone, INT64_MIN, 0);
     } else {
+        char path[256];
+
         status = check_name(name, path, error);
         if (status != FB_OK)
             return status;

@@ -49,8 +49,6 @@ static enum fb_status check_identity(sqlite3_stmt *found, const char *name,
                                      const struct fb_stream_identity *identity,
                                      struct fb_error *error)
 {
-    char stored[FB_TIME_TEXT_SIZE], configured[FB_TIME_TEXT_SIZE];
-
     if (!column_is(found, SOURCE, identity->source))
         return refuse(name, "source", (const char *)sqlite3_column_text(found, SOURCE),
                       identity->source, error);
@@ -58,6 +56,8 @@ static enum fb_status check_identity(sqlite3_stmt *found, const char *name,
         return refuse(name, "table", (const char *)sqlite3_column_text(found, TABLE_ARN),
                       identity->table_arn, error);
     if (sqlite3_column_int64(found, TABLE_CREATED) != identity->table_created_ms) {
+        char stored[FB_TIME_TEXT_SIZE], configured[FB_TIME_TEXT_SIZE];
+
         fb_time_format_rfc3339(sqlite3_column_int64(found, TABLE_CREATED), stored);
         fb_time_format_rfc3339(identity->table_created_ms, configured);
         return refuse(name, "the table that was created at", stored, configured, error);

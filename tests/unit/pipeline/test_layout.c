@@ -476,7 +476,7 @@ static void make_key(const char *form, const char *zone, int64_t time_ms, struct
         else
             *out++ = *in;
     }
-    strcpy(out, name);
+    stpcpy(out, name);
 }
 
 #pragma GCC diagnostic pop

@@ -57,7 +57,7 @@ static int set_up(void **test)
 {
     struct bench *bench = calloc(1, sizeof *bench);
 
-    strcpy(bench->directory, "/tmp/firebridge-state-XXXXXX");
+    snprintf(bench->directory, sizeof bench->directory, "/tmp/firebridge-state-XXXXXX");
     assert_non_null(mkdtemp(bench->directory));
     reopen(bench);
     *test = bench;
@@ -606,7 +606,7 @@ static void a_log_without_its_database_is_refused(void **test)
     int fd;
 
     close_state(bench);
-    strcpy(aside, path_in(bench, "aside"));
+    snprintf(aside, sizeof aside, "%s", path_in(bench, "aside"));
     assert_int_equal(rename(path_in(bench, "firebridge.db"), aside), 0);
     fd = open(path_in(bench, "firebridge.db-wal"), O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, "x", 1), 1);
