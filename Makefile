@@ -92,7 +92,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 
 .SECONDARY:
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -type f -name '*.d' 2>/dev/null)
 
 # --- Tests ------------------------------------------------------------------------------------
 # Each begins with what a fresh machine lacks; only then are libraries looked up and sources built.
