@@ -115,7 +115,7 @@ unit: tests                  ## unit tests only
 	@$(PYTHON) tests/check --variant $(VARIANT) --unit-only
 
 .PHONY: tests
-tests: $(TESTS)
+tests: $(TESTS) $(TOOLS)
 
 .PHONY: cover
 cover: deps-test             ## line coverage of the unit tests, by file

@@ -50,20 +50,22 @@ static void find(struct check *check, enum finding finding, const char *format, 
 }
 
 /* A client whose calls end in time; false when there is no time left. */
-static bool new_client(struct check *check, enum fb_service service, const char *stream,
-                       struct fb_client *ret_client)
+static bool new_client(struct check *check, const struct fb_conf_stream *stream,
+                       enum fb_service service, struct fb_client *ret_client)
 {
     int64_t left_ms = check->deadline_ms - fb_monotonic_ms(fb_clock_system());
     int64_t limit_ms = left_ms < CALL_TIMEOUT_MS ? left_ms : CALL_TIMEOUT_MS;
+    const char *what = service == FB_SERVICE_S3 ? stream->source : stream->table;
     struct fb_error error = {0};
 
     if (left_ms <= 0) {
-        find(check, FAIL, "stream %s: not tried, for the calls before took too long", stream);
+        find(check, FAIL, "stream %s: %s is not tried, for the calls before took too long",
+             stream->name, what);
         return false;
     }
     if (fb_environment_client(check->environment, service, NULL, FB_STOP_NOT, ret_client, &error) !=
         FB_OK) {
-        find(check, FAIL, "stream %s: %s", stream, error.message);
+        find(check, FAIL, "stream %s: %s: %s", stream->name, what, error.message);
         return false;
     }
     if (ret_client->connect_timeout_ms > limit_ms)
@@ -93,7 +95,7 @@ static void check_table(struct check *check, const struct fb_conf_stream *stream
     struct fb_table table;
     struct fb_error error = {0};
 
-    if (!new_client(check, FB_SERVICE_DYNAMODB, stream->name, &client))
+    if (!new_client(check, stream, FB_SERVICE_DYNAMODB, &client))
         return;
     if (fb_dynamodb_describe_table(&client, stream->table, &table, &error) == FB_OK)
         print_table(check, stream, &table);
@@ -126,7 +128,7 @@ static void describe_left_out(const struct page *page, char *text, size_t size)
     static const char *const names[] = {
         [FB_KEY_EXCLUDED] = "excluded",
         [FB_KEY_ERROR_OUTPUT] = "of Firehose's error output",
-        [FB_KEY_FOLDER] = "folders",
+        [FB_KEY_FOLDER] = "for a folder",
         [FB_KEY_UNREADABLE] = "archived",
         [FB_KEY_FOREIGN] = "not of this prefix",
     };
@@ -187,7 +189,7 @@ static void check_prefix(struct check *check, const struct fb_conf_stream *strea
     struct fb_client client;
     struct fb_error error = {0};
 
-    if (!new_client(check, FB_SERVICE_S3, stream->name, &client))
+    if (!new_client(check, stream, FB_SERVICE_S3, &client))
         return;
     if (fb_layout_new(&options, &layout, &error) == FB_OK)
         list_page(check, stream, &client, layout);
@@ -274,7 +276,7 @@ int fb_cmd_check(const char *conf_path)
     struct fb_conf *conf = fb_cli_read_conf(conf_path);
 
     if (conf == NULL) {
-        find(&check, FAIL, "conf: %s has mistakes", conf_path);
+        find(&check, FAIL, "conf: %s cannot be used as it stands", conf_path);
         return FB_EXIT_WRONG;
     }
     check.conf = conf;

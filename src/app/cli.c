@@ -47,8 +47,8 @@ static const struct command commands[] = {
      "loses nothing either.\n"
      "\n"
      "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n"
-     "  --once                  work through what is there, then end: with 0, or with 1\n"
-     "                          if anything is left undone\n"
+     "  --once                  work through what is there, then end: with 0, or with\n"
+     "                          1 if anything is left undone\n"
      "  --accept-dead-letters   go on where max_dead_letters would stop a stream\n",
      "c:oa", run_run},
     {"check", "check [-c FILE]", "try everything that the conf file names",
@@ -60,8 +60,8 @@ static const struct command commands[] = {
      "c:", run_check},
     {"state", "state adopt STREAM | rename OLD NEW  [-c FILE]",
      "change what a checkpoint belongs to",
-     "adopt STREAM      the checkpoint of STREAM goes on with the source and the table that\n"
-     "                  the conf names now, though it was made with others\n"
+     "adopt STREAM      the checkpoint of STREAM goes on with the source and the table\n"
+     "                  that the conf names now, though it was made with others\n"
      "rename OLD NEW    the checkpoint and the dead letters of OLD become those of NEW\n"
      "\n"
      "The daemon must be stopped.\n"
@@ -86,7 +86,7 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
     fputs("\n"
-          "`firebridge help COMMAND` tells more, as do firebridge(8) and firebridge.conf(5).\n"
+          "`firebridge help COMMAND` tells more; see firebridge(8) and firebridge.conf(5).\n"
           "The conf file is " FB_CONF_DEFAULT_PATH ", unless -c names another.\n"
           "Exit status: 0 well, 1 something is wrong, 2 wrong use.\n",
           out);

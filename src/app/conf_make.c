@@ -205,6 +205,19 @@ static enum fb_status fill_conf(const struct fb_conf_text *text, struct fb_conf 
     return status;
 }
 
+static struct fb_conf *new_conf(size_t streams)
+{
+    struct fb_conf *conf = calloc(1, sizeof *conf);
+
+    if (conf == NULL)
+        return NULL;
+    conf->streams = calloc(streams, sizeof *conf->streams);
+    if (conf->streams != NULL)
+        return conf;
+    free(conf);
+    return NULL;
+}
+
 enum fb_status fb_conf_make(struct fb_conf_text *text, const char *path, struct fb_conf **ret_conf)
 {
     size_t streams = check(text, path);
@@ -213,13 +226,12 @@ enum fb_status fb_conf_make(struct fb_conf_text *text, const char *path, struct 
 
     if (text->status != FB_OK)
         return text->status;
-    if (text->mistakes > 0)
+    if (text->mistakes > 0 || streams == 0)
         return FB_INVALID;
-    conf = calloc(1, sizeof *conf);
+    conf = new_conf(streams);
     if (conf == NULL)
         return FB_NO_MEMORY;
-    conf->streams = calloc(streams, sizeof *conf->streams);
-    status = conf->streams != NULL ? fill_conf(text, conf) : FB_NO_MEMORY;
+    status = fill_conf(text, conf);
     if (status == FB_OK)
         *ret_conf = conf;
     else

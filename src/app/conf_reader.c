@@ -109,6 +109,7 @@ static void enter_section(struct reader *reader, enum fb_conf_kind kind, const c
         text->sections = grown;
     name = stream != NULL ? strdup(stream) : NULL;
     if (grown == NULL || (stream != NULL && name == NULL)) {
+        free(name);
         text->status = FB_NO_MEMORY;
         return;
     }
@@ -366,7 +367,9 @@ static void assign(struct reader *reader, const char *name, const char *text)
         return;
     }
     free(value->text);
-    *value = (struct fb_conf_value){copy, reader->file, reader->line};
+    value->text = copy;
+    value->file = reader->file;
+    value->line = reader->line;
     reader->value = value;
     reader->is_passing_over = false;
 }

@@ -49,14 +49,18 @@ static enum fb_status open_state(const struct fb_conf *conf, char **ret_director
                                  struct fb_state **ret_state, struct fb_error *error)
 {
     enum fb_status status = fb_environment_state_dir(conf, ret_directory);
+    char *file = NULL;
 
-    if (status != FB_OK)
-        return fb_fail(error, status, "out of memory");
+    if (status != FB_OK || asprintf(&file, "%s/firebridge.db", *ret_directory) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
     /* Opening would make one, and there is nothing to change in it. */
-    if (access(*ret_directory, F_OK) != 0)
-        return fb_fail(error, FB_NOT_FOUND, "there is no state in %s: %s", *ret_directory,
-                       strerror(errno));
-    return fb_state_open(*ret_directory, ret_state, error);
+    if (access(file, F_OK) != 0)
+        status = fb_fail(error, FB_NOT_FOUND, "there is no state in %s: %s", *ret_directory,
+                         strerror(errno));
+    else
+        status = fb_state_open(*ret_directory, ret_state, error);
+    free(file);
+    return status;
 }
 
 static enum fb_status describe(struct fb_environment *environment, const char *name,

@@ -183,6 +183,8 @@ static void append_hint(struct fb_error *error, const char *hint, const char *mo
 {
     size_t used = strlen(error->message);
 
+    if (used > 0 && error->message[used - 1] == '.')
+        used--;
     snprintf(error->message + used, sizeof error->message - used, "; %s%s", hint, more);
     fb_make_printable(error->message);
 }

@@ -225,11 +225,9 @@ enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *c
                                struct fb_http_response *ret_response, struct fb_error *error)
 {
     struct call_state state = {.client = client, .call = call};
-    struct fb_error own_error = {0};
+    struct fb_error failure = {0}; /* also of attempts that a later one makes good */
     enum fb_status status;
 
-    if (error == NULL)
-        error = &own_error;
     fb_sigv4_signature_init(&state.signature);
     fb_buffer_init(&state.url, URL_MAX_BYTES);
     fb_buffer_init(&state.refusal, FB_AWS_ERROR_BODY_MAX_BYTES);
@@ -237,12 +235,14 @@ enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *c
     if (status == FB_OK)
         status = fb_sigv4_hash_payload(call->body, call->body_count, state.payload_sha256);
     if (status != FB_OK)
-        fb_fail(error, status, "%s of %.300s: the request cannot be made", call->operation,
+        fb_fail(&failure, status, "%s of %.300s: the request cannot be made", call->operation,
                 call->subject);
     else
-        status = attempt_with_remedies(&state, error);
+        status = attempt_with_remedies(&state, &failure);
     if (status == FB_OK)
         *ret_response = state.response;
+    else if (error != NULL)
+        *error = failure;
     fb_credentials_wipe(&state.credentials);
     fb_sigv4_signature_done(&state.signature);
     fb_buffer_done(&state.url);

@@ -175,7 +175,6 @@ enum fb_status fb_shared_files_region(const struct fb_chain_options *options, ch
     struct fb_provider *provider = fb_shared_files_provider_new(options);
     struct both_files *both = calloc(1, sizeof *both);
     struct fb_error own_error = {0};
-    const char *region;
     enum fb_status status = FB_NO_MEMORY;
 
     if (error == NULL)
@@ -185,7 +184,7 @@ enum fb_status fb_shared_files_region(const struct fb_chain_options *options, ch
     else
         status = read_both((const struct files_provider *)provider, both, error);
     if (status == FB_OK) {
-        region =
+        const char *region =
             both->credentials.region[0] != '\0' ? both->credentials.region : both->config.region;
         if (region[0] == '\0')
             status = fb_fail(error, FB_NOT_FOUND, "the profile names no region");

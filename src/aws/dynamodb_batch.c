@@ -26,7 +26,7 @@ struct batch_body {
 
 static void add_piece(struct batch_body *body, const char *bytes, size_t size)
 {
-    body->pieces[body->count++] = (struct iovec){(void *)(uintptr_t)bytes, size};
+    body->pieces[body->count++] = (struct iovec){(void *)bytes, size};
     body->bytes += size;
 }
 
@@ -127,14 +127,14 @@ static bool is_our_table(const char *name, const char *table)
     return strcmp(name, table) == 0 || (bare != NULL && strcmp(name, bare + 7) == 0);
 }
 
-static enum fb_status mark_unprocessed(const struct batch *batch, const json_t *unprocessed)
+static enum fb_status mark_unprocessed(const struct batch *batch, json_t *unprocessed)
 {
     const char *name;
     json_t *requests, *request;
     enum fb_status status = FB_OK;
     size_t i;
 
-    json_object_foreach((json_t *)(uintptr_t)unprocessed, name, requests)
+    json_object_foreach(unprocessed, name, requests)
     {
         if (!is_our_table(name, batch->table) || !json_is_array(requests))
             return FB_CORRUPT;

@@ -247,27 +247,28 @@ static enum fb_status narrow_not_found(enum fb_status status, struct fb_error *e
 }
 
 static enum fb_status get_object(struct fb_client *client, struct fb_call *call,
-                                 const struct fb_s3_get_request *request, struct fb_error *error)
+                                 struct body_check *check, struct fb_error *error)
 {
-    struct body_check check = {.request = request};
+    const struct fb_s3_get_request *request = check->request;
     struct fb_http_response response;
     enum fb_status status;
 
     call->stall_timeout_ms = request->stall_timeout_ms;
     call->sink = pass_body;
-    call->context = &check;
+    call->context = check;
     status = fb_call_perform(client, call, &response, error);
     if (status == FB_OK) /* an empty body never came by */
-        check.reason = refusal_of(&response, request->offset_bytes);
-    if (check.reason == NULL)
+        check->reason = refusal_of(&response, request->offset_bytes);
+    if (check->reason == NULL)
         return narrow_not_found(status, error);
-    return fb_fail(error, FB_CORRUPT, "GetObject of %.300s: %s", call->subject, check.reason);
+    return fb_fail(error, FB_CORRUPT, "GetObject of %.300s: %s", call->subject, check->reason);
 }
 
 enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_request *request,
                          struct fb_error *error)
 {
     struct fb_error own_error = {0};
+    struct body_check check = {.request = request};
     struct fb_buffer header_text;
     struct s3_call call;
     enum fb_status status;
@@ -282,7 +283,7 @@ enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_reques
         if (status != FB_OK)
             fb_fail(error, status, "GetObject of %.300s: the ETag is too long", call.subject);
         else
-            status = get_object(client, &call.call, request, error);
+            status = get_object(client, &call.call, &check, error);
     }
     fb_buffer_done(&header_text);
     s3_call_done(&call);

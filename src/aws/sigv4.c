@@ -161,10 +161,11 @@ static enum fb_status sort_headers(const struct fb_sigv4_request *request, const
 
 static enum fb_status append_lower(struct fb_buffer *to, const char *name)
 {
-    enum fb_status status = FB_OK;
+    size_t size = strlen(name);
+    enum fb_status status = fb_buffer_reserve(to, size);
 
-    for (; *name != '\0' && status == FB_OK; name++)
-        status = fb_buffer_append(to, &(char){(char)lower((unsigned char)*name)}, 1);
+    for (size_t i = 0; i < size && status == FB_OK; i++)
+        to->bytes[to->size++] = (char)lower((unsigned char)name[i]);
     return status;
 }
 
@@ -188,7 +189,9 @@ static enum fb_status append_trimmed(struct fb_buffer *to, const char *value)
 
 static bool repeats_name(const struct sorted_headers *sorted, size_t i)
 {
-    return i > 0 && compare_names(sorted->items[i]->name, sorted->items[i - 1]->name) == 0;
+    const char *before = i == 0 ? "" : sorted->items[i - 1]->name;
+
+    return compare_names(sorted->items[i]->name, before) == 0;
 }
 
 static enum fb_status append_headers(struct fb_buffer *to, const struct sorted_headers *sorted)
@@ -286,7 +289,8 @@ static enum fb_status make_canonical_request(const struct fb_sigv4_request *requ
 
     fb_buffer_reset(to);
     /* At once, so that growing leaves no copy of the token behind. */
-    status = fb_buffer_reserve(to, 8192 + strlen(request->session_token));
+    status = fb_buffer_reserve(to, 2048 + 3 * strlen(request->path) + strlen(request->query) +
+                                       strlen(request->session_token));
     if (status == FB_OK)
         status = fb_buffer_printf(to, "%s\n", request->method);
     if (status == FB_OK)

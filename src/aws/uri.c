@@ -20,12 +20,11 @@ enum fb_status fb_uri_append_encoded(struct fb_buffer *buffer, const char *text,
 
     for (size_t i = 0; i < size && status == FB_OK; i++) {
         unsigned char c = (unsigned char)text[i];
-        char escaped[3] = {'%', hex[c >> 4], hex[c & 15]};
 
         if (is_unreserved(c) || (keep_slash && c == '/'))
             status = fb_buffer_append(buffer, &text[i], 1);
         else
-            status = fb_buffer_append(buffer, escaped, sizeof escaped);
+            status = fb_buffer_append(buffer, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
     }
     return status;
 }

@@ -232,7 +232,6 @@ static enum fb_status set_body(struct curl_transport *self, const struct fb_http
                                struct exchange *exchange)
 {
     CURL *easy = self->easy;
-    enum fb_status status;
 
     if (strcmp(request->method, "GET") == 0 && request->body_bytes == 0) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
@@ -243,7 +242,8 @@ static enum fb_status set_body(struct curl_transport *self, const struct fb_http
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
     if (request->body_bytes < GATHERED_MAX_BYTES) {
-        status = gather(self, request);
+        enum fb_status status = gather(self, request);
+
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
                          self->gathered.size == 0 ? "" : self->gathered.bytes);
         return status;

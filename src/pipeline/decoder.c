@@ -441,7 +441,7 @@ static void *run(void *argument)
         uint64_t seen = fb_event_count(options->event);
         bool last_look = atomic_load(options->poller_finished);
 
-        status = next_object(decoder, false, 0, &object);
+        status = atomic_load(options->may_take) ? next_object(decoder, false, 0, &object) : FB_END;
         if (status == FB_OK) {
             atomic_store(&options->counters->idle, false);
             status = process(decoder, &object, 0, 0);

@@ -30,6 +30,7 @@ static const char schema[] =
     " backlog_listed INTEGER NOT NULL DEFAULT 0, backlog_cursor TEXT,"
     " backlog_objects INTEGER NOT NULL DEFAULT 0, backlog_bytes INTEGER NOT NULL DEFAULT 0,"
     " start_ms INTEGER NOT NULL, last_sweep_start_ms INTEGER NOT NULL DEFAULT 0,"
+    " low_water_ms INTEGER NOT NULL DEFAULT 0,"
     " next_sequence INTEGER NOT NULL DEFAULT 1, frontier_record INTEGER NOT NULL DEFAULT 0,"
     " frontier_offset_bytes INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE object ("

@@ -17,7 +17,8 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_STREAM_FIND] =
         "SELECT id, source, table_arn, table_created_ms, fingerprint, backlog_listed,"
         " backlog_cursor, backlog_objects, backlog_bytes, start_ms, last_sweep_start_ms,"
-        " next_sequence, frontier_record, frontier_offset_bytes FROM stream WHERE name = ?1",
+        " low_water_ms, next_sequence, frontier_record, frontier_offset_bytes FROM stream WHERE "
+        "name = ?1",
     [FB_SQL_STREAM_ADD] =
         "INSERT INTO stream (name, source, table_arn, table_created_ms, fingerprint, start_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -34,7 +35,8 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_STREAM_NEXT_SEQUENCE] = "UPDATE stream SET next_sequence = ?2 WHERE id = ?1",
     [FB_SQL_STREAM_FRONTIER] =
         "UPDATE stream SET frontier_record = ?2, frontier_offset_bytes = ?3 WHERE id = ?1",
-    [FB_SQL_STREAM_SWEPT] = "UPDATE stream SET last_sweep_start_ms = ?2 WHERE id = ?1",
+    [FB_SQL_STREAM_SWEPT] = "UPDATE stream SET last_sweep_start_ms = ?2,"
+                            " low_water_ms = max(low_water_ms, ?3) WHERE id = ?1",
     [FB_SQL_OBJECT_ADD] =
         "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms, last_modified_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",

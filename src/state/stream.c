@@ -19,6 +19,7 @@ enum {
     BACKLOG_BYTES,
     START,
     LAST_SWEEP_START,
+    LOW_WATER,
     NEXT_SEQUENCE,
     FRONTIER_RECORD,
     FRONTIER_OFFSET,
@@ -39,7 +40,7 @@ static enum fb_status refuse(const char *name, const char *what, const char *sto
                              const char *configured, struct fb_error *error)
 {
     return fb_fail(error, FB_CONFLICT,
-                   "stream %s: the state file's checkpoint belongs to %s %s, not to %s; give the "
+                   "the state file's checkpoint of stream %s belongs to %s %s, not to %s; give the "
                    "stream a new name (or firebridge state rename %s NEW), or, if it is the same "
                    "in truth, firebridge state adopt %s",
                    name, what, stored, configured, name, name);
@@ -77,6 +78,7 @@ static enum fb_status read_row(sqlite3_stmt *found, const struct fb_stream_ident
         .backlog_bytes = (uint64_t)sqlite3_column_int64(found, BACKLOG_BYTES),
         .start_ms = sqlite3_column_int64(found, START),
         .last_sweep_start_ms = sqlite3_column_int64(found, LAST_SWEEP_START),
+        .low_water_ms = sqlite3_column_int64(found, LOW_WATER),
         .next_sequence = (uint64_t)sqlite3_column_int64(found, NEXT_SEQUENCE),
         .frontier_record = (uint64_t)sqlite3_column_int64(found, FRONTIER_RECORD),
         .frontier_offset_bytes = (uint64_t)sqlite3_column_int64(found, FRONTIER_OFFSET),
@@ -231,7 +233,9 @@ enum fb_status fb_state_sweep_complete(struct fb_state *state, int64_t stream_id
     if (status != FB_OK)
         return status;
     status = fb_sql_finish(
-        state, fb_sql_start(state, FB_SQL_STREAM_SWEPT, "ii", stream_id, sweep_start_ms), error);
+        state,
+        fb_sql_start(state, FB_SQL_STREAM_SWEPT, "iii", stream_id, sweep_start_ms, prune_before_ms),
+        error);
     if (status == FB_OK) {
         status = fb_sql_finish(
             state, fb_sql_start(state, FB_SQL_OBJECT_PRUNE, "ii", stream_id, prune_before_ms),

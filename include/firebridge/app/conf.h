@@ -82,6 +82,10 @@ enum fb_status fb_conf_read(const char *path, fb_conf_report_fn report, void *co
                             struct fb_conf **ret_conf) FB_MUST_CHECK;
 void fb_conf_free(struct fb_conf *conf);
 
+/* The stream's layout, to be freed by the caller. Before the first thread: see fb_layout_new. */
+enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_layout **ret_layout,
+                              struct fb_error *error) FB_MUST_CHECK;
+
 /* Whether each stream's prefix, time zone and globs are good; reports as fb_conf_read does. */
 enum fb_status fb_conf_check_layouts(const struct fb_conf *conf, fb_conf_report_fn report,
                                      void *context) FB_MUST_CHECK;

@@ -50,16 +50,16 @@ extern const struct fb_conf_type fb_conf_type_start;    /* start_at and start_at
 extern const struct fb_conf_type fb_conf_type_share;    /* "1000 in 10000" */
 
 struct fb_conf_key {
-    enum fb_conf_kind kind;
     const char *name;
     const struct fb_conf_type *type;
     const char *default_text; /* as one would write it; NULL: none */
+    const char *sentence;
+    const struct fb_conf_choice *choices; /* ends with a NULL name */
+    int64_t min, max;                     /* where the type has limits */
+    size_t offset;                        /* in the kind's struct */
+    enum fb_conf_kind kind;
     bool is_required;
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
-    size_t offset;
-    int64_t min, max;                     /* where the type has limits */
-    const struct fb_conf_choice *choices; /* ends with a NULL name */
-    const char *sentence;
 };
 
 #define FB_CONF_KEY_COUNT 27

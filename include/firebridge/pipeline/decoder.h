@@ -55,6 +55,7 @@ struct fb_decoder_options {
     struct fb_clock *clock;
     struct fb_event *event;             /* raised when objects may be pending, and at a stop */
     struct fb_event *changed;           /* raised when there is something to checkpoint */
+    const atomic_bool *may_take;        /* pending objects are all there are so far */
     const atomic_bool *poller_finished; /* nothing will become pending any more */
     struct fb_patience_options patience;
     void (*on_failure)(void *context, const struct fb_error *error);

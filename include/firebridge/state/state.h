@@ -50,6 +50,7 @@ struct fb_stream_row {
     uint64_t backlog_objects, backlog_bytes;
     int64_t start_ms;            /* objects with an older key time are not taken up; 0: none */
     int64_t last_sweep_start_ms; /* of the last complete sweep; 0: none */
+    int64_t low_water_ms;        /* rows that ended before it were removed */
     uint64_t next_sequence;
     /* The frontier's place in its object; the object is the first of fb_state_resume. */
     uint64_t frontier_record, frontier_offset_bytes;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pthread.h>
+
 #include <cmocka.h>
 
 #include "../support/script_transport.h"
@@ -135,9 +137,9 @@ static void the_signing_key_follows_day_and_secret(void **state)
     }
     assert_memory_equal(a, b, 32);
     for (int i = 0; i < 6; i++) {
-        char date[9];
+        char date[9] = "20261120";
 
-        snprintf(date, sizeof date, "2026112%d", 3 + i);
+        date[7] = (char)('3' + i);
         assert_int_equal(fb_credentials_cache_signing_key(f.cache, &f.keys, date, "r", "s3", b),
                          FB_OK);
         assert_memory_not_equal(a, b, 32);
@@ -146,6 +148,33 @@ static void the_signing_key_follows_day_and_secret(void **state)
     assert_int_equal(fb_credentials_cache_signing_key(f.cache, &f.keys, "20261122", "r", "s3", b),
                      FB_OK);
     assert_memory_not_equal(a, b, 32);
+    fb_credentials_cache_free(f.cache);
+}
+
+static void *get_once(void *argument)
+{
+    struct fb_credentials keys;
+    enum fb_status status = fb_credentials_cache_get(argument, &keys, NULL);
+
+    return status == FB_OK ? argument : NULL;
+}
+
+static void many_threads_make_one_refresh(void **state)
+{
+    struct cache_fixture f;
+    pthread_t threads[8];
+
+    (void)state;
+    set_up_cache(&f, INT64_MAX);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, get_once, f.cache), 0);
+    for (size_t i = 0; i < 8; i++) {
+        void *result = NULL;
+
+        pthread_join(threads[i], &result);
+        assert_non_null(result);
+    }
+    assert_int_equal(f.provider.calls, 1);
     fb_credentials_cache_free(f.cache);
 }
 
@@ -435,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_failed_refresh_keeps_keys_that_still_serve),
         cmocka_unit_test(expired_keys_are_asked_for_again),
         cmocka_unit_test(a_providers_old_keys_are_used_and_renewed_soon),
+        cmocka_unit_test(many_threads_make_one_refresh),
         cmocka_unit_test(the_signing_key_follows_day_and_secret),
         cmocka_unit_test(profiles_are_read_as_the_sdks_read_them),
         cmocka_unit_test(the_environment_goes_before_the_files),

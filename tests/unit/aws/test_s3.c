@@ -198,7 +198,7 @@ static void all_parameters_are_sorted_and_encoded(void **state)
 
 static void a_damaged_page_reports_nothing(void **state)
 {
-    static char long_key[1024 + 2048];
+    static char long_key[1024 + 2048], many[FB_S3_KEY_MAX_BYTES + 2];
     static const char *const pages[] = {
         "",
         "<html><body>It works!</body></html>",
@@ -220,10 +220,11 @@ static void a_damaged_page_reports_nothing(void **state)
     };
 
     (void)state;
-    strcpy(long_key, PAGE_BEGIN "<Contents><Key>");
-    memset(long_key + strlen(long_key), 'k', 1025);
-    strcat(long_key, "</Key><Size>1</Size><LastModified>2026-11-22T09:00:00Z</LastModified>"
-                     "</Contents>" PAGE_END);
+    memset(many, 'k', sizeof many - 1);
+    snprintf(long_key, sizeof long_key,
+             PAGE_BEGIN "<Contents><Key>%s</Key><Size>1</Size><LastModified>2026-11-22T09:00:00Z"
+                        "</LastModified></Contents>" PAGE_END,
+             many);
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         struct script_step steps[] = {{.http_status = 200, .answer = pages[i], .piece_bytes = 50}};
         struct fb_s3_list_result result;

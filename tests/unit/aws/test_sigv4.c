@@ -167,8 +167,8 @@ static void check_case(const char *name)
     request.headers = parsed.headers;
     request.header_count = parsed.header_count;
     assert_int_equal(
-        fb_sigv4_hash_payload(&(struct iovec){(char *)(uintptr_t)parsed.body, strlen(parsed.body)},
-                              1, request.payload_sha256),
+        fb_sigv4_hash_payload(&(struct iovec){(char *)parsed.body, strlen(parsed.body)}, 1,
+                              request.payload_sha256),
         FB_OK);
     fb_sigv4_signature_init(&signature);
     fb_sigv4_format_date(request.time_ms, date);
@@ -214,8 +214,7 @@ static void every_case_of_the_suite_is_signed_as_expected(void **state)
 
 static void a_body_in_pieces_has_the_hash_of_the_whole(void **state)
 {
-    struct iovec pieces[] = {
-        {(char *)(uintptr_t) "Param1", 6}, {NULL, 0}, {(char *)(uintptr_t) "=value1", 7}};
+    struct iovec pieces[] = {{(char *)"Param1", 6}, {NULL, 0}, {(char *)"=value1", 7}};
     char hex[FB_SHA256_HEX_SIZE];
 
     (void)state;

@@ -29,6 +29,8 @@ struct server {
     const char *const *answers; /* NULL ends; "" closes without an answer */
     int pause_ms;               /* after each answer, before the connection is closed */
     bool keeps_alive;
+    char *incoming;       /* the server thread's own */
+    pthread_mutex_t lock; /* guards all below */
     unsigned connections;
     char *request; /* the last one, whole */
     size_t request_size;
@@ -41,24 +43,33 @@ static size_t content_length_of(const char *request)
     return header == NULL ? 0 : strtoul(header + 17, NULL, 10);
 }
 
+static void keep_request(struct server *server, size_t size)
+{
+    pthread_mutex_lock(&server->lock);
+    memcpy(server->request, server->incoming, size + 1);
+    server->request_size = size;
+    pthread_mutex_unlock(&server->lock);
+}
+
 /* False when the peer has closed. */
 static bool read_request(struct server *server, int peer)
 {
+    char *incoming = server->incoming;
     size_t size = 0;
 
     for (;;) {
         const char *end;
-        ssize_t got = recv(peer, server->request + size, REQUEST_MAX - size - 1, 0);
+        ssize_t got = recv(peer, incoming + size, REQUEST_MAX - size - 1, 0);
 
         if (got <= 0)
             return false;
         size += (size_t)got;
-        server->request[size] = '\0';
-        server->request_size = size;
-        end = strstr(server->request, "\r\n\r\n");
-        if (end != NULL &&
-            size >= (size_t)(end + 4 - server->request) + content_length_of(server->request))
+        incoming[size] = '\0';
+        end = strstr(incoming, "\r\n\r\n");
+        if (end != NULL && size >= (size_t)(end + 4 - incoming) + content_length_of(incoming)) {
+            keep_request(server, size);
             return true;
+        }
     }
 }
 
@@ -79,7 +90,9 @@ static void *serve(void *argument)
 
         if (peer < 0)
             return NULL;
+        pthread_mutex_lock(&server->lock);
         server->connections++;
+        pthread_mutex_unlock(&server->lock);
         while (*answer != NULL && read_request(server, peer)) {
             if (send(peer, *answer, strlen(*answer), MSG_NOSIGNAL) < 0)
                 break;
@@ -116,7 +129,9 @@ static void set_up(struct fixture *f, const char *const *answers)
     f->server.port = ntohs(address.sin_port);
     f->server.answers = answers;
     f->server.request = calloc(1, REQUEST_MAX);
-    assert_non_null(f->server.request);
+    f->server.incoming = calloc(1, REQUEST_MAX);
+    assert_true(f->server.request != NULL && f->server.incoming != NULL);
+    pthread_mutex_init(&f->server.lock, NULL);
     snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/a//../b%%20c", f->server.port);
     f->request = (struct fb_http_request){.method = "GET", .url = f->url};
     fb_buffer_init(&f->body, (size_t)1024 * 1024);
@@ -135,14 +150,22 @@ static void tear_down(struct fixture *f)
     pthread_join(f->server.thread, NULL);
     close(f->server.listener);
     free(f->server.request);
+    free(f->server.incoming);
+    pthread_mutex_destroy(&f->server.lock);
     fb_buffer_done(&f->body);
 }
 
+/* What the server got stands still afterwards: it was kept before the answer was sent. */
 static enum fb_status perform(struct fixture *f)
 {
+    enum fb_status status;
+
     fb_buffer_reset(&f->body);
-    return f->transport->perform(f->transport, &f->request, fb_http_collect, &f->body, &f->response,
-                                 &f->error);
+    status = f->transport->perform(f->transport, &f->request, fb_http_collect, &f->body,
+                                   &f->response, &f->error);
+    pthread_mutex_lock(&f->server.lock);
+    pthread_mutex_unlock(&f->server.lock);
+    return status;
 }
 
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

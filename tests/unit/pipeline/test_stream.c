@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
+#include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/stream.h"
 
@@ -39,7 +41,7 @@ static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fb_random chances;
 static unsigned fault_one_in; /* 0: none */
 static bool throttled_for_ever;
-static unsigned batch_calls;
+static atomic_uint batch_calls;
 static int64_t table_created_ms;
 static char directory[64], letters_directory[80];
 static struct fb_state *state_file;
@@ -141,9 +143,7 @@ static enum fb_status write_fake(struct fb_client *client, const char *table,
     (void)client;
     (void)table;
     (void)schema;
-    pthread_mutex_lock(&world_lock);
-    batch_calls++;
-    pthread_mutex_unlock(&world_lock);
+    atomic_fetch_add(&batch_calls, 1);
     if (throttled_for_ever || strikes()) {
         fb_fail(error, FB_THROTTLED, "slow down");
         snprintf(error->code, sizeof error->code, "ThrottlingException");
@@ -163,20 +163,20 @@ static enum fb_status write_fake(struct fb_client *client, const char *table,
     return FB_OK;
 }
 
-static void free_nothing(struct fb_transport *transport)
-{
-    (void)transport;
-}
-
-static enum fb_status connect_fake(void *context, struct fb_transport **ret_transport,
+static enum fb_status connect_fake(void *context, enum fb_stream_side side, struct fb_stop *stop,
+                                   enum fb_stop_level stop_at, struct fb_client *ret_client,
                                    struct fb_error *error)
 {
-    static struct fb_transport transport = {.free = free_nothing};
-
     (void)context;
+    (void)side;
     (void)error;
-    *ret_transport = &transport;
+    *ret_client = (struct fb_client){.stop = stop, .stop_at = stop_at};
     return FB_OK;
+}
+
+static void disconnect_fake(struct fb_client *client)
+{
+    (void)client;
 }
 
 static bool wait_a_moment(struct fb_clock *clock, struct fb_stop *stop, enum fb_stop_level level,
@@ -215,7 +215,8 @@ static struct fb_stream_options options_once(void)
                   .list_page = list_fake,
                   .get = get_fake,
                   .batch_write = write_fake,
-                  .connect = connect_fake},
+                  .connect = connect_fake,
+                  .disconnect = disconnect_fake},
         .state = state_file,
         .clock = &hasty,
         .seed = 1,
@@ -237,7 +238,7 @@ static int set_up(void **state)
     object_count = 0;
     fault_one_in = 0;
     throttled_for_ever = false;
-    batch_calls = 0;
+    atomic_store(&batch_calls, 0);
     table_created_ms = 5;
     fb_random_init(&chances, 99);
     hasty = *fb_clock_system();
@@ -363,11 +364,11 @@ static void everything_is_carried_and_a_second_run_does_nothing(void **state)
     assert_int_equal(report.records, 6000);
     assert_int_equal(report.items_written + report.items_folded, 6000);
     expect_table();
-    batch_calls = 0;
+    atomic_store(&batch_calls, 0);
     report = run_to_end(&options);
     assert_false(report.left_undone);
     assert_int_equal(report.records, 0);
-    assert_int_equal(batch_calls, 0);
+    assert_int_equal(atomic_load(&batch_calls), 0);
 }
 
 static void faults_of_every_kind_change_nothing(void **state)
@@ -386,9 +387,11 @@ static void stops_at_random_moments_lose_nothing_and_keep_the_order(void **state
 {
     struct fb_stream_options options = options_once();
     struct fb_stream_report report = {.left_undone = true};
+    struct fb_random moments;
     unsigned stops = 0;
 
     (void)state;
+    fb_random_init(&moments, 5);
     add_random_objects(24, 400);
     fault_one_in = 40;
     while (report.left_undone) {
@@ -396,7 +399,7 @@ static void stops_at_random_moments_lose_nothing_and_keep_the_order(void **state
 
         assert_in_range(stops, 0, 2000);
         assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
-        usleep((useconds_t)(1000 + stops * 1000 + fb_random_next(&chances) % 9000));
+        usleep((useconds_t)(1000 + stops * 1000 + fb_random_next(&moments) % 9000));
         fb_stream_stop(stream, stops % 3 == 0 ? FB_STOP_DRAIN : FB_STOP_NOW);
         do {
             fb_stream_report(stream, &report);
@@ -481,8 +484,10 @@ static void a_few_dead_letters_are_no_trouble(void **state)
     struct fb_stream_options options = options_once();
     struct fb_stream_report report;
 
+    static const char body[] = "{\"no\":1}\n{\"id\":\"k1\"}\n[1]\n";
+
     (void)state;
-    add_object(1, 1, "{\"no\":1}\n{\"id\":\"k1\"}\n[1]\n", 27);
+    add_object(1, 1, body, sizeof body - 1);
     report = run_to_end(&options);
     assert_false(report.left_undone);
     assert_int_equal(report.dead_letters, 2);
@@ -501,7 +506,7 @@ static void a_throttled_table_does_not_hold_up_a_stop(void **state)
     options.once = false;
     add_random_objects(4, 400);
     assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
-    while (batch_calls < 10)
+    while (atomic_load(&batch_calls) < 10)
         usleep(1000);
     fb_stream_stop(stream, FB_STOP_DRAIN);
     usleep(20000);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One configured pipeline, from S3 prefix to table: the supervisor that describes the table,
+ * opens the checkpoint, starts poller, decoder and lanes, commits checkpoints, and ends them.
+ *
+ * Streams share nothing but the process, the state file's connection and the credentials. A
+ * stream in trouble says so, tries again, and never takes another down.
+ *
+ * Threads: fb_stream_stop and fb_stream_report from any thread; the rest from one.
+ */
+#ifndef FIREBRIDGE_PIPELINE_STREAM_H
+#define FIREBRIDGE_PIPELINE_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "firebridge/aws/dynamodb.h"
+#include "firebridge/aws/s3.h"
+#include "firebridge/pipeline/layout.h"
+#include "firebridge/state/state.h"
+
+enum fb_stream_side { FB_SIDE_SOURCE, FB_SIDE_TABLE };
+
+/* The calls to AWS; a test may pass its own. */
+struct fb_stream_calls {
+    enum fb_status (*describe_table)(struct fb_client *client, const char *table,
+                                     struct fb_table *ret_table, struct fb_error *error);
+    enum fb_status (*list_page)(struct fb_client *client, const struct fb_s3_list_request *request,
+                                struct fb_s3_list_result *ret_result, struct fb_error *error);
+    enum fb_status (*get)(struct fb_client *client, const struct fb_s3_get_request *request,
+                          struct fb_error *error);
+    enum fb_status (*batch_write)(struct fb_client *client, const char *table,
+                                  const struct fb_key_schema *schema,
+                                  struct fb_batch_entry *entries, size_t count,
+                                  struct fb_error *error);
+    /* A client for one thread, with a connection of its own, and its end. */
+    enum fb_status (*connect)(void *context, enum fb_stream_side side, struct fb_stop *stop,
+                              enum fb_stop_level stop_at, struct fb_client *ret_client,
+                              struct fb_error *error);
+    void (*disconnect)(struct fb_client *client);
+    void *connect_context;
+};
+
+/* Everything in it outlives the stream. */
+struct fb_stream_options {
+    const char *name, *source, *bucket, *table;
+    const char *fingerprint;
+    struct fb_layout *layout;
+    enum fb_layout_form layout_form;
+    int64_t start_ms; /* 0: the whole prefix */
+    int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
+    unsigned writers;
+    int64_t linger_ms;
+    uint64_t max_record_size, max_in_flight;
+    uint64_t max_dead_letters, max_dead_letters_in;
+    bool accept_dead_letters;
+    const char *dead_letter_directory;
+    bool once;                /* work through what is there, then end */
+    int64_t once_patience_ms; /* with once: give up after so long without any success */
+    int64_t stall_timeout_ms;
+
+    struct fb_stream_calls calls;
+    struct fb_state *state;
+    struct fb_clock *clock;
+    uint64_t seed;
+    void (*on_change)(void *context); /* the report has news; from any thread */
+    void *context;
+};
+
+struct fb_stream;
+
+/* Starts the supervisor. */
+enum fb_status fb_stream_start(const struct fb_stream_options *options,
+                               struct fb_stream **ret_stream, struct fb_error *error) FB_MUST_CHECK;
+
+/* FB_STOP_DRAIN: finish what is in flight. FB_STOP_NOW: leave it for next time. */
+void fb_stream_stop(struct fb_stream *stream, enum fb_stop_level level);
+
+/* Waits for the supervisor and frees. NULL is allowed. */
+void fb_stream_free(struct fb_stream *stream);
+
+struct fb_stream_report {
+    bool attempted; /* the first attempt has ended, well or not */
+    bool finished;  /* the supervisor is at its end */
+    bool healthy;
+    bool failed;       /* it stopped for good; the problem says why */
+    bool left_undone;  /* with once: not everything is written */
+    char problem[512]; /* the last; empty when healthy */
+    uint64_t objects, objects_changed, objects_damaged;
+    uint64_t records, dead_letters, bytes_read;
+    uint64_t items_written, items_folded, calls, retries;
+};
+
+void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_report);
+
+#endif

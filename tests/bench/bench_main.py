@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole job against the floor under it, in one run: CPU a record and peak memory.
+
+nginx plays S3 and DynamoDB and accepts everything. The object holds clickstream records, gzipped.
+The floor (bench_floor.c) inflates the same object, hashes as many bytes and makes the same calls
+with ready-made bodies. Each is run several times, in turns; the best of each counts.
+"""
+import gzip
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RECORDS = int(os.environ.get("BENCH_RECORDS", "500000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+CONNECTIONS = 16
+PORT = 18099
+BUILD = Path(os.environ.get("FIREBRIDGE_BUILD", "build/release"))
+
+NGINX = """
+daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off; keepalive_requests 100000000; keepalive_timeout 600;
+    client_max_body_size 32m; client_body_buffer_size 1m; tcp_nodelay on;
+    client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f;
+    uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+    map $http_x_amz_target $answer {{
+        ~DescribeTable '{table}';
+        default '{{"UnprocessedItems":{{}}}}';
+    }}
+    map $args $listing {{
+        ~start-after '{empty}';
+        default '{listing}';
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        default_type application/x-amz-json-1.0;
+        location = / {{ return 200 $answer; }}
+        location = /bench {{ default_type application/xml; return 200 $listing; }}
+        location /bench/ {{ alias {dir}/bucket/; etag off; add_header ETag '"e1"'; }}
+    }}
+}}
+"""
+
+KEY = "clicks/2026/11/20/10/clicks-1-2026-11-20-10-00-00-5d1b6d9e-0000-4000-8000-000000000000.gz"
+
+
+def clickstream(count):
+    """Records as a web shop's tracker writes them; the same for the same count."""
+    rng = random.Random(20261122)
+    pages = ["/", "/search", "/cart", "/checkout"] + [f"/product/{i}" for i in range(400)]
+    agents = ["Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36",
+              "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile Safari/604.1"]
+    for number in range(count):
+        yield json.dumps({
+            "event_id": f"{rng.getrandbits(64):016x}{number:012x}",
+            "event_type": rng.choice(("view", "view", "view", "add_to_cart", "purchase")),
+            "user_id": rng.randrange(200000), "session": f"s-{rng.getrandbits(40):010x}",
+            "ts": 1795341600000 + number * 7, "page": rng.choice(pages),
+            "referrer": None if rng.random() < .5 else "https://www.example.com/campaign",
+            "userAgent": rng.choice(agents), "ip": f"10.{rng.randrange(256)}.{rng.randrange(256)}.7",
+            "product": {"id": f"p-{rng.randrange(5000)}", "price": round(rng.random() * 200, 2),
+                        "tags": ["sale", "new"][:rng.randrange(3)]},
+            "consent": rng.random() < .8}, separators=(",", ":")) + "\n"
+
+
+def write_files(directory):
+    path = directory / "bucket" / KEY
+    path.parent.mkdir(parents=True)
+    plain = 0
+    with gzip.open(path, "wt", compresslevel=6) as out:
+        for record in clickstream(RECORDS):
+            plain += len(record)
+            out.write(record)
+    size = path.stat().st_size
+    listing = ('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>bench</Name>'
+               "<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType><KeyCount>1</KeyCount>"
+               f"<Contents><Key>{KEY}</Key><LastModified>2026-11-20T10:05:00.000Z</LastModified>"
+               f"<ETag>&quot;e1&quot;</ETag><Size>{size}</Size>"
+               "<StorageClass>STANDARD</StorageClass></Contents></ListBucketResult>")
+    table = json.dumps({"Table": {
+        "TableName": "clicks", "TableStatus": "ACTIVE", "CreationDateTime": 1795000000,
+        "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/clicks",
+        "KeySchema": [{"AttributeName": "event_id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "event_id", "AttributeType": "S"}]}})
+    empty = listing[:listing.index("<Contents>")] + "</ListBucketResult>"
+    (directory / "nginx.conf").write_text(NGINX.format(dir=directory, port=PORT, table=table,
+                                                       listing=listing, empty=empty))
+    return path, size, plain
+
+
+def cpu_of(command, environment):
+    """Runs it; user and system seconds, wall seconds, peak KiB."""
+    begin = time.monotonic()
+    child = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    log = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        sys.exit(f"{command[0]} ended with {child.returncode}:\n{log.decode()[-2000:]}")
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - begin, usage.ru_maxrss
+
+
+def run_firebridge(directory):
+    state = Path(tempfile.mkdtemp(dir=directory))
+    conf = state / "firebridge.conf"
+    conf.write_text(f"""[aws]
+region = us-east-1
+endpoint.s3 = http://127.0.0.1:{PORT}
+endpoint.dynamodb = http://127.0.0.1:{PORT}
+[daemon]
+state_dir = {state}
+[stream clicks]
+source = s3://bench/clicks/
+table = clicks
+writers = {CONNECTIONS}
+""")
+    return cpu_of([str(BUILD / "firebridge"), "run", "--once", "-c", str(conf)],
+                  {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"})
+
+
+def run_floor(path, plain):
+    calls = (RECORDS + 24) // 25
+    # A record grows by the types that DynamoDB wants: measured once, 1.36 times.
+    body = int(plain / RECORDS * 1.36 * 25)
+    return cpu_of([str(BUILD / "tests/bench/bench_floor"), f"http://127.0.0.1:{PORT}/", str(path),
+                   str(CONNECTIONS), str(calls), str(body)], {})
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        path, size, plain = write_files(directory)
+        os.chmod(name, 0o755)
+        nginx = subprocess.Popen(["nginx", "-p", name, "-c", f"{name}/nginx.conf"],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            ours, floor = [], []
+            for _ in range(ROUNDS):
+                ours.append(run_firebridge(directory))
+                floor.append(run_floor(path, plain))
+        finally:
+            nginx.send_signal(signal.SIGTERM)
+            nginx.wait()
+    best, least = min(ours), min(floor)
+    print(f"{RECORDS} records, {plain / 1e6:.0f} MB of JSON, {size / 1e6:.0f} MB gzipped, "
+          f"{CONNECTIONS} connections, best of {ROUNDS}")
+    print(f"firebridge   {best[0] / RECORDS * 1e6:6.2f} us of CPU a record, {best[1]:.1f} s, "
+          f"peak {max(o[2] for o in ours) / 1024:.1f} MiB")
+    print(f"floor        {least[0] / RECORDS * 1e6:6.2f} us of CPU a record, {least[1]:.1f} s")
+    print(f"ratio        {best[0] / least[0]:6.2f}")
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()

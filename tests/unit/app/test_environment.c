@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/app/environment.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firebridge/app/identity.h"
+
+static const char *const variables[] = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CA_BUNDLE",
+    "STATE_DIRECTORY",
+    "HOME",
+};
+
+/* No test asks the machine's own metadata service. */
+static int clear_variables(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        unsetenv(variables[i]);
+    return setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
+}
+
+static void expect_region(const struct fb_conf *conf, const char *region)
+{
+    struct fb_environment *environment = NULL;
+    struct fb_error error = {0};
+
+    assert_int_equal(fb_environment_new(conf, fb_clock_system(), &environment, &error), FB_OK);
+    assert_string_equal(fb_environment_region(environment), region);
+    fb_environment_free(environment);
+}
+
+static void the_confs_region_wins_over_the_environments(void **state)
+{
+    char region[] = "conf-1";
+    struct fb_conf conf = {0};
+
+    (void)state;
+    setenv("AWS_DEFAULT_REGION", "default-1", 1);
+    expect_region(&conf, "default-1");
+    setenv("AWS_REGION", "", 1);
+    expect_region(&conf, "default-1");
+    setenv("AWS_REGION", "region-1", 1);
+    expect_region(&conf, "region-1");
+    conf.aws.region = region;
+    expect_region(&conf, "conf-1");
+}
+
+static void the_shared_config_gives_a_region_where_nobody_else_does(void **state)
+{
+    char path[] = "/tmp/fb-environment-XXXXXX";
+    static const char text[] = "[default]\nregion = shared-1\n[profile other]\nregion = other-1\n";
+    char profile[] = "other";
+    struct fb_conf conf = {0};
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    setenv("AWS_CONFIG_FILE", path, 1);
+    expect_region(&conf, "shared-1");
+    conf.aws.profile = profile;
+    expect_region(&conf, "other-1");
+    unlink(path);
+}
+
+static void without_a_region_it_says_where_it_looked(void **state)
+{
+    struct fb_conf conf = {0};
+    struct fb_environment *environment = NULL;
+    struct fb_error error = {0};
+
+    (void)state;
+    assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error),
+                     FB_NOT_FOUND);
+    assert_null(environment);
+    assert_non_null(strstr(error.message, "no region"));
+    setenv("AWS_REGION", "a-region-whose-name-is-longer-than-any-that-there-is-or-ever-will-be-1",
+           1);
+    assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error),
+                     FB_INVALID);
+}
+
+static void keys_in_the_environment_are_used(void **state)
+{
+    struct fb_conf conf = {0};
+    struct fb_environment *environment = NULL;
+    struct fb_credentials credentials;
+    struct fb_error error = {0};
+
+    (void)state;
+    setenv("AWS_REGION", "r-1", 1);
+    setenv("AWS_ACCESS_KEY_ID", "AKID", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
+    assert_int_equal(
+        fb_credentials_cache_get(fb_environment_credentials(environment), &credentials, &error),
+        FB_OK);
+    assert_string_equal(credentials.access_key_id, "AKID");
+    assert_string_equal(credentials.session_token, "");
+    fb_credentials_wipe(&credentials);
+    fb_environment_free(environment);
+}
+
+static void a_client_has_the_endpoint_of_its_service(void **state)
+{
+    char s3[] = "http://s3.example";
+    char dynamodb[] = "http://db.example";
+    struct fb_conf conf = {.aws = {.endpoint_s3 = s3,
+                                   .endpoint_dynamodb = dynamodb,
+                                   .connect_timeout_ms = 1,
+                                   .request_timeout_ms = 2}};
+    struct fb_environment *environment = NULL;
+    struct fb_client client;
+    struct fb_error error = {0};
+    struct fb_stop stop;
+
+    (void)state;
+    fb_stop_init(&stop, NULL);
+    setenv("AWS_REGION", "r-1", 1);
+    assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
+    assert_int_equal(
+        fb_environment_client(environment, FB_SERVICE_S3, &stop, FB_STOP_DRAIN, &client, &error),
+        FB_OK);
+    assert_string_equal(client.endpoint, s3);
+    assert_string_equal(client.region, "r-1");
+    assert_ptr_equal(client.stop, &stop);
+    assert_int_equal(client.stop_at, FB_STOP_DRAIN);
+    assert_int_equal(client.connect_timeout_ms, 1);
+    assert_int_equal(client.request_timeout_ms, 2);
+    fb_environment_client_done(&client);
+    assert_int_equal(
+        fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, FB_STOP_NOT, &client, &error),
+        FB_OK);
+    assert_string_equal(client.endpoint, dynamodb);
+    fb_environment_client_done(&client);
+    fb_environment_free(environment);
+}
+
+static void expect_state_dir(const struct fb_conf *conf, const char *expected)
+{
+    char *path = NULL;
+
+    assert_int_equal(fb_environment_state_dir(conf, &path), FB_OK);
+    assert_string_equal(path, expected);
+    free(path);
+}
+
+static void the_state_lies_where_the_conf_or_systemd_says(void **state)
+{
+    char own[] = "/srv/a:b";
+    struct fb_conf conf = {0};
+
+    (void)state;
+    expect_state_dir(&conf, FB_CONF_DEFAULT_STATE_DIR);
+    setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
+    expect_state_dir(&conf, "/var/lib/one");
+    conf.daemon.state_dir = own;
+    expect_state_dir(&conf, "/srv/a:b");
+}
+
+static void the_identity_names_what_decides_record_numbers(void **state)
+{
+    char source[] = "s3://bucket/p/";
+    struct fb_conf_stream stream = {.source = source, .max_record_size = 1048576};
+    struct fb_table table = {.arn = "arn:aws:dynamodb:r:1:table/t", .created_ms = 7};
+    struct fb_stream_identity identity;
+    char fingerprint[FB_FINGERPRINT_SIZE];
+
+    (void)state;
+    fb_stream_identity_of(&stream, &table, fingerprint, &identity);
+    assert_string_equal(identity.source, source);
+    assert_string_equal(identity.table_arn, table.arn);
+    assert_int_equal(identity.table_created_ms, 7);
+    assert_string_equal(identity.fingerprint, "json/1 max_record_size=1048576");
+}
+
+#define test(function) cmocka_unit_test_setup(function, clear_variables)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(the_confs_region_wins_over_the_environments),
+        test(the_shared_config_gives_a_region_where_nobody_else_does),
+        test(without_a_region_it_says_where_it_looked),
+        test(keys_in_the_environment_are_used),
+        test(a_client_has_the_endpoint_of_its_service),
+        test(the_state_lies_where_the_conf_or_systemd_says),
+        test(the_identity_names_what_decides_record_numbers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
