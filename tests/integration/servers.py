@@ -25,7 +25,7 @@ import boto3
 import botocore.config
 
 REGION = "us-east-1"
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
 HOST = "127.0.0.1"
 
 

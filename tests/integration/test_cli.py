@@ -43,7 +43,7 @@ WRONG_CONFS = {
     "a key twice": (STREAM + "table = other\n", 4, "table"),
     "a comment behind a value": (STREAM + "writers = 3 ; three\n", 4, ""),
     "no equals sign": (STREAM + "writers\n", 4, ""),
-    "an over-long line": (STREAM + f"exclude = {'x' * 9000}\n", 4, "long"),
+    "an over-long line": (STREAM + f"exclude = {'x' * 9000}\n", 4, "at most"),
 }
 
 
