@@ -316,15 +316,18 @@ static void tear_down(struct daemon *daemon)
     fb_conf_free(daemon->conf);
 }
 
-/* journald reads our stderr when JOURNAL_STREAM names it (systemd.exec(5)). */
+/* journald reads our stderr when JOURNAL_STREAM names it as device:inode (systemd.exec(5)). */
 static void choose_log_style(void)
 {
     const char *journal = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
+    char ours[64];
     struct stat status;
 
-    if (journal != NULL && sscanf(journal, "%llu:%llu", &device, &inode) == 2 &&
-        fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode)
+    if (journal == NULL || fstat(STDERR_FILENO, &status) != 0)
+        return;
+    snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)status.st_dev,
+             (unsigned long long)status.st_ino);
+    if (strcmp(journal, ours) == 0)
         fb_log_set_style(FB_LOG_STYLE_JOURNAL);
 }
 

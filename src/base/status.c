@@ -48,7 +48,7 @@ enum fb_status fb_fail(struct fb_error *error, enum fb_status status, const char
 
 void fb_error_prefix(struct fb_error *error, const char *format, ...)
 {
-    char message[sizeof error->message];
+    char message[FB_ERROR_MESSAGE_SIZE];
     va_list arguments;
     size_t used;
 

@@ -37,7 +37,7 @@ static struct fb_record_key_fault write_string(const char *text, size_t max_byte
     size_t size;
 
     if (text_size == 0)
-        return fault(FB_DEAD_KEY_EMPTY, "an empty key attribute");
+        return fault(FB_DEAD_KEY_EMPTY, "a key attribute is empty");
     /* No escape is longer than six bytes for one. */
     if (text_size > 6 * max_bytes)
         return fault(FB_DEAD_KEY_TOO_LONG, "a key attribute is too long");
@@ -67,7 +67,10 @@ static struct fb_record_key_fault write_value(enum fb_key_type type, const char 
         return write_string(value + 1, max_bytes, key, ret_size);
     if (type == FB_KEY_NUMBER && (*value == '-' || (*value >= '0' && *value <= '9')))
         return write_number(value, key, ret_size);
-    return fault(FB_DEAD_KEY_TYPE, "a key attribute has another type in the table");
+    return fault(FB_DEAD_KEY_TYPE, type == FB_KEY_STRING ? "a key attribute must be a string"
+                                   : type == FB_KEY_NUMBER
+                                       ? "a key attribute must be a number"
+                                       : "a binary key, which JSON cannot give");
 }
 
 size_t fb_record_key_write(const struct fb_key_schema *schema, const char *const values[2],
@@ -81,6 +84,7 @@ size_t fb_record_key_write(const struct fb_key_schema *schema, const char *const
         *ret_fault = write_value(schema->attributes[i].type, values[i],
                                  i == 0 ? FB_PARTITION_KEY_MAX_BYTES : FB_SORT_KEY_MAX_BYTES,
                                  key + size, &written);
+        ret_fault->name = schema->attributes[i].name;
         ret_fault->value = values[i];
         if (ret_fault->reason != FB_DEAD_NONE)
             break;

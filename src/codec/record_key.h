@@ -18,6 +18,7 @@
 struct fb_record_key_fault {
     enum fb_dead_reason reason;
     const char *what;
+    const char *name;  /* of the attribute that it is about */
     const char *value; /* of the attribute that it is about; NULL when it is missing */
 };
 

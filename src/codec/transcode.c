@@ -444,6 +444,7 @@ static void make_key(struct fb_transcoder *t, struct fb_transcoded *ret)
     if (unlikely(fault.reason != FB_DEAD_NONE)) {
         ret->reason = fault.reason;
         ret->what = fault.what;
+        ret->name = fault.name;
         ret->at = fault.value == NULL ? 0 : (size_t)(fault.value - t->text);
         return;
     }

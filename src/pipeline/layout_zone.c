@@ -101,28 +101,19 @@ static enum fb_status check_name(const char *name, char path[256], struct fb_err
     return FB_OK;
 }
 
+/* Everything else here counts in UTC, so the process needs no TZ of its own afterwards. */
 static enum fb_status probe_as(const char *path, struct fb_zone *zone)
 {
-    const char *before = getenv("TZ");
-    char *saved = before != NULL ? strdup(before) : NULL;
     char value[264];
     enum fb_status status;
 
-    if (before != NULL && saved == NULL)
-        return FB_NO_MEMORY;
     snprintf(value, sizeof value, ":%s", path);
-    if (setenv("TZ", value, 1) != 0) {
-        free(saved);
+    if (setenv("TZ", value, 1) != 0)
         return FB_NO_MEMORY;
-    }
     tzset();
     status = probe(zone);
-    if (saved == NULL)
-        unsetenv("TZ");
-    else if (setenv("TZ", saved, 1) != 0)
-        status = FB_NO_MEMORY;
+    unsetenv("TZ");
     tzset();
-    free(saved);
     return status;
 }
 

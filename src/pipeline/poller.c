@@ -206,12 +206,12 @@ enum fb_status fb_poller_new(const struct fb_poller_options *options, struct fb_
     poller->start_ms = row->start_ms;
     poller->last_sweep_start_ms = row->last_sweep_start_ms;
     poller->low_water_ms = row->low_water_ms;
-    if (row->backlog_cursor != NULL) {
+    poller->root = strdup(fb_layout_root(options->layout));
+    if (row->backlog_cursor != NULL)
         poller->backlog_cursor = strdup(row->backlog_cursor);
-        if (poller->backlog_cursor == NULL) {
-            fb_poller_free(poller);
-            return fb_fail(error, FB_NO_MEMORY, "no memory for a poller");
-        }
+    if (poller->root == NULL || (row->backlog_cursor != NULL && poller->backlog_cursor == NULL)) {
+        fb_poller_free(poller);
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a poller");
     }
     if (poller->backlog_listed)
         fb_poller_backlog_is_listed(poller);
@@ -225,6 +225,7 @@ void fb_poller_free(struct fb_poller *poller)
         return;
     fb_page_done(&poller->page);
     free(poller->backlog_cursor);
+    free(poller->root);
     free(poller);
 }
 

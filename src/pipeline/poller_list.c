@@ -229,8 +229,7 @@ void fb_poller_backlog_is_listed(struct fb_poller *poller)
 static enum fb_status list_backlog_page(struct fb_poller *poller, bool *ret_complete,
                                         struct fb_error *error)
 {
-    const struct fb_layout_range range = {
-        .prefix = (char *)(uintptr_t)fb_layout_root(poller->options.layout)};
+    const struct fb_layout_range range = {.prefix = poller->root};
     enum fb_status status = list_page(poller, &range, poller->backlog_cursor, error);
     bool complete;
 

@@ -16,6 +16,7 @@ struct fb_poller {
     uint64_t left_out[FB_KEY_FOREIGN + 1], told_left_out[FB_KEY_FOREIGN + 1];
     bool whole; /* no folder can be derived: each listing shows all there is */
 
+    char *root; /* what the first listing lists whole */
     bool backlog_listed;
     char *backlog_cursor;
     uint64_t backlog_objects, backlog_bytes;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/pipeline/stream.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
-#include "firebridge/pipeline/decoder.h"
-#include "firebridge/pipeline/poller.h"
+#include "stream_private.h"
 
 /* A checkpoint is committed at most once in so long, and at each object's end. */
 #define CHECKPOINT_INTERVAL_MS 1000
@@ -20,37 +18,6 @@
 /* The same trouble is told again after so long. */
 #define TELL_AGAIN_MS 60000
 
-struct fb_stream {
-    struct fb_stream_options options;
-    struct fb_stop stop;
-    struct fb_event changed;     /* there is something to checkpoint, or a stop */
-    struct fb_event pending;     /* objects may be pending, or a stop */
-    atomic_bool may_take;        /* the backlog is listed */
-    atomic_bool poller_finished; /* nothing will become pending any more */
-    struct fb_decoder_counters read;
-    struct fb_lane_counters written;
-    pthread_t thread, poller_thread;
-
-    /* The supervisor's own: made once the table is known. */
-    struct fb_table table;
-    struct fb_stream_row row;
-    struct fb_poller *poller;
-    bool poller_started;
-    struct fb_progress *progress;
-    struct fb_decoder *decoder;
-    struct fb_client list_client, read_client, *lane_clients;
-    struct fb_patience checkpoint_patience;
-
-    pthread_mutex_t lock;            /* guards what follows */
-    struct fb_dead_letters *letters; /* these are set once, by the supervisor, */
-    struct fb_item_pool *pool;       /* which reads them without the lock */
-    struct fb_lane **lanes;
-    size_t lane_count;
-    bool attempted, finished, unhealthy, failed, left_undone;
-    char problem[512];
-    int64_t told_ms;
-};
-
 static void tell_change(struct fb_stream *stream)
 {
     if (stream->options.on_change != NULL)
@@ -58,7 +25,7 @@ static void tell_change(struct fb_stream *stream)
 }
 
 /* A problem, or NULL when the call is well again. Told once, then once a minute. */
-static void on_health(void *context, const char *what, const struct fb_error *error)
+void fb_stream_on_health(void *context, const char *what, const struct fb_error *error)
 {
     struct fb_stream *stream = context;
     int64_t now_ms = fb_monotonic_ms(stream->options.clock);
@@ -88,7 +55,7 @@ static void on_health(void *context, const char *what, const struct fb_error *er
     tell_change(stream);
 }
 
-static void on_failure(void *context, const struct fb_error *error)
+void fb_stream_on_failure(void *context, const struct fb_error *error)
 {
     struct fb_stream *stream = context;
     bool first;
@@ -118,38 +85,10 @@ static void note_attempt(struct fb_stream *stream)
         tell_change(stream);
 }
 
-static struct fb_patience_options patience_options(struct fb_stream *stream,
-                                                   enum fb_stop_level stop_at)
-{
-    return (struct fb_patience_options){
-        .clock = stream->options.clock,
-        .stop = &stream->stop,
-        .stop_at = stop_at,
-        .give_up_after_ms = stream->options.once ? stream->options.once_patience_ms : 0,
-        .on_health = on_health,
-        .context = stream,
-    };
-}
-
-static enum fb_status connect_client(struct fb_stream *stream, enum fb_stream_side side,
-                                     enum fb_stop_level stop_at, struct fb_client *ret_client,
-                                     struct fb_error *error)
-{
-    const struct fb_stream_calls *calls = &stream->options.calls;
-
-    return calls->connect(calls->connect_context, side, &stream->stop, stop_at, ret_client, error);
-}
-
-static void disconnect_client(struct fb_stream *stream, struct fb_client *client)
-{
-    if (client->transport != NULL)
-        stream->options.calls.disconnect(client);
-}
-
 /* Asks until the table is there and ACTIVE. */
 static enum fb_status describe(struct fb_stream *stream, struct fb_client *client)
 {
-    struct fb_patience_options options = patience_options(stream, FB_STOP_DRAIN);
+    struct fb_patience_options options = fb_stream_patience(stream, FB_STOP_DRAIN);
     struct fb_patience patience;
     struct fb_error error = {0};
     char what[160];
@@ -171,13 +110,13 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
         }
         if (status == FB_CANCELED)
             return status;
-        on_health(stream, what, &error);
+        fb_stream_on_health(stream, what, &error);
         patience.unhealthy = true;
         note_attempt(stream);
         status = fb_patience_wait(&patience, &error);
         if (status != FB_OK) {
             if (status != FB_CANCELED)
-                on_failure(stream, &error);
+                fb_stream_on_failure(stream, &error);
             return status;
         }
     }
@@ -199,193 +138,6 @@ static enum fb_status open_checkpoint(struct fb_stream *stream, struct fb_error 
         fb_log_notice("stream %s: the conf changed how records are counted; unfinished objects "
                       "are written again from their start",
                       options->name);
-    return status;
-}
-
-static enum fb_status open_letters(struct fb_stream *stream, struct fb_error *error)
-{
-    struct fb_dead_letters_options options = {
-        .directory = stream->options.dead_letter_directory,
-        .stream = stream->options.name,
-        .bucket = stream->options.bucket,
-        .clock = stream->options.clock,
-        .max_letters = stream->options.max_dead_letters,
-        .in_records = stream->options.max_dead_letters_in,
-        .accept_all = stream->options.accept_dead_letters,
-    };
-
-    struct fb_dead_letters *letters = NULL;
-    enum fb_status status = fb_dead_letters_open(&options, &letters, error);
-
-    pthread_mutex_lock(&stream->lock);
-    stream->letters = letters;
-    pthread_mutex_unlock(&stream->lock);
-    return status;
-}
-
-static enum fb_status start_lanes(struct fb_stream *stream, struct fb_error *error)
-{
-    struct fb_lane_options options = {
-        .stream = stream->options.name,
-        .table = stream->options.table,
-        .schema = &stream->table.schema,
-        .write = stream->options.calls.batch_write,
-        .clock = stream->options.clock,
-        .stop = &stream->stop,
-        .pool = stream->pool,
-        .letters = stream->letters,
-        .counters = &stream->written,
-        .patience = patience_options(stream, FB_STOP_NOW),
-        .linger_ms = stream->options.linger_ms,
-        .seed = stream->options.seed,
-        .on_failure = on_failure,
-        .context = stream,
-    };
-    unsigned writers = stream->options.writers;
-    struct fb_lane **lanes = calloc(writers, sizeof *lanes);
-    enum fb_status status = FB_OK;
-
-    stream->lane_clients = calloc(writers, sizeof *stream->lane_clients);
-    if (lanes == NULL || stream->lane_clients == NULL) {
-        free(lanes);
-        return fb_fail(error, FB_NO_MEMORY, "no memory for %u lanes", writers);
-    }
-    pthread_mutex_lock(&stream->lock);
-    stream->lanes = lanes;
-    pthread_mutex_unlock(&stream->lock);
-    for (unsigned i = 0; i < writers && status == FB_OK; i++) {
-        struct fb_lane *lane = NULL;
-
-        status =
-            connect_client(stream, FB_SIDE_TABLE, FB_STOP_NOW, &stream->lane_clients[i], error);
-        options.client = stream->lane_clients[i];
-        if (status == FB_OK)
-            status = fb_lane_new(&options, i, &lane, error);
-        if (status != FB_OK)
-            break;
-        pthread_mutex_lock(&stream->lock);
-        stream->lanes[stream->lane_count++] = lane;
-        pthread_mutex_unlock(&stream->lock);
-    }
-    return status;
-}
-
-static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *error)
-{
-    struct fb_decoder_options options = {
-        .stream = stream->options.name,
-        .bucket = stream->options.bucket,
-        .get = stream->options.calls.get,
-        .stall_timeout_ms = stream->options.stall_timeout_ms,
-        .state = stream->options.state,
-        .stream_id = stream->row.id,
-        .frontier_record = stream->row.frontier_record,
-        .frontier_offset_bytes = stream->row.frontier_offset_bytes,
-        .schema = &stream->table.schema,
-        .max_record_size = stream->options.max_record_size,
-        .hash_seed = stream->options.seed,
-        .pool = stream->pool,
-        .progress = stream->progress,
-        .letters = stream->letters,
-        .lanes = stream->lanes,
-        .lane_count = stream->lane_count,
-        .counters = &stream->read,
-        .stop = &stream->stop,
-        .clock = stream->options.clock,
-        .event = &stream->pending,
-        .changed = &stream->changed,
-        .may_take = &stream->may_take,
-        .poller_finished = &stream->poller_finished,
-        .patience = patience_options(stream, FB_STOP_DRAIN),
-        .on_failure = on_failure,
-        .context = stream,
-    };
-    enum fb_status status =
-        connect_client(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &stream->read_client, error);
-
-    options.client = stream->read_client;
-    return status != FB_OK ? status : fb_decoder_new(&options, &stream->decoder, error);
-}
-
-static void on_backlog_listed(void *context)
-{
-    struct fb_stream *stream = context;
-
-    atomic_store(&stream->may_take, true);
-    fb_event_raise(&stream->pending);
-}
-
-static void on_objects(void *context)
-{
-    struct fb_stream *stream = context;
-
-    fb_event_raise(&stream->pending);
-}
-
-static void *run_poller(void *argument)
-{
-    struct fb_stream *stream = argument;
-    struct fb_error error = {0};
-    enum fb_status status = stream->options.once ? fb_poller_run_once(stream->poller, &error)
-                                                 : fb_poller_run(stream->poller, &error);
-
-    if (status != FB_OK && status != FB_CANCELED)
-        on_failure(stream, &error);
-    atomic_store(&stream->poller_finished, true);
-    fb_event_raise(&stream->pending);
-    return NULL;
-}
-
-static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *error)
-{
-    struct fb_poller_options options = {
-        .stream = stream->options.name,
-        .bucket = stream->options.bucket,
-        .layout = stream->options.layout,
-        .list_page = stream->options.calls.list_page,
-        .state = stream->options.state,
-        .row = &stream->row,
-        .poll_interval_ms = stream->options.poll_interval_ms,
-        .sweep_interval_ms = stream->options.sweep_interval_ms,
-        .lookback_ms = stream->options.lookback_ms,
-        .clock = stream->options.clock,
-        .stop = &stream->stop,
-        .patience = patience_options(stream, FB_STOP_DRAIN),
-        .seed = stream->options.seed,
-        .on_backlog_listed = on_backlog_listed,
-        .on_objects = on_objects,
-        .context = stream,
-    };
-    enum fb_status status =
-        connect_client(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &stream->list_client, error);
-
-    options.client = stream->list_client;
-    if (status == FB_OK)
-        status = fb_poller_new(&options, &stream->poller, error);
-    if (status == FB_OK)
-        status = fb_thread_start(&stream->poller_thread, "poller", run_poller, stream, error);
-    stream->poller_started = status == FB_OK;
-    return status;
-}
-
-static enum fb_status start_parts(struct fb_stream *stream, struct fb_error *error)
-{
-    struct fb_item_pool *pool = NULL;
-    enum fb_status status = open_letters(stream, error);
-
-    if (status == FB_OK)
-        status = fb_progress_new(&stream->progress, error);
-    if (status == FB_OK)
-        status = fb_item_pool_new(stream->options.max_in_flight, &pool, error);
-    pthread_mutex_lock(&stream->lock);
-    stream->pool = pool;
-    pthread_mutex_unlock(&stream->lock);
-    if (status == FB_OK)
-        status = start_lanes(stream, error);
-    if (status == FB_OK)
-        status = start_poller(stream, error);
-    if (status == FB_OK)
-        status = start_decoder(stream, error);
     return status;
 }
 
@@ -464,33 +216,10 @@ static void supervise(struct fb_stream *stream)
         over = false;
         status = fb_patience_wait(&stream->checkpoint_patience, &error);
         if (status != FB_OK && status != FB_CANCELED) {
-            on_failure(stream, &error);
+            fb_stream_on_failure(stream, &error);
             return;
         }
     }
-}
-
-static void end_parts(struct fb_stream *stream)
-{
-    struct fb_error error = {0};
-
-    fb_decoder_free(stream->decoder);
-    if (stream->poller_started)
-        pthread_join(stream->poller_thread, NULL);
-    fb_poller_free(stream->poller);
-    for (size_t i = 0; i < stream->lane_count; i++)
-        fb_lane_finish(stream->lanes[i]);
-    for (size_t i = 0; i < stream->lane_count; i++) {
-        struct fb_lane *lane = stream->lanes[i];
-
-        pthread_mutex_lock(&stream->lock);
-        stream->lanes[i] = NULL;
-        pthread_mutex_unlock(&stream->lock);
-        fb_lane_free(lane);
-    }
-    if (stream->progress != NULL && checkpoint(stream, &error) != FB_OK)
-        fb_log_warning("stream %s: the last checkpoint failed: %s", stream->options.name,
-                       error.message);
 }
 
 /* Whether `run --once` leaves something that it should have written. */
@@ -501,17 +230,6 @@ static bool leaves_something(struct fb_stream *stream)
            fb_progress_objects(stream->progress) > 0 ||
            atomic_load(&stream->read.objects_damaged) > 0 ||
            atomic_load(&stream->read.objects_changed) > 0;
-}
-
-static void free_parts(struct fb_stream *stream)
-{
-    for (size_t i = 0; stream->lane_clients != NULL && i < stream->options.writers; i++)
-        disconnect_client(stream, &stream->lane_clients[i]);
-    free(stream->lane_clients);
-    disconnect_client(stream, &stream->read_client);
-    disconnect_client(stream, &stream->list_client);
-    fb_progress_free(stream->progress);
-    fb_stream_row_done(&stream->row);
 }
 
 static void note_end(struct fb_stream *stream)
@@ -529,24 +247,28 @@ static void *run(void *argument)
     struct fb_stream *stream = argument;
     struct fb_client client = {0};
     struct fb_error error = {0};
-    enum fb_status status = connect_client(stream, FB_SIDE_TABLE, FB_STOP_DRAIN, &client, &error);
+    enum fb_status status =
+        fb_stream_connect(stream, FB_SIDE_TABLE, FB_STOP_DRAIN, &client, &error);
 
     if (status == FB_OK)
         status = describe(stream, &client);
     else
-        on_failure(stream, &error);
-    disconnect_client(stream, &client);
+        fb_stream_on_failure(stream, &error);
+    fb_stream_disconnect(stream, &client);
     if (status == FB_OK) {
         status = open_checkpoint(stream, &error);
         if (status == FB_OK)
-            status = start_parts(stream, &error);
+            status = fb_stream_start_parts(stream, &error);
         if (status != FB_OK)
-            on_failure(stream, &error);
+            fb_stream_on_failure(stream, &error);
     }
     note_attempt(stream);
     if (status == FB_OK)
         supervise(stream);
-    end_parts(stream);
+    fb_stream_end_parts(stream);
+    if (stream->progress != NULL && checkpoint(stream, &error) != FB_OK)
+        fb_log_warning("stream %s: the last checkpoint failed: %s", stream->options.name,
+                       error.message);
     note_end(stream);
     return NULL;
 }
@@ -565,7 +287,7 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
     fb_event_init(&stream->changed);
     fb_event_init(&stream->pending);
     pthread_mutex_init(&stream->lock, NULL);
-    patience = patience_options(stream, FB_STOP_NOW);
+    patience = fb_stream_patience(stream, FB_STOP_NOW);
     patience.what = "commit a checkpoint";
     fb_patience_init(&stream->checkpoint_patience, &patience, options->seed);
     status = fb_thread_start(&stream->thread, "stream", run, stream, error);
@@ -596,10 +318,7 @@ void fb_stream_free(struct fb_stream *stream)
     if (stream == NULL)
         return;
     pthread_join(stream->thread, NULL);
-    free_parts(stream);
-    fb_dead_letters_close(stream->letters);
-    fb_item_pool_free(stream->pool);
-    free(stream->lanes);
+    fb_stream_free_parts(stream);
     pthread_mutex_destroy(&stream->lock);
     fb_event_done(&stream->pending);
     fb_event_done(&stream->changed);

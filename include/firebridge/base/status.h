@@ -34,12 +34,14 @@ enum fb_status {
 /* The status as one word for logs; never NULL. */
 const char *fb_status_name(enum fb_status status);
 
+#define FB_ERROR_MESSAGE_SIZE 768
+
 struct fb_error {
     enum fb_status status;
     long http_status;     /* 0 when there was no answer */
     char code[64];        /* AWS's code, e.g. "AccessDenied"; empty when there is none */
     char request_id[128]; /* x-amzn-RequestId or x-amz-request-id; empty when there is none */
-    char message[768];    /* one sentence, printable, no secret in it */
+    char message[FB_ERROR_MESSAGE_SIZE]; /* one sentence, printable, no secret in it */
 };
 
 /* Clears `error`, formats the message, and returns `status`, so that a failure is one line. */

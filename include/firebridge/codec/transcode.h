@@ -28,6 +28,7 @@ struct fb_transcoded {
     size_t size;                /* FB_OK: the record's length */
     enum fb_dead_reason reason; /* FB_OK: FB_DEAD_NONE for an item */
     const char *what;           /* of a reason and of FB_INVALID: a few words */
+    const char *name;           /* of the key attribute that `what` is about; NULL otherwise */
     size_t at;                  /* the byte of the text that it is about */
     const char *item;
     size_t item_size;

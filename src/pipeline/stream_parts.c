@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stream's parts: made once the table is known, and taken down again. */
+#include <stdlib.h>
+
+#include "firebridge/base/thread.h"
+#include "stream_private.h"
+
+struct fb_patience_options fb_stream_patience(struct fb_stream *stream, enum fb_stop_level stop_at)
+{
+    return (struct fb_patience_options){
+        .clock = stream->options.clock,
+        .stop = &stream->stop,
+        .stop_at = stop_at,
+        .give_up_after_ms = stream->options.once ? stream->options.once_patience_ms : 0,
+        .on_health = fb_stream_on_health,
+        .context = stream,
+    };
+}
+
+enum fb_status fb_stream_connect(struct fb_stream *stream, enum fb_stream_side side,
+                                 enum fb_stop_level stop_at, struct fb_client *ret_client,
+                                 struct fb_error *error)
+{
+    const struct fb_stream_calls *calls = &stream->options.calls;
+
+    return calls->connect(calls->connect_context, side, &stream->stop, stop_at, ret_client, error);
+}
+
+void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client)
+{
+    if (client->transport != NULL)
+        stream->options.calls.disconnect(client);
+}
+
+static enum fb_status open_letters(struct fb_stream *stream, struct fb_error *error)
+{
+    struct fb_dead_letters_options options = {
+        .directory = stream->options.dead_letter_directory,
+        .stream = stream->options.name,
+        .bucket = stream->options.bucket,
+        .clock = stream->options.clock,
+        .max_letters = stream->options.max_dead_letters,
+        .in_records = stream->options.max_dead_letters_in,
+        .accept_all = stream->options.accept_dead_letters,
+    };
+    struct fb_dead_letters *letters = NULL;
+    enum fb_status status = fb_dead_letters_open(&options, &letters, error);
+
+    pthread_mutex_lock(&stream->lock);
+    stream->letters = letters;
+    pthread_mutex_unlock(&stream->lock);
+    return status;
+}
+
+static enum fb_status start_lanes(struct fb_stream *stream, struct fb_error *error)
+{
+    struct fb_lane_options options = {
+        .stream = stream->options.name,
+        .table = stream->options.table,
+        .schema = &stream->table.schema,
+        .write = stream->options.calls.batch_write,
+        .clock = stream->options.clock,
+        .stop = &stream->stop,
+        .pool = stream->pool,
+        .letters = stream->letters,
+        .counters = &stream->written,
+        .patience = fb_stream_patience(stream, FB_STOP_NOW),
+        .linger_ms = stream->options.linger_ms,
+        .seed = stream->options.seed,
+        .on_failure = fb_stream_on_failure,
+        .context = stream,
+    };
+    unsigned writers = stream->options.writers;
+    struct fb_lane **lanes = calloc(writers, sizeof *lanes);
+    enum fb_status status = FB_OK;
+
+    stream->lane_clients = calloc(writers, sizeof *stream->lane_clients);
+    if (lanes == NULL || stream->lane_clients == NULL) {
+        free(lanes);
+        return fb_fail(error, FB_NO_MEMORY, "no memory for %u lanes", writers);
+    }
+    pthread_mutex_lock(&stream->lock);
+    stream->lanes = lanes;
+    pthread_mutex_unlock(&stream->lock);
+    for (unsigned i = 0; i < writers && status == FB_OK; i++) {
+        struct fb_lane *lane = NULL;
+
+        status =
+            fb_stream_connect(stream, FB_SIDE_TABLE, FB_STOP_NOW, &stream->lane_clients[i], error);
+        options.client = stream->lane_clients[i];
+        if (status == FB_OK)
+            status = fb_lane_new(&options, i, &lane, error);
+        if (status != FB_OK)
+            break;
+        pthread_mutex_lock(&stream->lock);
+        stream->lanes[stream->lane_count++] = lane;
+        pthread_mutex_unlock(&stream->lock);
+    }
+    return status;
+}
+
+static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *error)
+{
+    struct fb_decoder_options options = {
+        .stream = stream->options.name,
+        .bucket = stream->options.bucket,
+        .get = stream->options.calls.get,
+        .stall_timeout_ms = stream->options.stall_timeout_ms,
+        .state = stream->options.state,
+        .stream_id = stream->row.id,
+        .frontier_record = stream->row.frontier_record,
+        .frontier_offset_bytes = stream->row.frontier_offset_bytes,
+        .schema = &stream->table.schema,
+        .max_record_size = stream->options.max_record_size,
+        .hash_seed = stream->options.seed,
+        .pool = stream->pool,
+        .progress = stream->progress,
+        .letters = stream->letters,
+        .lanes = stream->lanes,
+        .lane_count = stream->lane_count,
+        .counters = &stream->read,
+        .stop = &stream->stop,
+        .clock = stream->options.clock,
+        .event = &stream->pending,
+        .changed = &stream->changed,
+        .may_take = &stream->may_take,
+        .poller_finished = &stream->poller_finished,
+        .patience = fb_stream_patience(stream, FB_STOP_DRAIN),
+        .on_failure = fb_stream_on_failure,
+        .context = stream,
+    };
+    enum fb_status status =
+        fb_stream_connect(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &stream->read_client, error);
+
+    options.client = stream->read_client;
+    return status != FB_OK ? status : fb_decoder_new(&options, &stream->decoder, error);
+}
+
+static void on_backlog_listed(void *context)
+{
+    struct fb_stream *stream = context;
+
+    atomic_store(&stream->may_take, true);
+    fb_event_raise(&stream->pending);
+}
+
+static void on_objects(void *context)
+{
+    struct fb_stream *stream = context;
+
+    fb_event_raise(&stream->pending);
+}
+
+static void *run_poller(void *argument)
+{
+    struct fb_stream *stream = argument;
+    struct fb_error error = {0};
+    enum fb_status status = stream->options.once ? fb_poller_run_once(stream->poller, &error)
+                                                 : fb_poller_run(stream->poller, &error);
+
+    if (status != FB_OK && status != FB_CANCELED)
+        fb_stream_on_failure(stream, &error);
+    atomic_store(&stream->poller_finished, true);
+    fb_event_raise(&stream->pending);
+    return NULL;
+}
+
+static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *error)
+{
+    struct fb_poller_options options = {
+        .stream = stream->options.name,
+        .bucket = stream->options.bucket,
+        .layout = stream->options.layout,
+        .list_page = stream->options.calls.list_page,
+        .state = stream->options.state,
+        .row = &stream->row,
+        .poll_interval_ms = stream->options.poll_interval_ms,
+        .sweep_interval_ms = stream->options.sweep_interval_ms,
+        .lookback_ms = stream->options.lookback_ms,
+        .clock = stream->options.clock,
+        .stop = &stream->stop,
+        .patience = fb_stream_patience(stream, FB_STOP_DRAIN),
+        .seed = stream->options.seed,
+        .on_backlog_listed = on_backlog_listed,
+        .on_objects = on_objects,
+        .context = stream,
+    };
+    enum fb_status status =
+        fb_stream_connect(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &stream->list_client, error);
+
+    options.client = stream->list_client;
+    if (status == FB_OK)
+        status = fb_poller_new(&options, &stream->poller, error);
+    if (status == FB_OK)
+        status = fb_thread_start(&stream->poller_thread, "poller", run_poller, stream, error);
+    stream->poller_started = status == FB_OK;
+    return status;
+}
+
+enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *error)
+{
+    struct fb_item_pool *pool = NULL;
+    enum fb_status status = open_letters(stream, error);
+
+    if (status == FB_OK)
+        status = fb_progress_new(&stream->progress, error);
+    if (status == FB_OK)
+        status = fb_item_pool_new(stream->options.max_in_flight, &pool, error);
+    pthread_mutex_lock(&stream->lock);
+    stream->pool = pool;
+    pthread_mutex_unlock(&stream->lock);
+    if (status == FB_OK)
+        status = start_lanes(stream, error);
+    if (status == FB_OK)
+        status = start_poller(stream, error);
+    if (status == FB_OK)
+        status = start_decoder(stream, error);
+    return status;
+}
+
+void fb_stream_end_parts(struct fb_stream *stream)
+{
+    fb_decoder_free(stream->decoder);
+    if (stream->poller_started)
+        pthread_join(stream->poller_thread, NULL);
+    fb_poller_free(stream->poller);
+    for (size_t i = 0; i < stream->lane_count; i++)
+        fb_lane_finish(stream->lanes[i]);
+    for (size_t i = 0; i < stream->lane_count; i++) {
+        struct fb_lane *lane = stream->lanes[i];
+
+        pthread_mutex_lock(&stream->lock);
+        stream->lanes[i] = NULL;
+        pthread_mutex_unlock(&stream->lock);
+        fb_lane_free(lane);
+    }
+}
+
+void fb_stream_free_parts(struct fb_stream *stream)
+{
+    for (size_t i = 0; stream->lane_clients != NULL && i < stream->options.writers; i++)
+        fb_stream_disconnect(stream, &stream->lane_clients[i]);
+    free(stream->lane_clients);
+    fb_stream_disconnect(stream, &stream->read_client);
+    fb_stream_disconnect(stream, &stream->list_client);
+    fb_progress_free(stream->progress);
+    fb_stream_row_done(&stream->row);
+    fb_dead_letters_close(stream->letters);
+    fb_item_pool_free(stream->pool);
+    free(stream->lanes);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a stream is made of: stream.c supervises, stream_parts.c makes the parts and ends them. */
+#ifndef FIREBRIDGE_SRC_PIPELINE_STREAM_PRIVATE_H
+#define FIREBRIDGE_SRC_PIPELINE_STREAM_PRIVATE_H
+
+#include <pthread.h>
+
+#include "firebridge/pipeline/decoder.h"
+#include "firebridge/pipeline/poller.h"
+#include "firebridge/pipeline/stream.h"
+
+struct fb_stream {
+    struct fb_stream_options options;
+    struct fb_stop stop;
+    struct fb_event changed;     /* there is something to checkpoint, or a stop */
+    struct fb_event pending;     /* objects may be pending, or a stop */
+    atomic_bool may_take;        /* the backlog is listed */
+    atomic_bool poller_finished; /* nothing will become pending any more */
+    struct fb_decoder_counters read;
+    struct fb_lane_counters written;
+    pthread_t thread, poller_thread;
+
+    /* The supervisor's own: made once the table is known. */
+    struct fb_table table;
+    struct fb_stream_row row;
+    struct fb_poller *poller;
+    bool poller_started;
+    struct fb_progress *progress;
+    struct fb_decoder *decoder;
+    struct fb_client list_client, read_client, *lane_clients;
+    struct fb_patience checkpoint_patience;
+
+    pthread_mutex_t lock;            /* guards what follows */
+    struct fb_dead_letters *letters; /* these are set once, by the supervisor, */
+    struct fb_item_pool *pool;       /* which reads them without the lock */
+    struct fb_lane **lanes;
+    size_t lane_count;
+    bool attempted, finished, unhealthy, failed, left_undone;
+    char problem[512];
+    int64_t told_ms;
+};
+
+/* A call's health, told once and then once a minute; `error` NULL: all is well again. */
+void fb_stream_on_health(void *context, const char *what, const struct fb_error *error);
+
+/* The stream cannot go on: it stops where it is. */
+void fb_stream_on_failure(void *context, const struct fb_error *error);
+
+/* How the stream's calls meet failure; a wait ends at `stop_at`. `what` is still to be set. */
+struct fb_patience_options fb_stream_patience(struct fb_stream *stream, enum fb_stop_level stop_at);
+
+enum fb_status fb_stream_connect(struct fb_stream *stream, enum fb_stream_side side,
+                                 enum fb_stop_level stop_at, struct fb_client *ret_client,
+                                 struct fb_error *error) FB_MUST_CHECK;
+void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client);
+
+/* Dead letters, progress, pool, lanes, poller, decoder. What was made is freed by the two below. */
+enum fb_status fb_stream_start_parts(struct fb_stream *stream,
+                                     struct fb_error *error) FB_MUST_CHECK;
+
+/* Waits for decoder, poller and lanes, in this order. */
+void fb_stream_end_parts(struct fb_stream *stream);
+
+/* After all threads. */
+void fb_stream_free_parts(struct fb_stream *stream);
+
+#endif
