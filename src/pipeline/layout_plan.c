@@ -384,20 +384,3 @@ enum fb_status fb_layout_descend(const struct fb_layout *layout,
     fb_buffer_done(&place.text);
     return status;
 }
-
-int64_t fb_layout_floor_ms(const struct fb_layout *layout, int64_t from_ms)
-{
-    int64_t low_ms, high_ms, start_ms, next_ms, first_ms, last_ms;
-    struct fb_civil civil;
-
-    if (layout->whole)
-        return INT64_MIN;
-    from_ms = clamp(from_ms);
-    /* Over a day, so that clocks that fall back soon after count. */
-    local_bounds(&layout->zone, from_ms, from_ms + INT64_C(86400000), &low_ms, &high_ms);
-    fb_time_to_civil(low_ms, &civil);
-    fb_layout_unit_span(&civil, layout->finest, &start_ms, &next_ms);
-    if (!fb_zone_span(&layout->zone, start_ms, next_ms, &first_ms, &last_ms))
-        return from_ms;
-    return first_ms < from_ms ? first_ms : from_ms;
-}

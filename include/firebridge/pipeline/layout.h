@@ -74,12 +74,6 @@ const char *fb_layout_root(const struct fb_layout *layout);
 /* True when no folder can be derived, so that every plan is one range over the whole root. */
 bool fb_layout_is_whole(const struct fb_layout *layout);
 
-/*
- * The start of the folder that holds from_ms: no key of the prefix's form that a plan from
- * from_ms lists has an older time. INT64_MIN when the layout is whole.
- */
-int64_t fb_layout_floor_ms(const struct fb_layout *layout, int64_t from_ms);
-
 enum fb_key_verdict {
     FB_KEY_DATA,
     FB_KEY_EXCLUDED,     /* by `exclude` */

@@ -137,7 +137,6 @@ static void where_no_folder_can_be_derived_the_whole_root_is_listed(void **test)
         assert_string_equal(ranges.ranges[0].prefix, "t/");
         assert_null(ranges.ranges[0].end);
         assert_true(fb_layout_is_whole(layout));
-        assert_true(fb_layout_floor_ms(layout, 5) == INT64_MIN);
         fb_layout_ranges_done(&ranges);
         fb_layout_free(layout);
     }
@@ -222,19 +221,12 @@ static void an_unknown_time_zone_is_refused(void **test)
     }
 }
 
-static void loading_a_zone_leaves_the_process_in_its_own(void **test)
+static void loading_a_zone_leaves_none_to_the_process(void **test)
 {
-    struct fb_layout *layout;
-
     (void)test;
-    assert_int_equal(setenv("TZ", "UTC0", 1), 0);
-    layout = make("t/", "America/New_York");
-    assert_string_equal(getenv("TZ"), "UTC0");
-    fb_layout_free(layout);
-    assert_int_equal(unsetenv("TZ"), 0);
-    layout = make("t/", "America/New_York");
+    assert_int_equal(setenv("TZ", "Asia/Tokyo", 1), 0);
+    fb_layout_free(make("t/", "America/New_York"));
     assert_null(getenv("TZ"));
-    fb_layout_free(layout);
 }
 
 static void a_key_is_judged_by_what_it_is(void **test)
@@ -378,20 +370,6 @@ static void a_hostile_key_is_matched_in_bounded_time(void **test)
     fb_layout_free(layout);
 }
 
-static void the_floor_is_the_start_of_the_folder(void **test)
-{
-    struct fb_layout *hours = make("t/", NULL);
-    struct fb_layout *months = make("!{timestamp:MM-yyyy}/", "Europe/Berlin");
-
-    (void)test;
-    assert_true(fb_layout_floor_ms(hours, at("2026-11-22T10:30:00Z")) ==
-                at("2026-11-22T10:00:00Z"));
-    assert_true(fb_layout_floor_ms(months, at("2026-11-22T10:30:00Z")) ==
-                at("2026-10-31T23:00:00Z"));
-    fb_layout_free(hours);
-    fb_layout_free(months);
-}
-
 /* --- the property: what a plan lists holds every object of its folders ------------------------ */
 
 /* LIST with delimiter "/" of a bucket of one key: true when the ranges lead to it. */
@@ -524,7 +502,6 @@ static void every_object_is_in_the_plan_that_overlaps_its_time(void **test)
                 assert_int_equal(fb_layout_judge(layout, key, 1, "STANDARD"), FB_KEY_DATA);
                 key_time_ms = fb_layout_key_time_ms(layout, key, time_ms + 1000);
                 assert_true(key_time_ms == time_ms);
-                assert_true(fb_layout_floor_ms(layout, time_ms) <= key_time_ms);
             }
             fb_layout_free(layout);
         }
@@ -542,13 +519,12 @@ int main(void)
         cmocka_unit_test(partitions_before_the_time_are_discovered_level_by_level),
         cmocka_unit_test(a_wrong_prefix_is_refused_with_what_to_write),
         cmocka_unit_test(an_unknown_time_zone_is_refused),
-        cmocka_unit_test(loading_a_zone_leaves_the_process_in_its_own),
+        cmocka_unit_test(loading_a_zone_leaves_none_to_the_process),
         cmocka_unit_test(a_key_is_judged_by_what_it_is),
         cmocka_unit_test(error_outputs_of_prefixes_without_slash_or_with_expressions_are_known),
         cmocka_unit_test(the_key_time_is_the_folders_refined_by_the_names),
         cmocka_unit_test(version_10_comes_after_version_9),
         cmocka_unit_test(a_hostile_key_is_matched_in_bounded_time),
-        cmocka_unit_test(the_floor_is_the_start_of_the_folder),
         cmocka_unit_test(every_object_is_in_the_plan_that_overlaps_its_time),
     };
 
