@@ -407,7 +407,7 @@ static enum fb_status report_record(struct fb_record_reader *reader,
     ret->reason = transcoded->reason;
     ret->message[0] = '\0';
     if (transcoded->name != NULL)
-        snprintf(ret->message, sizeof ret->message, "%s: \"%.100s\"", transcoded->what,
+        snprintf(ret->message, sizeof ret->message, "%s: %.100s", transcoded->what,
                  transcoded->name);
     else if (transcoded->reason != FB_DEAD_NONE)
         snprintf(ret->message, sizeof ret->message, "%s, at byte %zu", transcoded->what,
