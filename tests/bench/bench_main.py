@@ -44,7 +44,7 @@ http {{
         default_type application/x-amz-json-1.0;
         location = / {{ return 200 $answer; }}
         location = /bench {{ default_type application/xml; return 200 $listing; }}
-        location /bench/ {{ alias {dir}/bucket/; etag off; add_header ETag '"e1"'; }}
+        location /bench/ {{ alias {dir}/bucket/; }}
     }}
 }}
 """
@@ -80,10 +80,11 @@ def write_files(directory):
             plain += len(record)
             out.write(record)
     size = path.stat().st_size
+    etag = f"{int(path.stat().st_mtime):x}-{size:x}"  # as nginx makes it, for If-Match
     listing = ('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>bench</Name>'
                "<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType><KeyCount>1</KeyCount>"
                f"<Contents><Key>{KEY}</Key><LastModified>2026-11-20T10:05:00.000Z</LastModified>"
-               f"<ETag>&quot;e1&quot;</ETag><Size>{size}</Size>"
+               f"<ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size>"
                "<StorageClass>STANDARD</StorageClass></Contents></ListBucketResult>")
     table = json.dumps({"Table": {
         "TableName": "clicks", "TableStatus": "ACTIVE", "CreationDateTime": 1795000000,
