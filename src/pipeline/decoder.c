@@ -18,6 +18,7 @@
 
 /* Objects begun but not passed by the frontier; bounds memory behind one stuck key. */
 #define OBJECTS_IN_FLIGHT 1000
+#define FRONTIER_LOOK_MS  20
 
 struct fb_decoder {
     struct fb_decoder_options options;
@@ -422,12 +423,18 @@ static enum fb_status resume(struct fb_decoder *decoder)
     return status == FB_END ? FB_OK : status;
 }
 
-/* Waits while too many objects stand behind the frontier. */
+/*
+ * Waits while too many objects stand behind the frontier. That counts as idle: a dead letter among
+ * them must not hold back what we wait for.
+ */
 static void wait_for_frontier(struct fb_decoder *decoder)
 {
     while (fb_progress_objects(decoder->options.progress) >= OBJECTS_IN_FLIGHT &&
-           !fb_stop_wait(decoder->options.stop, FB_STOP_DRAIN, 100))
+           !fb_stop_wait(decoder->options.stop, FB_STOP_DRAIN, FRONTIER_LOOK_MS)) {
+        atomic_store(&decoder->options.counters->idle, true);
         fb_event_raise(decoder->options.changed);
+    }
+    atomic_store(&decoder->options.counters->idle, false);
 }
 
 static void *run(void *argument)

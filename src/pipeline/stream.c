@@ -122,6 +122,25 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
     }
 }
 
+/* What a full disk may hold up is tried until there is room. */
+static enum fb_status insist(struct fb_stream *stream,
+                             enum fb_status (*attempt)(struct fb_stream *stream,
+                                                       struct fb_error *error),
+                             struct fb_error *error)
+{
+    enum fb_status status = attempt(stream, error);
+
+    while (status == FB_IO) {
+        note_attempt(stream);
+        status = fb_patience_wait(&stream->checkpoint_patience, error);
+        if (status == FB_OK)
+            status = attempt(stream, error);
+    }
+    if (status == FB_OK)
+        fb_patience_success(&stream->checkpoint_patience);
+    return status;
+}
+
 static enum fb_status open_checkpoint(struct fb_stream *stream, struct fb_error *error)
 {
     const struct fb_stream_options *options = &stream->options;
@@ -256,10 +275,12 @@ static void *run(void *argument)
         fb_stream_on_failure(stream, &error);
     fb_stream_disconnect(stream, &client);
     if (status == FB_OK) {
-        status = open_checkpoint(stream, &error);
+        status = insist(stream, open_checkpoint, &error);
+        if (status == FB_OK)
+            status = insist(stream, fb_stream_open_letters, &error);
         if (status == FB_OK)
             status = fb_stream_start_parts(stream, &error);
-        if (status != FB_OK)
+        if (status != FB_OK && status != FB_CANCELED)
             fb_stream_on_failure(stream, &error);
     }
     note_attempt(stream);
@@ -288,7 +309,7 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
     fb_event_init(&stream->pending);
     pthread_mutex_init(&stream->lock, NULL);
     patience = fb_stream_patience(stream, FB_STOP_NOW);
-    patience.what = "commit a checkpoint";
+    patience.what = "keep the checkpoint";
     fb_patience_init(&stream->checkpoint_patience, &patience, options->seed);
     status = fb_thread_start(&stream->thread, "stream", run, stream, error);
     if (status != FB_OK) {

@@ -32,7 +32,7 @@ void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client)
         stream->options.calls.disconnect(client);
 }
 
-static enum fb_status open_letters(struct fb_stream *stream, struct fb_error *error)
+enum fb_status fb_stream_open_letters(struct fb_stream *stream, struct fb_error *error)
 {
     struct fb_dead_letters_options options = {
         .directory = stream->options.dead_letter_directory,
@@ -200,10 +200,8 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
 enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *error)
 {
     struct fb_item_pool *pool = NULL;
-    enum fb_status status = open_letters(stream, error);
+    enum fb_status status = fb_progress_new(&stream->progress, error);
 
-    if (status == FB_OK)
-        status = fb_progress_new(&stream->progress, error);
     if (status == FB_OK)
         status = fb_item_pool_new(stream->options.max_in_flight, &pool, error);
     pthread_mutex_lock(&stream->lock);

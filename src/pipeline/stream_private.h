@@ -54,7 +54,11 @@ enum fb_status fb_stream_connect(struct fb_stream *stream, enum fb_stream_side s
                                  struct fb_error *error) FB_MUST_CHECK;
 void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client);
 
-/* Dead letters, progress, pool, lanes, poller, decoder. What was made is freed by the two below. */
+/* FB_IO: the folder cannot be made or opened; it may be later. */
+enum fb_status fb_stream_open_letters(struct fb_stream *stream,
+                                      struct fb_error *error) FB_MUST_CHECK;
+
+/* Progress, pool, lanes, poller, decoder. What was made is freed by the two below. */
 enum fb_status fb_stream_start_parts(struct fb_stream *stream,
                                      struct fb_error *error) FB_MUST_CHECK;
 

@@ -21,7 +21,7 @@
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/stream.h"
 
-#define MAX_OBJECTS 64
+#define MAX_OBJECTS 1600
 #define KEYS        40
 #define ITEM_SIZE   64
 
@@ -494,6 +494,23 @@ static void a_few_dead_letters_are_no_trouble(void **state)
     assert_int_equal(run_to_end(&options).records, 0);
 }
 
+/* More objects than may be in flight, and a dead letter in the first that stays undecided. */
+static void a_dead_letter_does_not_hold_up_many_small_objects(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    options.max_dead_letters_in = 100000;
+    add_object(0, 0, "{}", 2);
+    for (unsigned i = 1; i < 1500; i++)
+        add_object(i / 60, i % 60, "{\"id\":\"k1\"}", 11);
+    report = run_to_end(&options);
+    assert_false(report.left_undone);
+    assert_int_equal(report.objects, 1500);
+    assert_int_equal(report.dead_letters, 1);
+}
+
 static void a_throttled_table_does_not_hold_up_a_stop(void **state)
 {
     struct fb_stream_options options = options_once();
@@ -545,6 +562,7 @@ int main(void)
         CASE(an_object_that_vanished_does_not_hold_up_the_others),
         CASE(too_many_dead_letters_stop_the_stream_and_the_frontier_is_unmoved),
         CASE(a_few_dead_letters_are_no_trouble),
+        CASE(a_dead_letter_does_not_hold_up_many_small_objects),
         CASE(a_throttled_table_does_not_hold_up_a_stop),
         CASE(another_table_under_the_same_name_is_refused),
     };
