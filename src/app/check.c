@@ -81,12 +81,14 @@ static void print_table(struct check *check, const struct fb_conf_stream *stream
     const struct fb_key_attribute *keys = table->schema.attributes;
     bool has_sort_key = table->schema.count == 2;
     char sort_key[FB_KEY_NAME_MAX + 8] = "";
+    struct fb_error error = {0};
 
     if (has_sort_key)
         snprintf(sort_key, sizeof sort_key, ", %s (%c)", keys[1].name, (char)keys[1].type);
-    find(check, strcmp(table->status, "ACTIVE") == 0 ? OK : FAIL,
-         "stream %s: table %s is %s, key %s (%c)%s", stream->name, stream->table, table->status,
-         keys[0].name, (char)keys[0].type, sort_key);
+    find(check, fb_table_is_usable(table) ? OK : FAIL, "stream %s: table %s is %s, key %s (%c)%s",
+         stream->name, stream->table, table->status, keys[0].name, (char)keys[0].type, sort_key);
+    if (fb_table_check_key(table, stream->table, &error) != FB_OK)
+        find(check, FAIL, "stream %s: %s", stream->name, error.message);
 }
 
 static void check_table(struct check *check, const struct fb_conf_stream *stream)

@@ -251,7 +251,7 @@ static void notify(struct daemon *daemon, const struct totals *totals)
         memcpy(daemon->last_status, status, sizeof status);
         sd_notifyf(0, "STATUS=%s", status);
     }
-    if (!daemon->ready && totals->attempted == daemon->stream_count) {
+    if (!daemon->ready && !daemon->stopping && totals->attempted == daemon->stream_count) {
         daemon->ready = true;
         sd_notify(0, "READY=1");
         fb_log_info("ready: %zu streams, %zu of them in trouble", daemon->stream_count,

@@ -101,3 +101,20 @@ enum fb_status fb_dynamodb_describe_table(struct fb_client *client, const char *
     fb_dynamodb_call_done(&call);
     return status;
 }
+
+enum fb_status fb_table_check_key(const struct fb_table *table, const char *name,
+                                  struct fb_error *error)
+{
+    for (size_t i = 0; i < table->schema.count; i++)
+        if (table->schema.attributes[i].type == FB_KEY_BINARY)
+            return fb_fail(error, FB_UNSUPPORTED,
+                           "table %s: its key attribute %s is binary (B), which a JSON record "
+                           "cannot give; use a table whose key attributes are S or N",
+                           name, table->schema.attributes[i].name);
+    return FB_OK;
+}
+
+bool fb_table_is_usable(const struct fb_table *table)
+{
+    return strcmp(table->status, "ACTIVE") == 0 || strcmp(table->status, "UPDATING") == 0;
+}

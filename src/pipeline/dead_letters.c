@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,10 @@ struct fb_dead_letters {
     int fd, directory_fd;
     char day[40]; /* of the open file: YYYYMMDD */
     bool unsynced, directory_unsynced;
-    uint64_t count;
-    uint64_t *ring; /* ordinals of the last max_letters letters, oldest at `oldest` */
+    bool torn;                  /* the last line was not written whole */
+    bool sync_failed;           /* what the kernel held back then may be lost */
+    atomic_uint_fast64_t count; /* read without the lock */
+    uint64_t *ring;             /* ordinals of the last max_letters letters, oldest at `oldest` */
     uint64_t oldest, ring_count;
 };
 
@@ -151,6 +154,30 @@ static enum fb_status open_file(struct fb_dead_letters *letters, const char *day
     return FB_OK;
 }
 
+/*
+ * After a failed fsync the kernel may have dropped what it could not write, and the next fsync
+ * says nothing of it (fsync(2), "Errors"). So the first failure is the last word on this file.
+ */
+static enum fb_status sync_locked(struct fb_dead_letters *letters, struct fb_error *error)
+{
+    if (letters->sync_failed)
+        return fb_fail(error, FB_CORRUPT,
+                       "dead letters: %s could not be synced; restart firebridge when the disk is "
+                       "well: the letters since the last checkpoint are written again",
+                       letters->directory);
+    if (letters->unsynced && fdatasync(letters->fd) != 0) {
+        letters->sync_failed = true;
+        return fail_io(error, "sync a file in", letters->directory);
+    }
+    letters->unsynced = false;
+    if (letters->directory_unsynced && letters->fd >= 0) {
+        if (fsync(letters->directory_fd) != 0)
+            return fail_io(error, "sync the folder", letters->directory);
+        letters->directory_unsynced = false;
+    }
+    return FB_OK;
+}
+
 /* One file a day, so that old ones can be moved away while the daemon runs. */
 static enum fb_status choose_file(struct fb_dead_letters *letters, int64_t now_ms,
                                   struct fb_error *error)
@@ -163,8 +190,10 @@ static enum fb_status choose_file(struct fb_dead_letters *letters, int64_t now_m
     if (letters->fd >= 0 && strcmp(day, letters->day) == 0)
         return FB_OK;
     if (letters->fd >= 0) {
-        if (fdatasync(letters->fd) != 0)
-            return fail_io(error, "sync a file in", letters->directory);
+        enum fb_status status = sync_locked(letters, error);
+
+        if (status != FB_OK)
+            return status;
         close(letters->fd);
         letters->fd = -1;
     }
@@ -226,7 +255,7 @@ static char *format_line(const struct fb_dead_letters *letters, const struct fb_
     return text;
 }
 
-/* All of the line or nothing of it. */
+/* All of the line or, as far as the disk lets us, nothing of it. */
 static enum fb_status append_line(struct fb_dead_letters *letters, char *text,
                                   struct fb_error *error)
 {
@@ -234,6 +263,9 @@ static enum fb_status append_line(struct fb_dead_letters *letters, char *text,
     size_t size = strlen(text);
     ssize_t written;
 
+    if (letters->torn && write(letters->fd, "\n", 1) != 1)
+        return fail_io(error, "write to a file in", letters->directory);
+    letters->torn = false;
     text[size] = '\n'; /* in place of the NUL: one write, one line */
     written = write(letters->fd, text, size + 1);
     if (written == (ssize_t)(size + 1)) {
@@ -243,11 +275,7 @@ static enum fb_status append_line(struct fb_dead_letters *letters, char *text,
     if (written >= 0)
         errno = ENOSPC;
     fail_io(error, "write to a file in", letters->directory);
-    if (written > 0 && before >= 0 && ftruncate(letters->fd, before) != 0) {
-        /* The torn line is closed when the file is opened anew. */
-        close(letters->fd);
-        letters->fd = -1;
-    }
+    letters->torn = written > 0 && (before < 0 || ftruncate(letters->fd, before) != 0);
     return FB_IO;
 }
 
@@ -267,7 +295,7 @@ static bool is_too_many(const struct fb_dead_letters *letters, uint64_t ordinal)
 
 static void note_ordinal(struct fb_dead_letters *letters, uint64_t ordinal)
 {
-    letters->count++;
+    atomic_fetch_add(&letters->count, 1);
     if (letters->accept_all)
         return;
     if (letters->ring_count == letters->max_letters) {
@@ -345,19 +373,10 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
 
 enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters, struct fb_error *error)
 {
-    enum fb_status status = FB_OK;
+    enum fb_status status;
 
     pthread_mutex_lock(&letters->lock);
-    if (letters->unsynced && letters->fd >= 0 && fdatasync(letters->fd) != 0)
-        status = fail_io(error, "sync a file in", letters->directory);
-    if (status == FB_OK && letters->directory_unsynced && letters->count > 0 &&
-        fsync(letters->directory_fd) != 0)
-        status = fail_io(error, "sync the folder", letters->directory);
-    if (status == FB_OK) {
-        letters->unsynced = false;
-        if (letters->count > 0)
-            letters->directory_unsynced = false;
-    }
+    status = sync_locked(letters, error);
     pthread_mutex_unlock(&letters->lock);
     return status;
 }
@@ -382,10 +401,5 @@ uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ord
 
 uint64_t fb_dead_letters_count(struct fb_dead_letters *letters)
 {
-    uint64_t count;
-
-    pthread_mutex_lock(&letters->lock);
-    count = letters->count;
-    pthread_mutex_unlock(&letters->lock);
-    return count;
+    return atomic_load(&letters->count);
 }

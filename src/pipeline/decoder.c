@@ -216,6 +216,12 @@ static bool has_vanished(const struct fb_error *error)
            (error->status == FB_NOT_FOUND && strcmp(error->code, "NoSuchBucket") != 0);
 }
 
+/* Some tiers show only when they are read; waiting for a restore would hold up all behind it. */
+static bool is_archived(const struct fb_error *error)
+{
+    return strcmp(error->code, "InvalidObjectState") == 0;
+}
+
 /*
  * GETs until the object's last byte was decoded. FB_CHANGED: it changed or vanished meanwhile;
  * FB_CORRUPT: its bytes are damaged; both with reading->error. FB_CANCELED; or gave up.
@@ -252,9 +258,9 @@ static enum fb_status read_body(struct reading *reading)
                     (unsigned long long)(reading->identity->size_bytes - before_bytes));
         if (status == FB_CANCELED)
             return status;
-        if (has_vanished(&error)) {
+        if (has_vanished(&error) || is_archived(&error)) {
             reading->error = error;
-            return FB_CHANGED;
+            return is_archived(&error) ? FB_CORRUPT : FB_CHANGED;
         }
         status = fb_patience_wait(&decoder->patience, &error);
         reading->error = error;
@@ -289,7 +295,7 @@ static enum fb_status note_damage(struct reading *reading)
     };
     enum fb_status status = ensure_span(reading);
 
-    fb_log_error("stream %s: object %s is damaged: %s. The %llu records before the damage are "
+    fb_log_error("stream %s: object %s cannot be read: %s. The %llu records before that are "
                  "written; deliver the object again, and it is taken up under its new ETag",
                  reading->decoder->options.stream, reading->identity->key, damage.message,
                  (unsigned long long)reading->next_record);
@@ -298,6 +304,82 @@ static enum fb_status note_damage(struct reading *reading)
         status = keep_dead_letter(reading, &record, "damaged-object");
     reading->decoder->ordinal++;
     return status;
+}
+
+/* Looks for the one key among those that begin with it. */
+struct successor {
+    const struct fb_state_object *object; /* what it takes the place of */
+    struct fb_state_listed listed;
+    char etag[256];
+};
+
+static enum fb_status on_listed(void *context, const struct fb_s3_listed *object)
+{
+    struct successor *successor = context;
+
+    if (strcmp(object->key, successor->object->key) != 0)
+        return FB_OK;
+    snprintf(successor->etag, sizeof successor->etag, "%s", object->etag);
+    successor->listed = (struct fb_state_listed){
+        .key = successor->object->key,
+        .etag = successor->etag,
+        .size_bytes = object->size_bytes,
+        .key_time_ms = successor->object->key_time_ms,
+        .last_modified_ms = object->last_modified_ms,
+    };
+    return FB_OK;
+}
+
+/* Its folder may be one that no sweep lists again, so it is looked for by name. */
+static enum fb_status find_successor(struct fb_decoder *decoder, struct successor *successor,
+                                     struct fb_error *error)
+{
+    const struct fb_s3_list_request request = {
+        .bucket = decoder->options.bucket,
+        .prefix = successor->object->key,
+        .max_keys = 1, /* the key itself sorts before all that begin with it */
+        .on_object = on_listed,
+        .context = successor,
+    };
+    struct fb_s3_list_result result;
+    enum fb_status status =
+        decoder->options.list_page(&decoder->options.client, &request, &result, error);
+
+    if (status != FB_OK || successor->listed.key == NULL)
+        return status;
+    return fb_state_add_objects(decoder->options.state, decoder->options.stream_id,
+                                &successor->listed, 1, NULL, error);
+}
+
+/* The object was replaced: what is there now becomes a pending object of its own. */
+static enum fb_status take_successor(struct reading *reading)
+{
+    struct fb_decoder *decoder = reading->decoder;
+    struct successor successor = {.object = reading->identity};
+    enum fb_status status;
+
+    for (;;) {
+        status = find_successor(decoder, &successor, &reading->error);
+        if (status == FB_OK || status == FB_CANCELED)
+            return status;
+        status = fb_patience_wait(&decoder->patience, &reading->error);
+        if (status != FB_OK)
+            return status;
+    }
+}
+
+static enum fb_status note_change(struct reading *reading)
+{
+    struct fb_decoder_counters *counters = reading->decoder->options.counters;
+    bool vanished = reading->error.status == FB_NOT_FOUND;
+
+    fb_log_warning("stream %s: object %s %s while it was read: %s. What was read of it (%llu "
+                   "records) stays written",
+                   reading->decoder->options.stream, reading->identity->key,
+                   vanished ? "vanished" : "changed", reading->error.message,
+                   (unsigned long long)reading->next_record);
+    atomic_fetch_add(vanished ? &counters->objects_vanished : &counters->objects_changed, 1);
+    return vanished ? FB_OK : take_successor(reading);
 }
 
 static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *status)
@@ -309,12 +391,7 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
         atomic_fetch_add(&counters->objects, 1);
         return FB_OBJECT_DONE;
     case FB_CHANGED:
-        fb_log_warning("stream %s: object %s changed or vanished while it was read: %s. What was "
-                       "read of it (%llu records) stays written",
-                       reading->decoder->options.stream, reading->identity->key,
-                       reading->error.message, (unsigned long long)reading->next_record);
-        atomic_fetch_add(&counters->objects_changed, 1);
-        *status = FB_OK;
+        *status = note_change(reading);
         return FB_OBJECT_CHANGED;
     case FB_CORRUPT:
         *status = note_damage(reading);

@@ -186,13 +186,12 @@ static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_ite
 static enum fb_status write_items(struct fb_lane *lane, struct fb_item **items, size_t count);
 
 /*
- * DynamoDB refuses this one item as it stands: it becomes a dead letter, and what it replaced is
- * written in its own right.
+ * DynamoDB refuses this one item as it stands: it becomes a dead letter. What it replaced is to
+ * be written in its own right: *ret_earlier, or NULL.
  */
 static enum fb_status reject(struct fb_lane *lane, struct fb_item *item,
-                             const struct fb_error *reason)
+                             const struct fb_error *reason, struct fb_item **ret_earlier)
 {
-    struct fb_item *earlier = item->folded;
     struct fb_error error = {0};
     enum fb_status status = keep_dead_letter(lane, item, reason, &error);
 
@@ -204,21 +203,18 @@ static enum fb_status reject(struct fb_lane *lane, struct fb_item *item,
     }
     atomic_fetch_add_explicit(&lane->options.counters->items_rejected, 1, memory_order_relaxed);
     fb_span_acknowledge(item->span);
+    *ret_earlier = item->folded;
     item->folded = NULL;
     item->next = NULL;
     fb_item_pool_put(lane->options.pool, item);
-    return earlier == NULL ? FB_OK : write_items(lane, &earlier, 1);
+    return FB_OK;
 }
 
 /* A call that DynamoDB refuses whole: halved until the items at fault are alone. */
-static enum fb_status split(struct fb_lane *lane, struct fb_item **items, size_t count,
-                            const struct fb_error *reason)
+static enum fb_status split(struct fb_lane *lane, struct fb_item **items, size_t count)
 {
-    enum fb_status status;
+    enum fb_status status = write_items(lane, items, count / 2);
 
-    if (count == 1)
-        return reject(lane, items[0], reason);
-    status = write_items(lane, items, count / 2);
     if (status != FB_OK) {
         abandon_all(lane, items + count / 2, count - count / 2);
         return status;
@@ -279,8 +275,14 @@ static enum fb_status write_items(struct fb_lane *lane, struct fb_item **items, 
             fb_fail(&error, FB_THROTTLED, "%zu of %zu items came back unprocessed", count, before);
         } else if (status == FB_CANCELED) {
             break;
+        } else if (fb_verdict_of(&error) == FB_REJECTED && count > 1) {
+            return split(lane, items, count);
         } else if (fb_verdict_of(&error) == FB_REJECTED) {
-            return split(lane, items, count, &error);
+            status = reject(lane, items[0], &error, &items[0]);
+            if (status != FB_OK)
+                return status;
+            count = items[0] == NULL ? 0 : 1;
+            continue;
         }
         atomic_fetch_add_explicit(&lane->options.counters->retries, 1, memory_order_relaxed);
         status = fb_patience_wait(&lane->patience, &error);

@@ -28,10 +28,10 @@ void fb_patience_init(struct fb_patience *patience, const struct fb_patience_opt
 
 void fb_patience_success(struct fb_patience *patience)
 {
-    if (patience->failing_since_ms == 0)
+    if (patience->backoff.tries == 0 && !patience->unhealthy)
         return;
     if (patience->unhealthy && patience->options.on_health != NULL)
-        patience->options.on_health(patience->options.context, patience->options.what, NULL);
+        patience->options.on_health(patience->options.context, patience->options.what, NULL, true);
     patience->unhealthy = false;
     patience->unhealthy_tries = 0;
     patience->failing_since_ms = 0;
@@ -41,13 +41,17 @@ void fb_patience_success(struct fb_patience *patience)
 void fb_patience_progress(struct fb_patience *patience)
 {
     patience->failing_since_ms = 0;
+    patience->unhealthy_tries = 0;
 }
 
-static void tell(struct fb_patience *patience, const struct fb_error *error)
+void fb_patience_tell(struct fb_patience *patience, const struct fb_error *error)
 {
+    bool first = !patience->unhealthy;
+
     patience->unhealthy = true;
     if (patience->options.on_health != NULL)
-        patience->options.on_health(patience->options.context, patience->options.what, error);
+        patience->options.on_health(patience->options.context, patience->options.what, error,
+                                    first);
 }
 
 static bool gives_up(const struct fb_patience *patience, int64_t now_ms, enum fb_verdict verdict)
@@ -80,7 +84,7 @@ enum fb_status fb_patience_wait(struct fb_patience *patience, const struct fb_er
         patience->unhealthy_tries++;
     if (verdict == FB_UNHEALTHY ||
         (verdict != FB_RETRY_SLOWER && patience->backoff.tries >= TRANSIENT_TRIES))
-        tell(patience, error);
+        fb_patience_tell(patience, error);
     if (gives_up(patience, now_ms, verdict))
         return error->status;
     pause_ms = wait_ms(patience, verdict);

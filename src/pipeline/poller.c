@@ -17,6 +17,9 @@
 /* Folders ahead of our clock: ours may be slow, and a folder's hour may begin any moment. */
 #define AHEAD_MS (INT64_C(60) * 60 * 1000)
 
+/* A sweep looks as far ahead as a time zone can be that the conf does not know of: UTC+14. */
+#define SWEEP_AHEAD_MS (15 * AHEAD_MS)
+
 /* A clock that was corrected by more than this during a sweep makes it no complete one. */
 #define SKEW_TOLERATED_MS 60000
 
@@ -89,7 +92,7 @@ static enum fb_status sweep(struct fb_poller *poller, struct fb_error *error)
     int64_t skew_before_ms = fb_poller_skew_ms(poller);
     struct sweep_end end = {.begin_ms = fb_poller_now_ms(poller), .low_water_ms = 0};
     enum fb_status status = fb_poller_list_span(poller, sweep_from_ms(poller, end.begin_ms),
-                                                end.begin_ms + AHEAD_MS, error);
+                                                end.begin_ms + SWEEP_AHEAD_MS, error);
 
     if (status != FB_OK)
         return status;
@@ -99,6 +102,7 @@ static enum fb_status sweep(struct fb_poller *poller, struct fb_error *error)
     status = fb_poller_store(poller, store_sweep, &end, error);
     if (status != FB_OK)
         return status;
+    fb_poller_set_takeable(poller, true);
     poller->last_sweep_start_ms = end.begin_ms;
     poller->low_water_ms = end.low_water_ms;
     atomic_fetch_add(&poller->counters.sweeps, 1);
@@ -112,9 +116,11 @@ static enum fb_status poll_fresh(struct fb_poller *poller, struct fb_error *erro
     enum fb_status status =
         fb_poller_list_span(poller, begin_ms - FRESH_MS, begin_ms + AHEAD_MS, error);
 
-    if (status == FB_OK)
-        atomic_fetch_add(&poller->counters.polls, 1);
-    return status;
+    if (status != FB_OK)
+        return status;
+    atomic_fetch_add(&poller->counters.polls, 1);
+    fb_poller_set_takeable(poller, true);
+    return FB_OK;
 }
 
 static enum fb_status ensure_backlog(struct fb_poller *poller, struct fb_error *error)
@@ -141,14 +147,14 @@ enum fb_status fb_poller_step(struct fb_poller *poller, int64_t *ret_wait_ms,
     }
     if (begin_ms >= poller->next_sweep_ms || (poller->whole && begin_ms >= poller->next_poll_ms)) {
         status = sweep(poller, error);
-        poller->next_sweep_ms = begin_ms + options->sweep_interval_ms;
-        poller->next_poll_ms = begin_ms + options->poll_interval_ms;
+        if (status == FB_OK)
+            poller->next_sweep_ms = begin_ms + options->sweep_interval_ms;
     } else if (begin_ms >= poller->next_poll_ms) {
         status = poll_fresh(poller, error);
-        poller->next_poll_ms = begin_ms + options->poll_interval_ms;
     }
     if (status != FB_OK)
         return status;
+    poller->next_poll_ms = begin_ms + options->poll_interval_ms;
     *ret_wait_ms =
         earlier(poller->next_poll_ms, poller->next_sweep_ms) - fb_monotonic_ms(options->clock);
     if (*ret_wait_ms < 0)
@@ -213,8 +219,6 @@ enum fb_status fb_poller_new(const struct fb_poller_options *options, struct fb_
         fb_poller_free(poller);
         return fb_fail(error, FB_NO_MEMORY, "no memory for a poller");
     }
-    if (poller->backlog_listed)
-        fb_poller_backlog_is_listed(poller);
     *ret_poller = poller;
     return FB_OK;
 }

@@ -13,8 +13,7 @@
 static bool is_below_low_water(const struct fb_poller *poller, int64_t key_time_ms,
                                int64_t last_modified_ms)
 {
-    return !poller->whole && key_time_ms < poller->low_water_ms &&
-           last_modified_ms < poller->low_water_ms;
+    return key_time_ms < poller->low_water_ms && last_modified_ms < poller->low_water_ms;
 }
 
 static enum fb_status on_object(void *context, const struct fb_s3_listed *object)
@@ -94,9 +93,21 @@ static enum fb_status ask_for_page(struct fb_poller *poller,
     return status;
 }
 
+static void begin_listing(struct fb_poller *poller)
+{
+    poller->result = (struct fb_s3_list_result){0};
+}
+
+/* S3 says InvalidArgument, 400, of a token that it does not know. */
+static bool is_about_token(const struct fb_error *error)
+{
+    return error->http_status == 400 && fb_verdict_of(error) != FB_RETRY_SLOWER &&
+           fb_verdict_of(error) != FB_RETRY_REFRESHED;
+}
+
 /*
- * The next page of the range: behind `after` at first, then by the token of the page before. It
- * is asked for until it comes. FB_CHANGED: S3 no longer knows the token; begin the range again.
+ * The next page of the range: behind `after` at first, then by the token of the page before, or
+ * behind `after` again when S3 no longer knows the token. It is asked for until it comes.
  */
 static enum fb_status list_page(struct fb_poller *poller, const struct fb_layout_range *range,
                                 const char *after, struct fb_error *error)
@@ -128,10 +139,13 @@ static enum fb_status list_page(struct fb_poller *poller, const struct fb_layout
             break;
         if (status == FB_CANCELED)
             return status;
-        if (!first && fb_verdict_of(&own) == FB_REJECTED)
-            status = FB_CHANGED;
-        else
-            status = fb_patience_wait(&poller->patience, &own);
+        if (!first && is_about_token(&own)) {
+            begin_listing(poller);
+            first = true;
+            request.start_after = after;
+            request.continuation_token = NULL;
+        }
+        status = fb_patience_wait(&poller->patience, &own);
         if (status == FB_OK)
             continue;
         if (error != NULL)
@@ -144,11 +158,6 @@ static enum fb_status list_page(struct fb_poller *poller, const struct fb_layout
                        poller->what);
     fb_patience_success(&poller->patience);
     return FB_OK;
-}
-
-static void begin_listing(struct fb_poller *poller)
-{
-    poller->result = (struct fb_s3_list_result){0};
 }
 
 /* Whether another page follows the one at hand. */
@@ -219,11 +228,13 @@ static enum fb_status store_backlog_begin(struct fb_poller *poller, const void *
                                    error);
 }
 
-void fb_poller_backlog_is_listed(struct fb_poller *poller)
+void fb_poller_set_takeable(struct fb_poller *poller, bool takeable)
 {
-    poller->backlog_listed = true;
-    if (poller->options.on_backlog_listed != NULL)
-        poller->options.on_backlog_listed(poller->options.context);
+    if (poller->takeable == takeable)
+        return;
+    poller->takeable = takeable;
+    if (poller->options.on_takeable != NULL)
+        poller->options.on_takeable(poller->options.context, takeable);
 }
 
 static enum fb_status list_backlog_page(struct fb_poller *poller, bool *ret_complete,
@@ -233,10 +244,6 @@ static enum fb_status list_backlog_page(struct fb_poller *poller, bool *ret_comp
     enum fb_status status = list_page(poller, &range, poller->backlog_cursor, error);
     bool complete;
 
-    if (status == FB_CHANGED) { /* the cursor is as good as the token was */
-        begin_listing(poller);
-        return FB_OK;
-    }
     if (status == FB_OK)
         status = move_after(poller, &poller->backlog_cursor, error);
     if (status == FB_OK && fb_page_make_listed(&poller->page) != FB_OK)
@@ -279,7 +286,8 @@ enum fb_status fb_poller_list_backlog(struct fb_poller *poller, struct fb_error 
                 poller->options.stream, poller->options.bucket,
                 fb_layout_root(poller->options.layout), (unsigned long long)poller->backlog_objects,
                 (unsigned long long)poller->backlog_bytes);
-    fb_poller_backlog_is_listed(poller);
+    poller->backlog_listed = true;
+    fb_poller_set_takeable(poller, true);
     return FB_OK;
 }
 
@@ -292,7 +300,7 @@ enum fb_status fb_poller_skip_backlog(struct fb_poller *poller, struct fb_error 
     fb_page_reset(&poller->page);
     status = fb_poller_store(poller, store_backlog, &complete, error);
     if (status == FB_OK)
-        fb_poller_backlog_is_listed(poller);
+        poller->backlog_listed = true;
     return status;
 }
 
@@ -342,6 +350,8 @@ static enum fb_status store_page(struct fb_poller *poller, const char *after,
 
     if (fb_page_make_listed(&poller->page) != FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a page of a listing");
+    if (more && poller->page.count > 0 && !poller->whole)
+        fb_poller_set_takeable(poller, false);
     if (poller->page.count > 0)
         status = fb_poller_store(poller, store_objects, NULL, error);
     if (status == FB_OK && poller->whole && (!more || shown.up_to != NULL))
@@ -349,7 +359,7 @@ static enum fb_status store_page(struct fb_poller *poller, const char *after,
     return status;
 }
 
-/* All pages of a range, from its begin. FB_CHANGED: a token was refused midway. */
+/* All pages of a range, from its begin. */
 static enum fb_status list_pages(struct fb_poller *poller, const struct fb_layout_range *range,
                                  char **after, struct fb_error *error)
 {
@@ -369,16 +379,13 @@ static enum fb_status list_pages(struct fb_poller *poller, const struct fb_layou
 static enum fb_status list_range(struct fb_poller *poller, const struct fb_layout_range *range,
                                  struct fb_error *error)
 {
+    char *after = range->start_after == NULL ? NULL : strdup(range->start_after);
     enum fb_status status;
 
-    do {
-        char *after = range->start_after == NULL ? NULL : strdup(range->start_after);
-
-        if (range->start_after != NULL && after == NULL)
-            return fb_fail(error, FB_NO_MEMORY, "no memory for a key");
-        status = list_pages(poller, range, &after, error);
-        free(after);
-    } while (status == FB_CHANGED);
+    if (range->start_after != NULL && after == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a key");
+    status = list_pages(poller, range, &after, error);
+    free(after);
     poller->range = NULL;
     return status;
 }

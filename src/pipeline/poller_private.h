@@ -14,7 +14,8 @@ struct fb_poller {
     char what[512];
     struct fb_page page;
     uint64_t left_out[FB_KEY_FOREIGN + 1], told_left_out[FB_KEY_FOREIGN + 1];
-    bool whole; /* no folder can be derived: each listing shows all there is */
+    bool takeable; /* as on_takeable last said */
+    bool whole;    /* no folder can be derived: each listing shows all there is */
 
     char *root; /* what the first listing lists whole */
     bool backlog_listed;
@@ -54,6 +55,6 @@ enum fb_status fb_poller_skip_backlog(struct fb_poller *poller,
 enum fb_status fb_poller_list_span(struct fb_poller *poller, int64_t from_ms, int64_t to_ms,
                                    struct fb_error *error) FB_MUST_CHECK;
 
-void fb_poller_backlog_is_listed(struct fb_poller *poller);
+void fb_poller_set_takeable(struct fb_poller *poller, bool takeable);
 
 #endif

@@ -24,8 +24,8 @@ static void tell_change(struct fb_stream *stream)
         stream->options.on_change(stream->options.context);
 }
 
-/* A problem, or NULL when the call is well again. Told once, then once a minute. */
-void fb_stream_on_health(void *context, const char *what, const struct fb_error *error)
+/* Told once, then once a minute; well again when all parts are. */
+void fb_stream_on_health(void *context, const char *what, const struct fb_error *error, bool first)
 {
     struct fb_stream *stream = context;
     int64_t now_ms = fb_monotonic_ms(stream->options.clock);
@@ -36,12 +36,13 @@ void fb_stream_on_health(void *context, const char *what, const struct fb_error 
         snprintf(problem, sizeof problem, "%.150s: %.350s", what, error->message);
     pthread_mutex_lock(&stream->lock);
     if (error == NULL) {
-        tell = stream->unhealthy && !stream->failed;
-        stream->unhealthy = stream->failed;
+        stream->unhealthy_parts--;
+        tell = stream->unhealthy_parts == 0 && !stream->failed;
     } else {
-        tell = !stream->unhealthy || now_ms - stream->told_ms >= TELL_AGAIN_MS;
-        stream->unhealthy = true;
-        memcpy(stream->problem, problem, sizeof problem);
+        tell = (first && stream->unhealthy_parts == 0) || now_ms - stream->told_ms >= TELL_AGAIN_MS;
+        stream->unhealthy_parts += first ? 1 : 0;
+        if (!stream->failed)
+            memcpy(stream->problem, problem, sizeof problem);
         if (tell)
             stream->told_ms = now_ms;
     }
@@ -63,7 +64,6 @@ void fb_stream_on_failure(void *context, const struct fb_error *error)
     pthread_mutex_lock(&stream->lock);
     first = !stream->failed;
     stream->failed = true;
-    stream->unhealthy = true;
     if (first)
         snprintf(stream->problem, sizeof stream->problem, "%.500s", error->message);
     pthread_mutex_unlock(&stream->lock);
@@ -100,18 +100,18 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
     for (;;) {
         status = stream->options.calls.describe_table(client, stream->options.table, &stream->table,
                                                       &error);
-        if (status == FB_OK && strcmp(stream->table.status, "ACTIVE") != 0 &&
-            strcmp(stream->table.status, "UPDATING") != 0)
+        if (status == FB_OK && !fb_table_is_usable(&stream->table))
             status = fb_fail(&error, FB_NOT_FOUND, "table %s is %s, not ACTIVE",
                              stream->options.table, stream->table.status);
+        if (status == FB_OK)
+            status = fb_table_check_key(&stream->table, stream->options.table, &error);
         if (status == FB_OK) {
             fb_patience_success(&patience);
             return FB_OK;
         }
         if (status == FB_CANCELED)
             return status;
-        fb_stream_on_health(stream, what, &error);
-        patience.unhealthy = true;
+        fb_patience_tell(&patience, &error);
         note_attempt(stream);
         status = fb_patience_wait(&patience, &error);
         if (status != FB_OK) {
@@ -180,9 +180,9 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
 static enum fb_status checkpoint(struct fb_stream *stream, struct fb_error *error)
 {
     uint64_t seen = atomic_load(&stream->read.records);
-    uint64_t stay_behind = atomic_load(&stream->read.idle)
-                               ? UINT64_MAX
-                               : fb_dead_letters_undecided(stream->letters, seen);
+    /* Nothing to come and nothing in flight: no letter can be one of too many any more. */
+    bool idle = atomic_load(&stream->read.idle) && fb_item_pool_in_use_bytes(stream->pool) == 0;
+    uint64_t stay_behind = idle ? UINT64_MAX : fb_dead_letters_undecided(stream->letters, seen);
     struct fb_progress_view view;
     enum fb_status status = fb_progress_view(stream->progress, stay_behind, &view);
 
@@ -233,7 +233,9 @@ static void supervise(struct fb_stream *stream)
             return;
         }
         over = false;
-        status = fb_patience_wait(&stream->checkpoint_patience, &error);
+        /* A damaged state file, or letters that may be lost: only a restart helps. */
+        if (status != FB_CORRUPT)
+            status = fb_patience_wait(&stream->checkpoint_patience, &error);
         if (status != FB_OK && status != FB_CANCELED) {
             fb_stream_on_failure(stream, &error);
             return;
@@ -248,7 +250,7 @@ static bool leaves_something(struct fb_stream *stream)
            fb_stop_level(&stream->stop) != FB_STOP_NOT ||
            fb_progress_objects(stream->progress) > 0 ||
            atomic_load(&stream->read.objects_damaged) > 0 ||
-           atomic_load(&stream->read.objects_changed) > 0;
+           atomic_load(&stream->read.objects_vanished) > 0;
 }
 
 static void note_end(struct fb_stream *stream)
@@ -352,11 +354,12 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
     *ret_report = (struct fb_stream_report){
         .attempted = stream->attempted,
         .finished = stream->finished,
-        .healthy = !stream->unhealthy,
+        .healthy = stream->unhealthy_parts == 0 && !stream->failed,
         .failed = stream->failed,
         .left_undone = stream->left_undone,
         .objects = atomic_load(&stream->read.objects),
         .objects_changed = atomic_load(&stream->read.objects_changed),
+        .objects_vanished = atomic_load(&stream->read.objects_vanished),
         .objects_damaged = atomic_load(&stream->read.objects_damaged),
         .records = atomic_load(&stream->read.records),
         .bytes_read = atomic_load(&stream->read.bytes_read),

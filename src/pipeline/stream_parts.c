@@ -105,6 +105,7 @@ static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *e
         .stream = stream->options.name,
         .bucket = stream->options.bucket,
         .get = stream->options.calls.get,
+        .list_page = stream->options.calls.list_page,
         .stall_timeout_ms = stream->options.stall_timeout_ms,
         .state = stream->options.state,
         .stream_id = stream->row.id,
@@ -136,11 +137,11 @@ static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *e
     return status != FB_OK ? status : fb_decoder_new(&options, &stream->decoder, error);
 }
 
-static void on_backlog_listed(void *context)
+static void on_takeable(void *context, bool takeable)
 {
     struct fb_stream *stream = context;
 
-    atomic_store(&stream->may_take, true);
+    atomic_store(&stream->may_take, takeable);
     fb_event_raise(&stream->pending);
 }
 
@@ -181,7 +182,7 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
         .stop = &stream->stop,
         .patience = fb_stream_patience(stream, FB_STOP_DRAIN),
         .seed = stream->options.seed,
-        .on_backlog_listed = on_backlog_listed,
+        .on_takeable = on_takeable,
         .on_objects = on_objects,
         .context = stream,
     };

@@ -14,7 +14,7 @@ struct fb_stream {
     struct fb_stop stop;
     struct fb_event changed;     /* there is something to checkpoint, or a stop */
     struct fb_event pending;     /* objects may be pending, or a stop */
-    atomic_bool may_take;        /* the backlog is listed */
+    atomic_bool may_take;        /* as the poller says */
     atomic_bool poller_finished; /* nothing will become pending any more */
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
@@ -35,13 +35,14 @@ struct fb_stream {
     struct fb_item_pool *pool;       /* which reads them without the lock */
     struct fb_lane **lanes;
     size_t lane_count;
-    bool attempted, finished, unhealthy, failed, left_undone;
+    bool attempted, finished, failed, left_undone;
+    unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
     int64_t told_ms;
 };
 
-/* A call's health, told once and then once a minute; `error` NULL: all is well again. */
-void fb_stream_on_health(void *context, const char *what, const struct fb_error *error);
+/* As struct fb_patience_options has it. */
+void fb_stream_on_health(void *context, const char *what, const struct fb_error *error, bool first);
 
 /* The stream cannot go on: it stops where it is. */
 void fb_stream_on_failure(void *context, const struct fb_error *error);

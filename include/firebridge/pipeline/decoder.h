@@ -15,13 +15,15 @@
 #include "firebridge/aws/s3.h"
 #include "firebridge/base/event.h"
 #include "firebridge/pipeline/lane.h"
+#include "firebridge/pipeline/poller.h"
 #include "firebridge/pipeline/progress.h"
 
 struct fb_decoder;
 
 struct fb_decoder_counters {
-    atomic_uint_fast64_t objects;         /* read to their end */
-    atomic_uint_fast64_t objects_changed; /* changed or vanished while they were read */
+    atomic_uint_fast64_t objects;          /* read to their end */
+    atomic_uint_fast64_t objects_changed;  /* while they were read; what took their place waits */
+    atomic_uint_fast64_t objects_vanished; /* while they were read */
     atomic_uint_fast64_t objects_damaged;
     atomic_uint_fast64_t records;
     atomic_uint_fast64_t bytes_read; /* as they came, compressed */
@@ -37,6 +39,7 @@ typedef enum fb_status (*fb_get_object_fn)(struct fb_client *client,
 struct fb_decoder_options {
     const char *stream, *bucket; /* outlive the decoder */
     fb_get_object_fn get;
+    fb_list_page_fn list_page; /* to find what took the place of an object that changed */
     struct fb_client client;
     int64_t stall_timeout_ms;
     struct fb_state *state;
@@ -55,7 +58,7 @@ struct fb_decoder_options {
     struct fb_clock *clock;
     struct fb_event *event;             /* raised when objects may be pending, and at a stop */
     struct fb_event *changed;           /* raised when there is something to checkpoint */
-    const atomic_bool *may_take;        /* pending objects are all there are so far */
+    const atomic_bool *may_take;        /* no listing is in the middle */
     const atomic_bool *poller_finished; /* nothing will become pending any more */
     struct fb_patience_options patience;
     void (*on_failure)(void *context, const struct fb_error *error);

@@ -19,8 +19,11 @@ struct fb_patience_options {
     enum fb_stop_level stop_at; /* ends a wait */
     int64_t give_up_after_ms;   /* without any success; 0: never */
     const char *what;           /* "list s3://b/p"; for messages; outlives it */
-    /* The call's health: an error when a person must act, NULL when all is well again. */
-    void (*on_health)(void *context, const char *what, const struct fb_error *error);
+    /*
+     * The call's health: an error when a person must act, `first` when it was well before; NULL
+     * when it is well again.
+     */
+    void (*on_health)(void *context, const char *what, const struct fb_error *error, bool first);
     void *context;
 };
 
@@ -41,6 +44,9 @@ void fb_patience_success(struct fb_patience *patience);
 
 /* Something moved though not all did (some items of a batch): the clock of giving up is reset. */
 void fb_patience_progress(struct fb_patience *patience);
+
+/* Says that a person must act, though the call may not be tried again soon. */
+void fb_patience_tell(struct fb_patience *patience, const struct fb_error *error);
 
 /*
  * Waits before the next try. FB_OK: try again. FB_CANCELED: a stop. Any other status: give up;

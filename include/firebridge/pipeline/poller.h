@@ -44,8 +44,12 @@ struct fb_poller_options {
     struct fb_stop *stop; /* ends it at FB_STOP_DRAIN */
     struct fb_patience_options patience;
     uint64_t seed;
-    void (*on_backlog_listed)(void *context); /* objects may be taken up from now on */
-    void (*on_objects)(void *context);        /* there are new ones */
+    /*
+     * Whether what is pending may be taken up: not while a listing of several pages that has
+     * found something new is under way, for its later pages may hold what comes first.
+     */
+    void (*on_takeable)(void *context, bool takeable);
+    void (*on_objects)(void *context); /* there are new ones */
     void *context;
 };
 

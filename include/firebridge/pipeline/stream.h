@@ -85,7 +85,7 @@ struct fb_stream_report {
     bool failed;       /* it stopped for good; the problem says why */
     bool left_undone;  /* with once: not everything is written */
     char problem[512]; /* the last; empty when healthy */
-    uint64_t objects, objects_changed, objects_damaged;
+    uint64_t objects, objects_changed, objects_vanished, objects_damaged;
     uint64_t records, dead_letters, bytes_read;
     uint64_t items_written, items_folded, calls, retries;
 };

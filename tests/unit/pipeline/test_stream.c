@@ -452,7 +452,7 @@ static void an_object_that_vanished_does_not_hold_up_the_others(void **state)
     add_object(20, 1, "{\"id\":\"k0\"}", 11)->vanishes = true;
     report = run_to_end(&options);
     assert_int_equal(report.objects, 3);
-    assert_int_equal(report.objects_changed, 1);
+    assert_int_equal(report.objects_vanished, 1);
     expect_table();
 }
 
