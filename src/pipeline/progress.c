@@ -201,10 +201,10 @@ static bool is_complete(const struct fb_span *span)
 
 /* Moves the object's frontier over its complete spans. True when no span is left. */
 static bool advance(struct fb_progress *progress, struct fb_progress_object *object,
-                    uint64_t stay_behind_ordinal)
+                    fb_progress_hold_fn hold, void *context)
 {
     while (object->spans != NULL && is_complete(object->spans) &&
-           object->spans->end_ordinal <= stay_behind_ordinal) {
+           object->spans->end_ordinal <= hold(context)) {
         struct fb_span *span = object->spans;
 
         object->frontier_record = span->next_record;
@@ -243,7 +243,7 @@ static enum fb_status reserve_view(struct fb_progress *progress)
 }
 
 /* With the lock. Lists every object whose row must change, and counts those that end. */
-static size_t list_changes(struct fb_progress *progress, uint64_t stay_behind_ordinal)
+static size_t list_changes(struct fb_progress *progress, fb_progress_hold_fn hold, void *context)
 {
     bool at_frontier = true;
     size_t count = 0;
@@ -256,7 +256,7 @@ static size_t list_changes(struct fb_progress *progress, uint64_t stay_behind_or
         enum fb_object_state state = FB_OBJECT_ACTIVE;
 
         if (at_frontier) {
-            bool all = advance(progress, object, stay_behind_ordinal);
+            bool all = advance(progress, object, hold, context);
 
             if (all && object->outcome != FB_OBJECT_ACTIVE) {
                 state = object->outcome;
@@ -280,8 +280,8 @@ static size_t list_changes(struct fb_progress *progress, uint64_t stay_behind_or
     return count;
 }
 
-enum fb_status fb_progress_view(struct fb_progress *progress, uint64_t stay_behind_ordinal,
-                                struct fb_progress_view *ret_view)
+enum fb_status fb_progress_view(struct fb_progress *progress, fb_progress_hold_fn hold,
+                                void *context, struct fb_progress_view *ret_view)
 {
     enum fb_status status;
     size_t count;
@@ -289,7 +289,7 @@ enum fb_status fb_progress_view(struct fb_progress *progress, uint64_t stay_behi
     pthread_mutex_lock(&progress->lock);
     status = reserve_view(progress);
     if (status == FB_OK) {
-        count = list_changes(progress, stay_behind_ordinal);
+        count = list_changes(progress, hold, context);
         *ret_view = (struct fb_progress_view){
             .checkpoint = {.objects = progress->viewed,
                            .object_count = count,

@@ -176,15 +176,23 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
                 (long long)(took_ms % 1000));
 }
 
+/* Behind the first dead letter that may yet be one of too many. */
+static uint64_t stay_behind(void *context)
+{
+    struct fb_stream *stream = context;
+
+    /* Nothing to come and nothing in flight, and not because of a stop: none can be any more. */
+    if (fb_stop_level(&stream->stop) == FB_STOP_NOT && atomic_load(&stream->read.idle) &&
+        fb_item_pool_in_use_bytes(stream->pool) == 0)
+        return UINT64_MAX;
+    return fb_dead_letters_undecided(stream->letters, atomic_load(&stream->read.records));
+}
+
 /* Makes durable what is acknowledged. FB_OK, FB_CANCELED, or gave up. */
 static enum fb_status checkpoint(struct fb_stream *stream, struct fb_error *error)
 {
-    uint64_t seen = atomic_load(&stream->read.records);
-    /* Nothing to come and nothing in flight: no letter can be one of too many any more. */
-    bool idle = atomic_load(&stream->read.idle) && fb_item_pool_in_use_bytes(stream->pool) == 0;
-    uint64_t stay_behind = idle ? UINT64_MAX : fb_dead_letters_undecided(stream->letters, seen);
     struct fb_progress_view view;
-    enum fb_status status = fb_progress_view(stream->progress, stay_behind, &view);
+    enum fb_status status = fb_progress_view(stream->progress, stay_behind, stream, &view);
 
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for a checkpoint");

@@ -72,8 +72,14 @@ struct fb_progress_view {
     bool is_new; /* it differs from what was last committed */
 };
 
-enum fb_status fb_progress_view(struct fb_progress *progress, uint64_t stay_behind_ordinal,
-                                struct fb_progress_view *ret_view) FB_MUST_CHECK;
+/*
+ * The ordinal that the frontier must stay behind; UINT64_MAX: none. Asked after a span was seen
+ * complete, so that a dead letter in it is known to whoever answers.
+ */
+typedef uint64_t (*fb_progress_hold_fn)(void *context);
+
+enum fb_status fb_progress_view(struct fb_progress *progress, fb_progress_hold_fn hold,
+                                void *context, struct fb_progress_view *ret_view) FB_MUST_CHECK;
 
 /* An object that has ended, as it goes. `begun_ms` is what fb_progress_object_begin was given. */
 typedef void (*fb_progress_ended_fn)(void *context, const struct fb_state_object *object,

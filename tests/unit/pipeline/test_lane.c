@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "firebridge/base/event.h"
+#include "firebridge/base/log.h"
 #include "firebridge/pipeline/lane.h"
 #include "firebridge/pipeline/progress.h"
 
@@ -209,12 +210,18 @@ static void push(struct fb_span *span, unsigned key, uint64_t number, char *ret_
         memcpy(ret_expected, json, record.item_size + 1);
 }
 
+static uint64_t hold_nothing(void *context)
+{
+    (void)context;
+    return UINT64_MAX;
+}
+
 static bool all_acknowledged(void)
 {
     struct fb_progress_view view;
 
     fb_progress_object_end(progress, object, FB_OBJECT_DONE, 0, 0);
-    assert_int_equal(fb_progress_view(progress, UINT64_MAX, &view), FB_OK);
+    assert_int_equal(fb_progress_view(progress, hold_nothing, NULL, &view), FB_OK);
     return view.checkpoint.object_count == 1 && view.checkpoint.objects[0].state == FB_OBJECT_DONE;
 }
 
@@ -291,6 +298,26 @@ static void what_a_rejected_item_had_replaced_is_written_in_its_own_right(void *
     assert_true(all_acknowledged());
     assert_string_equal(table.items[0], "{1}");
     assert_int_equal(fb_dead_letters_count(letters), 1);
+}
+
+/* As many as fold into one batch slot while the lane lingers; each is refused in its turn. */
+static void a_hot_key_that_is_refused_to_its_last_record_becomes_dead_letters(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    fb_log_set_level(FB_LOG_ERROR);
+    table.always = FB_INVALID;
+    table.always_code = "ValidationException";
+    options.linger_ms = 500;
+    start_lanes(&options);
+    for (uint64_t number = 0; number < 1500; number++)
+        push(span, 0, number, NULL);
+    end_lanes();
+    fb_progress_span_close(progress, span, 1500, 1, 1500);
+    assert_true(all_acknowledged());
+    assert_int_equal(fb_dead_letters_count(letters), 1500);
 }
 
 static void a_batch_is_as_full_as_the_api_allows(void **state)
@@ -372,6 +399,7 @@ int main(void)
         CASE(and_wins_over_throttling_unprocessed_items_and_broken_connections),
         CASE(a_rejected_item_becomes_a_dead_letter_and_the_others_are_written),
         CASE(what_a_rejected_item_had_replaced_is_written_in_its_own_right),
+        CASE(a_hot_key_that_is_refused_to_its_last_record_becomes_dead_letters),
         CASE(a_batch_is_as_full_as_the_api_allows),
         CASE(a_few_items_go_out_after_the_linger),
         CASE(a_stop_leaves_what_does_not_succeed_unacknowledged),

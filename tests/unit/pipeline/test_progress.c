@@ -62,11 +62,18 @@ static void count_ended(void *context, const struct fb_state_object *object,
     ended++;
 }
 
+static uint64_t stay_behind(void *context)
+{
+    const uint64_t *ordinal = context;
+
+    return *ordinal;
+}
+
 static struct fb_progress_view view_behind(uint64_t ordinal)
 {
     struct fb_progress_view view;
 
-    assert_int_equal(fb_progress_view(progress, ordinal, &view), FB_OK);
+    assert_int_equal(fb_progress_view(progress, stay_behind, &ordinal, &view), FB_OK);
     return view;
 }
 

@@ -30,7 +30,8 @@ struct fake_object {
     char etag[16];
     char *body;
     size_t size;
-    bool vanishes; /* GET says 404 */
+    bool vanishes;    /* GET says 404 */
+    bool is_replaced; /* by the same with another ETag, at the first GET */
 };
 
 static struct fake_object objects[MAX_OBJECTS];
@@ -41,6 +42,7 @@ static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fb_random chances;
 static unsigned fault_one_in; /* 0: none */
 static bool throttled_for_ever;
+static atomic_bool rejects_all;
 static atomic_uint batch_calls;
 static int64_t table_created_ms;
 static char directory[64], letters_directory[80];
@@ -96,7 +98,7 @@ static enum fb_status list_fake(struct fb_client *client, const struct fb_s3_lis
     return FB_OK;
 }
 
-static const struct fake_object *find(const char *key)
+static struct fake_object *find(const char *key)
 {
     for (size_t i = 0; i < object_count; i++)
         if (strcmp(objects[i].key, key) == 0)
@@ -108,7 +110,7 @@ static const struct fake_object *find(const char *key)
 static enum fb_status get_fake(struct fb_client *client, const struct fb_s3_get_request *request,
                                struct fb_error *error)
 {
-    const struct fake_object *object = find(request->key);
+    struct fake_object *object = find(request->key);
     struct fb_http_response response = {.http_status = 200};
     size_t at = request->offset_bytes;
 
@@ -117,6 +119,10 @@ static enum fb_status get_fake(struct fb_client *client, const struct fb_s3_get_
         fb_fail(error, FB_NOT_FOUND, "it is gone");
         snprintf(error->code, sizeof error->code, "NoSuchKey");
         return FB_NOT_FOUND;
+    }
+    if (object->is_replaced) {
+        object->is_replaced = false;
+        snprintf(object->etag, sizeof object->etag, "replaced");
     }
     if (strcmp(request->etag, object->etag) != 0)
         return fb_fail(error, FB_CHANGED, "it is another one now");
@@ -148,6 +154,12 @@ static enum fb_status write_fake(struct fb_client *client, const char *table,
         fb_fail(error, FB_THROTTLED, "slow down");
         snprintf(error->code, sizeof error->code, "ThrottlingException");
         return FB_THROTTLED;
+    }
+    if (atomic_load(&rejects_all)) {
+        usleep(1000);
+        fb_fail(error, FB_INVALID, "not so");
+        snprintf(error->code, sizeof error->code, "ValidationException");
+        return FB_INVALID;
     }
     for (size_t i = 0; i < count; i++) {
         unsigned key = 0;
@@ -273,6 +285,7 @@ static struct fake_object *add_object(unsigned hour, unsigned second, const char
              hour, hour, second);
     snprintf(object->etag, sizeof object->etag, "e%zu", object_count);
     object->vanishes = false;
+    object->is_replaced = false;
     object->size = size;
     object->body = malloc(size + 1);
     assert_non_null(object->body);
@@ -456,6 +469,44 @@ static void an_object_that_vanished_does_not_hold_up_the_others(void **state)
     expect_table();
 }
 
+static void what_took_the_place_of_an_object_is_read_in_the_same_run(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    add_random_objects(6, 50);
+    objects[2].is_replaced = true;
+    report = run_to_end(&options);
+    assert_int_equal(report.objects_changed, 1);
+    assert_int_equal(report.objects, 6);
+    assert_false(report.left_undone);
+}
+
+/* The decoder is long done when the lanes meet the refusals. */
+static void too_many_rejected_items_leave_the_frontier_unmoved(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    options.writers = 1;
+    options.linger_ms = 0;
+    options.max_in_flight = 1 << 22;
+    options.max_dead_letters = 300;
+    options.max_dead_letters_in = 5000;
+    add_random_objects(4, 800);
+    rejects_all = true;
+    report = run_to_end(&options);
+    assert_true(report.failed);
+    rejects_all = false;
+    options.max_dead_letters = 5000;
+    report = run_to_end(&options);
+    assert_int_equal(report.records, 3200);
+    assert_false(report.left_undone);
+    expect_table();
+}
+
 static void too_many_dead_letters_stop_the_stream_and_the_frontier_is_unmoved(void **state)
 {
     struct fb_stream_options options = options_once();
@@ -560,6 +611,8 @@ int main(void)
         CASE(stops_at_random_moments_lose_nothing_and_keep_the_order),
         CASE(a_damaged_object_gives_what_is_before_the_damage_and_the_stream_goes_on),
         CASE(an_object_that_vanished_does_not_hold_up_the_others),
+        CASE(what_took_the_place_of_an_object_is_read_in_the_same_run),
+        CASE(too_many_rejected_items_leave_the_frontier_unmoved),
         CASE(too_many_dead_letters_stop_the_stream_and_the_frontier_is_unmoved),
         CASE(a_few_dead_letters_are_no_trouble),
         CASE(a_dead_letter_does_not_hold_up_many_small_objects),
