@@ -196,9 +196,10 @@ static enum fb_status reject(struct fb_lane *lane, struct fb_item *item,
     enum fb_status status = keep_dead_letter(lane, item, reason, &error);
 
     if (status != FB_OK) {
-        abandon(lane, item);
+        /* The stop first: what is given back because of it must not look like idleness. */
         if (status != FB_CANCELED)
             lane->options.on_failure(lane->options.context, &error);
+        abandon(lane, item);
         return status;
     }
     atomic_fetch_add_explicit(&lane->options.counters->items_rejected, 1, memory_order_relaxed);
