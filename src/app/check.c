@@ -15,9 +15,11 @@
 
 #include "firebridge/app/cli.h"
 #include "firebridge/app/environment.h"
+#include "firebridge/app/identity.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
 #include "firebridge/pipeline/layout.h"
+#include "firebridge/state/state.h"
 
 #define CALL_TIMEOUT_MS 5000
 #define DEADLINE_MS     18000
@@ -25,7 +27,8 @@
 struct check {
     const struct fb_conf *conf;
     struct fb_environment *environment;
-    int64_t deadline_ms; /* monotonic */
+    struct fb_state *state; /* NULL: none there yet, or held by the daemon */
+    int64_t deadline_ms;    /* monotonic */
     bool is_failed;
 };
 
@@ -81,6 +84,8 @@ static void print_table(struct check *check, const struct fb_conf_stream *stream
     const struct fb_key_attribute *keys = table->schema.attributes;
     bool has_sort_key = table->schema.count == 2;
     char sort_key[FB_KEY_NAME_MAX + 8] = "";
+    char fingerprint[FB_FINGERPRINT_SIZE];
+    struct fb_stream_identity identity;
     struct fb_error error = {0};
 
     if (has_sort_key)
@@ -88,6 +93,10 @@ static void print_table(struct check *check, const struct fb_conf_stream *stream
     find(check, fb_table_is_usable(table) ? OK : FAIL, "stream %s: table %s is %s, key %s (%c)%s",
          stream->name, stream->table, table->status, keys[0].name, (char)keys[0].type, sort_key);
     if (fb_table_check_key(table, stream->table, &error) != FB_OK)
+        find(check, FAIL, "stream %s: %s", stream->name, error.message);
+    fb_stream_identity_of(stream, table, fingerprint, &identity);
+    if (check->state != NULL &&
+        fb_state_stream_check(check->state, stream->name, &identity, &error) != FB_OK)
         find(check, FAIL, "stream %s: %s", stream->name, error.message);
 }
 
@@ -213,6 +222,27 @@ static bool find_existing(char *path)
     return is_whole;
 }
 
+/* What `run` would say of a state file that is there; one that is not there is not made. */
+static void check_state(struct check *check, const char *directory)
+{
+    struct fb_error error = {0};
+    char *path = NULL;
+    enum fb_status status;
+
+    if (asprintf(&path, "%s/firebridge.db", directory) < 0 || access(path, F_OK) != 0) {
+        free(path);
+        return;
+    }
+    status = fb_state_open(directory, &check->state, &error);
+    if (status == FB_CONFLICT) /* the daemon at work, as it should be */
+        find(check, OK, "state file: %s", error.message);
+    else if (status != FB_OK)
+        find(check, FAIL, "state file: %s", error.message);
+    else
+        find(check, OK, "state file: %s is sound", path);
+    free(path);
+}
+
 static void check_state_dir(struct check *check)
 {
     char *path = NULL;
@@ -234,6 +264,8 @@ static void check_state_dir(struct check *check)
              (unsigned)geteuid(), existing, strerror(errno));
     else
         find(check, OK, "state_dir: %s %s", path, is_whole ? "is writable" : "can be made");
+    if (is_whole)
+        check_state(check, path);
     free(path);
     free(existing);
 }
@@ -285,6 +317,7 @@ int fb_cmd_check(const char *conf_path)
     find(&check, OK, "conf: %s, %zu stream%s", conf_path, conf->stream_count,
          conf->stream_count == 1 ? "" : "s");
     check_all(&check);
+    fb_state_close(check.state);
     fb_conf_free(conf);
     return check.is_failed ? FB_EXIT_WRONG : FB_EXIT_OK;
 }

@@ -177,6 +177,9 @@ static bool take_word(const char **text, const char *word)
     return true;
 }
 
+/* The stream remembers the places of so many. */
+#define MAX_DEAD_LETTERS_LIMIT 1000000
+
 static enum fb_status parse_share(const struct fb_conf_key *key, const char *text, void *base,
                                   struct fb_error *error)
 {
@@ -189,9 +192,11 @@ static enum fb_status parse_share(const struct fb_conf_key *key, const char *tex
     (void)key;
     if (is_good)
         at += strspn(at, " \t");
-    if (!is_good || !fb_conf_take_number(&at, &whole) || *at != '\0' || part < 1 || part > whole)
-        return fb_fail(error, FB_INVALID,
-                       "\"%s\"; expected dead letters in records, like 1000 in 10000", text);
+    if (!is_good || !fb_conf_take_number(&at, &whole) || *at != '\0' || part < 1 || part > whole ||
+        part > MAX_DEAD_LETTERS_LIMIT)
+        return fb_fail(
+            error, FB_INVALID,
+            "\"%s\"; expected dead letters (up to 1000000) in records, like 1000 in 10000", text);
     stream->max_dead_letters = (uint64_t)part;
     stream->max_dead_letters_in = (uint64_t)whole;
     return FB_OK;

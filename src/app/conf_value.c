@@ -165,7 +165,8 @@ static enum fb_status parse_endpoint(const struct fb_conf_key *key, const char *
     if (!is_endpoint(text))
         return fb_fail(error, FB_INVALID,
                        "\"%s\"; expected http://HOST[:PORT] or https://HOST[:PORT], with no path",
-                       text);
+                       /* what stands before an @ may be a password */
+                       strchr(text, '@') == NULL ? text : "(hidden)");
     return keep_text(key, text, base);
 }
 

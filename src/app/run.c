@@ -81,6 +81,23 @@ static enum fb_status make_layouts(struct daemon *daemon, struct fb_error *error
     return status;
 }
 
+/* With the folders above it, as `check` promises. */
+static enum fb_status make_directories(char *path, struct fb_error *error)
+{
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        int result;
+
+        if (slash != NULL)
+            *slash = '\0';
+        result = mkdir(path, 0700);
+        if (result != 0 && errno != EEXIST)
+            return fb_fail(error, FB_IO, "cannot make state_dir %s: %s", path, strerror(errno));
+        if (slash == NULL)
+            return FB_OK;
+        *slash = '/';
+    }
+}
+
 static enum fb_status open_state(struct daemon *daemon, struct fb_error *error)
 {
     char *directory = NULL;
@@ -88,8 +105,7 @@ static enum fb_status open_state(struct daemon *daemon, struct fb_error *error)
 
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for a path");
-    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
-        status = fb_fail(error, FB_IO, "cannot make state_dir %s: %s", directory, strerror(errno));
+    status = make_directories(directory, error);
     if (status == FB_OK &&
         asprintf(&daemon->dead_letter_directory, "%s/dead-letters", directory) < 0) {
         daemon->dead_letter_directory = NULL;
@@ -289,7 +305,9 @@ static bool sum_up(struct daemon *daemon)
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
                     (unsigned long long)report.calls, (unsigned long long)report.items_folded,
                     (unsigned long long)report.dead_letters,
-                    report.objects_damaged > 0 ? "; some objects were damaged" : "");
+                    report.objects_damaged > 0    ? "; some objects could not be read"
+                    : report.objects_vanished > 0 ? "; some objects vanished while they were read"
+                                                  : "");
         if (report.left_undone) {
             all_done = false;
             if (daemon->options->once)

@@ -178,14 +178,32 @@ static bool range_begins_at(const char *content_range, uint64_t offset_bytes)
     return strtoull(first, &end, 10) == offset_bytes && *end == '-';
 }
 
-static const char *refusal_of(const struct fb_http_response *response, uint64_t offset_bytes)
+/* A proxy's page or another object behind a 200 must not be taken for the one that was asked for.
+ */
+static bool is_same_etag(const char *quoted, const char *etag)
 {
+    size_t size = strlen(etag);
+
+    return quoted[0] == '"' && strncmp(quoted + 1, etag, size) == 0 &&
+           strcmp(quoted + 1 + size, "\"") == 0;
+}
+
+static const char *refusal_of(const struct fb_http_response *response,
+                              const struct fb_s3_get_request *request)
+{
+    uint64_t offset_bytes = request->offset_bytes;
+
     if (offset_bytes == 0 && response->http_status != 200)
         return "a part of the object was sent where all was asked for";
     if (offset_bytes > 0 && response->http_status != 206)
         return "the whole object was sent where a range was asked for";
     if (offset_bytes > 0 && !range_begins_at(response->content_range, offset_bytes))
         return "another range was sent than asked for";
+    if (request->etag != NULL && !is_same_etag(response->etag, request->etag))
+        return "what was sent has another ETag, or none";
+    if (request->size_bytes != UINT64_MAX && response->content_length != UINT64_MAX &&
+        response->content_length != request->size_bytes - offset_bytes)
+        return "what was sent has another length than the object";
     return NULL;
 }
 
@@ -195,7 +213,7 @@ static enum fb_status pass_body(void *context, const struct fb_http_response *re
     struct body_check *check = context;
     const struct fb_s3_get_request *request = check->request;
 
-    check->reason = refusal_of(response, request->offset_bytes);
+    check->reason = refusal_of(response, request);
     if (check->reason != NULL)
         return FB_CORRUPT;
     return request->sink(request->context, response, bytes, size);
@@ -258,7 +276,7 @@ static enum fb_status get_object(struct fb_client *client, struct fb_call *call,
     call->context = check;
     status = fb_call_perform(client, call, &response, error);
     if (status == FB_OK) /* an empty body never came by */
-        check->reason = refusal_of(&response, request->offset_bytes);
+        check->reason = refusal_of(&response, request);
     if (check->reason == NULL)
         return narrow_not_found(status, error);
     return fb_fail(error, FB_CORRUPT, "GetObject of %.300s: %s", call->subject, check->reason);

@@ -55,13 +55,38 @@ static const struct fb_codec codec_none = {
     .free = none_free,
 };
 
-/* In this order: the last one fits everything. */
-enum { CODEC_GZIP, CODEC_NONE, CODEC_COUNT };
+/* Known by its first bytes, and refused by name rather than taken for malformed records. */
+#define UNREAD(id, form, bytes)                                                                    \
+    static enum fb_status id##_begin(void **state, struct fb_error *error)                         \
+    {                                                                                              \
+        (void)state;                                                                               \
+        return fb_fail(error, FB_CORRUPT,                                                          \
+                       "it is " form ", which this version does not read; deliver it as GZIP or "  \
+                       "uncompressed");                                                            \
+    }                                                                                              \
+    static const struct fb_codec codec_##id = {                                                    \
+        .name = form,                                                                              \
+        .magic = bytes,                                                                            \
+        .magic_size = sizeof bytes - 1,                                                            \
+        .begin = id##_begin,                                                                       \
+        .step = none_step,                                                                         \
+        .finish = none_finish,                                                                     \
+        .free = none_free,                                                                         \
+    }
 
-static const struct fb_codec *const codecs[CODEC_COUNT] = {
-    [CODEC_GZIP] = &fb_codec_gzip,
-    [CODEC_NONE] = &codec_none,
+UNREAD(zip, "ZIP", "PK\x03\x04");
+UNREAD(snappy_java, "Snappy (snappy-java)", "\x82SNAPPY");
+UNREAD(snappy_framing, "Snappy (framing format)", "\xff\x06\x00\x00sNaP");
+UNREAD(zstd, "Zstandard", "\x28\xb5\x2f\xfd");
+UNREAD(parquet, "Parquet", "PAR1");
+
+/* In this order: the last one fits everything. */
+static const struct fb_codec *const codecs[] = {
+    &fb_codec_gzip, &codec_zip,     &codec_snappy_java, &codec_snappy_framing,
+    &codec_zstd,    &codec_parquet, &codec_none,
 };
+
+#define CODEC_COUNT (sizeof codecs / sizeof *codecs)
 
 struct fb_inflate {
     const struct fb_codec *codec; /* NULL until the first bytes decided it */

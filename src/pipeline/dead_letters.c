@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <libgen.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +21,8 @@
 #define KEPT_BYTES_OF_OVERLONG 4096
 
 struct fb_dead_letters {
-    char *directory; /* the stream's own */
+    char *root;      /* of all streams */
+    char *directory; /* the stream's own, in it */
     char *stream;
     char *bucket;
     struct fb_clock *clock;
@@ -43,22 +45,39 @@ static enum fb_status fail_io(struct fb_error *error, const char *what, const ch
     return fb_fail(error, FB_IO, "dead letters: cannot %s %s: %s", what, path, strerror(errno));
 }
 
-static enum fb_status make_directory(const char *path, struct fb_error *error)
+/* Makes it when it is not there, and then its entry in `parent` durable. */
+static enum fb_status make_directory(const char *parent, const char *path, struct fb_error *error)
 {
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return fail_io(error, "make the folder", path);
+    int fd;
+
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? FB_OK : fail_io(error, "make the folder", path);
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        fail_io(error, "sync the folder", parent);
+        if (fd >= 0)
+            close(fd);
+        return FB_IO;
+    }
+    close(fd);
     return FB_OK;
 }
 
-static enum fb_status open_directory(struct fb_dead_letters *letters, const char *parent,
-                                     struct fb_error *error)
+static enum fb_status open_directory(struct fb_dead_letters *letters, struct fb_error *error)
 {
-    enum fb_status status = make_directory(parent, error);
+    char *parent = strdup(letters->root);
+    enum fb_status status;
 
+    if (parent == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for dead letters");
+    status = make_directory(dirname(parent), letters->root, error);
+    free(parent);
     if (status == FB_OK)
-        status = make_directory(letters->directory, error);
+        status = make_directory(letters->root, letters->directory, error);
     if (status != FB_OK)
         return status;
+    if (letters->directory_fd >= 0)
+        close(letters->directory_fd);
     letters->directory_fd = open(letters->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (letters->directory_fd < 0)
         return fail_io(error, "open the folder", letters->directory);
@@ -81,17 +100,18 @@ enum fb_status fb_dead_letters_open(const struct fb_dead_letters_options *option
     letters->in_records = options->in_records;
     letters->accept_all = options->accept_all || options->max_letters == 0;
     pthread_mutex_init(&letters->lock, NULL);
+    letters->root = strdup(options->directory);
     letters->stream = strdup(options->stream);
     letters->bucket = strdup(options->bucket);
     if (asprintf(&letters->directory, "%s/%s", options->directory, options->stream) < 0)
         letters->directory = NULL;
     if (!letters->accept_all)
         letters->ring = calloc(letters->max_letters, sizeof *letters->ring);
-    if (letters->stream == NULL || letters->bucket == NULL || letters->directory == NULL ||
-        (letters->ring == NULL && !letters->accept_all))
+    if (letters->root == NULL || letters->stream == NULL || letters->bucket == NULL ||
+        letters->directory == NULL || (letters->ring == NULL && !letters->accept_all))
         status = fb_fail(error, FB_NO_MEMORY, "no memory for dead letters");
     else
-        status = open_directory(letters, options->directory, error);
+        status = open_directory(letters, error);
     if (status != FB_OK) {
         fb_dead_letters_close(letters);
         return status;
@@ -109,6 +129,7 @@ void fb_dead_letters_close(struct fb_dead_letters *letters)
     if (letters->directory_fd >= 0)
         close(letters->directory_fd);
     pthread_mutex_destroy(&letters->lock);
+    free(letters->root);
     free(letters->directory);
     free(letters->stream);
     free(letters->bucket);
@@ -178,6 +199,14 @@ static enum fb_status sync_locked(struct fb_dead_letters *letters, struct fb_err
     return FB_OK;
 }
 
+/* Someone may have moved away the file, or the whole folder, while it was open. */
+static bool is_in_place(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && status.st_nlink > 0;
+}
+
 /* One file a day, so that old ones can be moved away while the daemon runs. */
 static enum fb_status choose_file(struct fb_dead_letters *letters, int64_t now_ms,
                                   struct fb_error *error)
@@ -187,7 +216,7 @@ static enum fb_status choose_file(struct fb_dead_letters *letters, int64_t now_m
 
     fb_time_to_civil(now_ms, &civil);
     snprintf(day, sizeof day, "%04d%02d%02d", civil.year, civil.month, civil.day);
-    if (letters->fd >= 0 && strcmp(day, letters->day) == 0)
+    if (letters->fd >= 0 && strcmp(day, letters->day) == 0 && is_in_place(letters->fd))
         return FB_OK;
     if (letters->fd >= 0) {
         enum fb_status status = sync_locked(letters, error);
@@ -196,6 +225,12 @@ static enum fb_status choose_file(struct fb_dead_letters *letters, int64_t now_m
             return status;
         close(letters->fd);
         letters->fd = -1;
+    }
+    if (!is_in_place(letters->directory_fd)) {
+        enum fb_status status = open_directory(letters, error);
+
+        if (status != FB_OK)
+            return status;
     }
     return open_file(letters, day, error);
 }

@@ -210,102 +210,6 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     return reading->sink_status;
 }
 
-static bool has_vanished(const struct fb_error *error)
-{
-    return error->status == FB_CHANGED ||
-           (error->status == FB_NOT_FOUND && strcmp(error->code, "NoSuchBucket") != 0);
-}
-
-/* Some tiers show only when they are read; waiting for a restore would hold up all behind it. */
-static bool is_archived(const struct fb_error *error)
-{
-    return strcmp(error->code, "InvalidObjectState") == 0;
-}
-
-/*
- * GETs until the object's last byte was decoded. FB_CHANGED: it changed or vanished meanwhile;
- * FB_CORRUPT: its bytes are damaged; both with reading->error. FB_CANCELED; or gave up.
- */
-static enum fb_status read_body(struct reading *reading)
-{
-    struct fb_decoder *decoder = reading->decoder;
-    struct fb_error error = {0};
-    enum fb_status status;
-
-    while (reading->compressed_bytes < reading->identity->size_bytes) {
-        uint64_t before_bytes = reading->compressed_bytes;
-        struct fb_s3_get_request request = {
-            .bucket = decoder->options.bucket,
-            .key = reading->identity->key,
-            .etag = reading->identity->etag,
-            .offset_bytes = reading->compressed_bytes,
-            .stall_timeout_ms = decoder->options.stall_timeout_ms,
-            .sink = on_body,
-            .context = reading,
-        };
-
-        if (fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
-            return FB_CANCELED;
-        reading->sink_status = FB_OK;
-        reading->held = false;
-        status = decoder->options.get(&decoder->options.client, &request, &error);
-        if (reading->sink_status != FB_OK)
-            return reading->sink_status;
-        if (reading->compressed_bytes > before_bytes && (status == FB_OK || reading->held))
-            continue;
-        if (status == FB_OK)
-            fb_fail(&error, FB_UNAVAILABLE, "S3 answered without the %llu bytes that are left",
-                    (unsigned long long)(reading->identity->size_bytes - before_bytes));
-        if (status == FB_CANCELED)
-            return status;
-        if (has_vanished(&error) || is_archived(&error)) {
-            reading->error = error;
-            return is_archived(&error) ? FB_CORRUPT : FB_CHANGED;
-        }
-        status = fb_patience_wait(&decoder->patience, &error);
-        reading->error = error;
-        if (status != FB_OK)
-            return status;
-    }
-    fb_patience_success(&decoder->patience);
-    return FB_OK;
-}
-
-/* The last bytes: what the codec and the reader still hold. */
-static enum fb_status finish_body(struct reading *reading)
-{
-    struct fb_decoder *decoder = reading->decoder;
-    enum fb_status status = fb_inflate_finish(decoder->inflate, &reading->error);
-
-    if (status != FB_OK)
-        return status;
-    fb_record_reader_finish(decoder->reader);
-    status = take_records(reading);
-    return status == FB_END ? FB_OK : status;
-}
-
-/* One dead letter stands for all that could not be read of a damaged object. */
-static enum fb_status note_damage(struct reading *reading)
-{
-    struct fb_error damage = reading->error;
-    struct fb_record record = {
-        .number = reading->next_record,
-        .offset_bytes = reading->next_offset_bytes,
-        .text = "",
-    };
-    enum fb_status status = ensure_span(reading);
-
-    fb_log_error("stream %s: object %s cannot be read: %s. The %llu records before that are "
-                 "written; deliver the object again, and it is taken up under its new ETag",
-                 reading->decoder->options.stream, reading->identity->key, damage.message,
-                 (unsigned long long)reading->next_record);
-    snprintf(record.message, sizeof record.message, "%.150s", damage.message);
-    if (status == FB_OK)
-        status = keep_dead_letter(reading, &record, "damaged-object");
-    reading->decoder->ordinal++;
-    return status;
-}
-
 /* Looks for the one key among those that begin with it. */
 struct successor {
     const struct fb_state_object *object; /* what it takes the place of */
@@ -345,33 +249,129 @@ static enum fb_status find_successor(struct fb_decoder *decoder, struct successo
     enum fb_status status =
         decoder->options.list_page(&decoder->options.client, &request, &result, error);
 
-    if (status != FB_OK || successor->listed.key == NULL)
+    if (status != FB_OK || successor->listed.key == NULL ||
+        strcmp(successor->etag, successor->object->etag) == 0)
         return status;
     return fb_state_add_objects(decoder->options.state, decoder->options.stream_id,
                                 &successor->listed, 1, NULL, error);
 }
 
-/* The object was replaced: what is there now becomes a pending object of its own. */
-static enum fb_status take_successor(struct reading *reading)
+/*
+ * After a 412. FB_CHANGED: what is there now is a pending object of its own. FB_NOT_FOUND: there
+ * is nothing any more. Otherwise nothing is known, and the GET is to be tried again.
+ */
+static enum fb_status take_successor(struct reading *reading, struct fb_error *error)
+{
+    struct successor successor = {.object = reading->identity};
+    enum fb_status status = find_successor(reading->decoder, &successor, error);
+
+    if (status != FB_OK)
+        return status;
+    if (successor.listed.key == NULL)
+        return fb_fail(error, FB_NOT_FOUND, "it was deleted");
+    if (strcmp(successor.etag, reading->identity->etag) == 0)
+        return fb_fail(error, FB_UNAVAILABLE,
+                       "S3 says that the object changed (412), and lists it as it was");
+    return FB_CHANGED;
+}
+
+/* Some tiers show only when they are read; waiting for a restore would hold up all behind it. */
+static bool is_archived(const struct fb_error *error)
+{
+    return strcmp(error->code, "InvalidObjectState") == 0;
+}
+
+/*
+ * GETs until the object's last byte was decoded. FB_CHANGED, FB_NOT_FOUND: it was replaced or
+ * deleted meanwhile; FB_CORRUPT: its bytes are damaged; all with reading->error. FB_CANCELED; or
+ * gave up.
+ */
+static enum fb_status read_body(struct reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
-    struct successor successor = {.object = reading->identity};
+    struct fb_error error = {0};
     enum fb_status status;
 
-    for (;;) {
-        status = find_successor(decoder, &successor, &reading->error);
-        if (status == FB_OK || status == FB_CANCELED)
+    while (reading->compressed_bytes < reading->identity->size_bytes) {
+        uint64_t before_bytes = reading->compressed_bytes;
+        struct fb_s3_get_request request = {
+            .bucket = decoder->options.bucket,
+            .key = reading->identity->key,
+            .etag = reading->identity->etag,
+            .size_bytes = reading->identity->size_bytes,
+            .offset_bytes = reading->compressed_bytes,
+            .stall_timeout_ms = decoder->options.stall_timeout_ms,
+            .sink = on_body,
+            .context = reading,
+        };
+
+        if (fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
+            return FB_CANCELED;
+        reading->sink_status = FB_OK;
+        reading->held = false;
+        status = decoder->options.get(&decoder->options.client, &request, &error);
+        if (reading->sink_status != FB_OK)
+            return reading->sink_status;
+        if (reading->compressed_bytes > before_bytes && (status == FB_OK || reading->held))
+            continue;
+        if (status == FB_OK)
+            fb_fail(&error, FB_UNAVAILABLE, "S3 answered without the %llu bytes that are left",
+                    (unsigned long long)(reading->identity->size_bytes - before_bytes));
+        if (status == FB_CANCELED)
             return status;
-        status = fb_patience_wait(&decoder->patience, &reading->error);
+        if (status == FB_CHANGED)
+            status = take_successor(reading, &error);
+        if (status == FB_CHANGED || status == FB_NOT_FOUND || is_archived(&error)) {
+            reading->error = error;
+            return is_archived(&error) ? FB_CORRUPT : status;
+        }
+        status = fb_patience_wait(&decoder->patience, &error);
+        reading->error = error;
         if (status != FB_OK)
             return status;
     }
+    fb_patience_success(&decoder->patience);
+    return FB_OK;
 }
 
-static enum fb_status note_change(struct reading *reading)
+/* The last bytes: what the codec and the reader still hold. */
+static enum fb_status finish_body(struct reading *reading)
+{
+    struct fb_decoder *decoder = reading->decoder;
+    enum fb_status status = fb_inflate_finish(decoder->inflate, &reading->error);
+
+    if (status != FB_OK)
+        return status;
+    fb_record_reader_finish(decoder->reader);
+    status = take_records(reading);
+    return status == FB_END ? FB_OK : status;
+}
+
+/* One dead letter stands for all that could not be read of a damaged object. */
+static enum fb_status note_damage(struct reading *reading)
+{
+    struct fb_error damage = reading->error;
+    struct fb_record record = {
+        .number = reading->next_record,
+        .offset_bytes = reading->next_offset_bytes,
+        .text = "",
+    };
+    enum fb_status status = ensure_span(reading);
+
+    fb_log_error("stream %s: object %s cannot be read: %s. The %llu records before that are "
+                 "written; deliver what is missing again, as a new object in a folder of now",
+                 reading->decoder->options.stream, reading->identity->key, damage.message,
+                 (unsigned long long)reading->next_record);
+    snprintf(record.message, sizeof record.message, "%.150s", damage.message);
+    if (status == FB_OK)
+        status = keep_dead_letter(reading, &record, "damaged-object");
+    reading->decoder->ordinal++;
+    return status;
+}
+
+static void note_change(struct reading *reading, bool vanished)
 {
     struct fb_decoder_counters *counters = reading->decoder->options.counters;
-    bool vanished = reading->error.status == FB_NOT_FOUND;
 
     fb_log_warning("stream %s: object %s %s while it was read: %s. What was read of it (%llu "
                    "records) stays written",
@@ -379,7 +379,6 @@ static enum fb_status note_change(struct reading *reading)
                    vanished ? "vanished" : "changed", reading->error.message,
                    (unsigned long long)reading->next_record);
     atomic_fetch_add(vanished ? &counters->objects_vanished : &counters->objects_changed, 1);
-    return vanished ? FB_OK : take_successor(reading);
 }
 
 static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *status)
@@ -391,7 +390,9 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
         atomic_fetch_add(&counters->objects, 1);
         return FB_OBJECT_DONE;
     case FB_CHANGED:
-        *status = note_change(reading);
+    case FB_NOT_FOUND:
+        note_change(reading, *status == FB_NOT_FOUND);
+        *status = FB_OK;
         return FB_OBJECT_CHANGED;
     case FB_CORRUPT:
         *status = note_damage(reading);

@@ -273,7 +273,10 @@ static enum fb_status write_items(struct fb_lane *lane, struct fb_item **items, 
                 fb_patience_progress(&lane->patience);
             if (count == 0)
                 break;
-            fb_fail(&error, FB_THROTTLED, "%zu of %zu items came back unprocessed", count, before);
+            fb_fail(&error, FB_THROTTLED,
+                    "table %s is throttled: %zu of %zu items came back unprocessed; it needs more "
+                    "write capacity, or its keys spread better",
+                    lane->options.table, count, before);
         } else if (status == FB_CANCELED) {
             break;
         } else if (fb_verdict_of(&error) == FB_REJECTED && count > 1) {

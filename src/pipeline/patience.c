@@ -16,6 +16,9 @@
 /* A transient failure becomes a matter of health when it lasts. */
 #define TRANSIENT_TRIES 4
 
+/* A table that is throttled now and then is none, but one that takes nothing for so long is. */
+#define THROTTLED_FOR_MS 15000
+
 void fb_patience_init(struct fb_patience *patience, const struct fb_patience_options *options,
                       uint64_t seed)
 {
@@ -54,6 +57,13 @@ void fb_patience_tell(struct fb_patience *patience, const struct fb_error *error
                                     first);
 }
 
+static bool is_trouble(const struct fb_patience *patience, int64_t now_ms, enum fb_verdict verdict)
+{
+    if (verdict == FB_RETRY_SLOWER)
+        return now_ms - patience->failing_since_ms >= THROTTLED_FOR_MS;
+    return verdict == FB_UNHEALTHY || patience->backoff.tries >= TRANSIENT_TRIES;
+}
+
 static bool gives_up(const struct fb_patience *patience, int64_t now_ms, enum fb_verdict verdict)
 {
     if (patience->options.give_up_after_ms == 0)
@@ -72,7 +82,7 @@ static int64_t wait_ms(struct fb_patience *patience, enum fb_verdict verdict)
     return fb_backoff_next_ms(&patience->backoff, &patience->random);
 }
 
-enum fb_status fb_patience_wait(struct fb_patience *patience, const struct fb_error *error)
+enum fb_status fb_patience_wait(struct fb_patience *patience, struct fb_error *error)
 {
     enum fb_verdict verdict = fb_verdict_of(error);
     int64_t now_ms = fb_monotonic_ms(patience->options.clock);
@@ -82,11 +92,13 @@ enum fb_status fb_patience_wait(struct fb_patience *patience, const struct fb_er
         patience->failing_since_ms = now_ms;
     if (verdict == FB_UNHEALTHY)
         patience->unhealthy_tries++;
-    if (verdict == FB_UNHEALTHY ||
-        (verdict != FB_RETRY_SLOWER && patience->backoff.tries >= TRANSIENT_TRIES))
+    if (is_trouble(patience, now_ms, verdict))
         fb_patience_tell(patience, error);
-    if (gives_up(patience, now_ms, verdict))
+    if (gives_up(patience, now_ms, verdict)) {
+        fb_error_prefix(error, "nothing succeeded for %lld s",
+                        (long long)((now_ms - patience->failing_since_ms) / 1000));
         return error->status;
+    }
     pause_ms = wait_ms(patience, verdict);
     fb_log_debug("%s: %s; try %u in %lld ms", patience->options.what, error->message,
                  patience->backoff.tries + 1, (long long)pause_ms);

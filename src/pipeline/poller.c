@@ -35,7 +35,8 @@ static int64_t sweep_from_ms(const struct fb_poller *poller, int64_t begin_ms)
     int64_t from_ms;
 
     if (poller->last_sweep_start_ms == 0)
-        return poller->start_ms > 0 ? poller->start_ms : begin_ms - poller->options.lookback_ms;
+        return poller->start_ms > 0 ? poller->start_ms - FRESH_MS
+                                    : begin_ms - poller->options.lookback_ms;
     from_ms = earlier(poller->last_sweep_start_ms, begin_ms) - poller->options.lookback_ms;
     return from_ms > 0 ? from_ms : 0;
 }

@@ -42,7 +42,7 @@ static enum fb_status on_object(void *context, const struct fb_s3_listed *object
         return FB_OK;
     kept.key_time_ms =
         fb_layout_key_time_ms(poller->options.layout, object->key, object->last_modified_ms);
-    if (kept.key_time_ms < poller->start_ms ||
+    if ((kept.key_time_ms < poller->start_ms && kept.last_modified_ms < poller->start_ms) ||
         is_below_low_water(poller, kept.key_time_ms, kept.last_modified_ms))
         return FB_OK;
     return fb_page_keep_object(page, &kept, object->etag);

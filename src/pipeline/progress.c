@@ -201,10 +201,10 @@ static bool is_complete(const struct fb_span *span)
 
 /* Moves the object's frontier over its complete spans. True when no span is left. */
 static bool advance(struct fb_progress *progress, struct fb_progress_object *object,
-                    fb_progress_hold_fn hold, void *context)
+                    fb_progress_hold_fn hold, void *context, uint64_t resolved_ordinal)
 {
     while (object->spans != NULL && is_complete(object->spans) &&
-           object->spans->end_ordinal <= hold(context)) {
+           object->spans->end_ordinal <= hold(context, resolved_ordinal)) {
         struct fb_span *span = object->spans;
 
         object->frontier_record = span->next_record;
@@ -242,9 +242,21 @@ static enum fb_status reserve_view(struct fb_progress *progress)
     return FB_OK;
 }
 
+/* The first record of the first span that is not complete; UINT64_MAX when all are. */
+static uint64_t first_unresolved(const struct fb_progress *progress)
+{
+    for (const struct fb_progress_object *object = progress->objects; object != NULL;
+         object = object->next)
+        for (const struct fb_span *span = object->spans; span != NULL; span = span->next)
+            if (!is_complete(span))
+                return span->first_ordinal;
+    return UINT64_MAX;
+}
+
 /* With the lock. Lists every object whose row must change, and counts those that end. */
 static size_t list_changes(struct fb_progress *progress, fb_progress_hold_fn hold, void *context)
 {
+    uint64_t resolved_ordinal = first_unresolved(progress);
     bool at_frontier = true;
     size_t count = 0;
 
@@ -256,7 +268,7 @@ static size_t list_changes(struct fb_progress *progress, fb_progress_hold_fn hol
         enum fb_object_state state = FB_OBJECT_ACTIVE;
 
         if (at_frontier) {
-            bool all = advance(progress, object, hold, context);
+            bool all = advance(progress, object, hold, context, resolved_ordinal);
 
             if (all && object->outcome != FB_OBJECT_ACTIVE) {
                 state = object->outcome;

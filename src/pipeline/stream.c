@@ -177,15 +177,17 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
 }
 
 /* Behind the first dead letter that may yet be one of too many. */
-static uint64_t stay_behind(void *context)
+static uint64_t stay_behind(void *context, uint64_t resolved_ordinal)
 {
     struct fb_stream *stream = context;
+    uint64_t seen = atomic_load(&stream->read.records);
 
     /* Nothing to come and nothing in flight, and not because of a stop: none can be any more. */
     if (fb_stop_level(&stream->stop) == FB_STOP_NOT && atomic_load(&stream->read.idle) &&
         fb_item_pool_in_use_bytes(stream->pool) == 0)
         return UINT64_MAX;
-    return fb_dead_letters_undecided(stream->letters, atomic_load(&stream->read.records));
+    return fb_dead_letters_undecided(stream->letters,
+                                     resolved_ordinal < seen ? resolved_ordinal : seen);
 }
 
 /* Makes durable what is acknowledged. FB_OK, FB_CANCELED, or gave up. */
@@ -234,12 +236,8 @@ static void supervise(struct fb_stream *stream)
                               finished ? DRAIN_LOOK_MS : CHECKPOINT_INTERVAL_MS);
             continue;
         }
-        if (fb_stop_level(&stream->stop) == FB_STOP_NOW) {
-            fb_log_warning("stream %s: the last checkpoint failed: %s. What it would have said is "
-                           "written again at the next start",
-                           stream->options.name, error.message);
-            return;
-        }
+        if (fb_stop_level(&stream->stop) == FB_STOP_NOW)
+            return; /* one more try is made when all threads are gone */
         over = false;
         /* A damaged state file, or letters that may be lost: only a restart helps. */
         if (status != FB_CORRUPT)
@@ -298,8 +296,9 @@ static void *run(void *argument)
         supervise(stream);
     fb_stream_end_parts(stream);
     if (stream->progress != NULL && checkpoint(stream, &error) != FB_OK)
-        fb_log_warning("stream %s: the last checkpoint failed: %s", stream->options.name,
-                       error.message);
+        fb_log_warning("stream %s: the last checkpoint failed: %s. What it would have said is "
+                       "written again at the next start",
+                       stream->options.name, error.message);
     note_end(stream);
     return NULL;
 }

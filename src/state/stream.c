@@ -164,6 +164,24 @@ enum fb_status fb_state_stream_open(struct fb_state *state, const char *name,
     return status;
 }
 
+enum fb_status fb_state_stream_check(struct fb_state *state, const char *name,
+                                     const struct fb_stream_identity *identity,
+                                     struct fb_error *error)
+{
+    sqlite3_stmt *find;
+    enum fb_status status;
+    bool found;
+
+    pthread_mutex_lock(&state->lock);
+    find = fb_sql_start(state, FB_SQL_STREAM_FIND, "t", name);
+    status = fb_sql_step(state, find, &found, error);
+    if (status == FB_OK && found)
+        status = check_identity(find, name, identity, error);
+    sqlite3_reset(find);
+    pthread_mutex_unlock(&state->lock);
+    return status;
+}
+
 static enum fb_status find_stream(struct fb_state *state, const char *name, bool *ret_found,
                                   struct fb_error *error)
 {

@@ -55,6 +55,7 @@ struct fb_s3_get_request {
     const char *bucket;
     const char *key;
     const char *etag;      /* without quotes; sent as If-Match. NULL: none */
+    uint64_t size_bytes;   /* of the whole object, as listed; UINT64_MAX: not known */
     uint64_t offset_bytes; /* > 0: Range: bytes=N- */
     int64_t stall_timeout_ms;
     fb_http_sink_fn sink; /* only ever sees a 200 or 206 body */

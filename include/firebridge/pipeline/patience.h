@@ -50,9 +50,9 @@ void fb_patience_tell(struct fb_patience *patience, const struct fb_error *error
 
 /*
  * Waits before the next try. FB_OK: try again. FB_CANCELED: a stop. Any other status: give up;
- * it is the error's own. FB_REJECTED never comes here.
+ * it is the error's own, and the message says how long nothing succeeded. FB_REJECTED never comes
+ * here.
  */
-enum fb_status fb_patience_wait(struct fb_patience *patience,
-                                const struct fb_error *error) FB_MUST_CHECK;
+enum fb_status fb_patience_wait(struct fb_patience *patience, struct fb_error *error) FB_MUST_CHECK;
 
 #endif

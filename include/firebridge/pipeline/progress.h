@@ -74,9 +74,10 @@ struct fb_progress_view {
 
 /*
  * The ordinal that the frontier must stay behind; UINT64_MAX: none. Asked after a span was seen
- * complete, so that a dead letter in it is known to whoever answers.
+ * complete, so that a dead letter in it is known to whoever answers. Of all records before
+ * `resolved_ordinal` the outcome is known (UINT64_MAX: of all that were read).
  */
-typedef uint64_t (*fb_progress_hold_fn)(void *context);
+typedef uint64_t (*fb_progress_hold_fn)(void *context, uint64_t resolved_ordinal);
 
 enum fb_status fb_progress_view(struct fb_progress *progress, fb_progress_hold_fn hold,
                                 void *context, struct fb_progress_view *ret_view) FB_MUST_CHECK;

@@ -67,6 +67,11 @@ enum fb_status fb_state_stream_open(struct fb_state *state, const char *name,
                                     struct fb_error *error) FB_MUST_CHECK;
 void fb_stream_row_done(struct fb_stream_row *row);
 
+/* Whether the row of stream `name` is of this identity, or there is none; writes nothing. */
+enum fb_status fb_state_stream_check(struct fb_state *state, const char *name,
+                                     const struct fb_stream_identity *identity,
+                                     struct fb_error *error) FB_MUST_CHECK;
+
 /* Takes the identity at hand for stream `name`; the checkpoint stays. FB_NOT_FOUND. */
 enum fb_status fb_state_stream_adopt(struct fb_state *state, const char *name,
                                      const struct fb_stream_identity *identity,

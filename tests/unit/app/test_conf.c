@@ -463,7 +463,7 @@ static const struct {
      "a.conf:5: endpoint.s3: \"http://x/y\"; expected http://HOST[:PORT] or https://HOST[:PORT], "
      "with no path\n"},
     {STREAM "[aws]\nendpoint.s3 = http://u@x\n",
-     "a.conf:5: endpoint.s3: \"http://u@x\"; expected http://HOST[:PORT] or https://HOST[:PORT], "
+     "a.conf:5: endpoint.s3: \"(hidden)\"; expected http://HOST[:PORT] or https://HOST[:PORT], "
      "with no path\n"},
     {STREAM "[aws]\nendpoint.s3 = http://x:65536\n",
      "a.conf:5: endpoint.s3: \"http://x:65536\"; expected http://HOST[:PORT] or "
@@ -488,9 +488,10 @@ static const struct {
     {STREAM "start_at = yesterday\n", "a.conf:4: start_at: \"yesterday\"; expected oldest, now or "
                                       "a time like 2026-11-22T10:00:00Z\n"},
     {STREAM "max_dead_letters = 5\n", "a.conf:4: max_dead_letters: \"5\"; expected dead letters "
-                                      "in records, like 1000 in 10000\n"},
+                                      "(up to 1000000) in records, like 1000 in 10000\n"},
     {STREAM "max_dead_letters = 5 in 4\n", "a.conf:4: max_dead_letters: \"5 in 4\"; expected dead "
-                                           "letters in records, like 1000 in 10000\n"},
+                                           "letters (up to 1000000) in records, like 1000 in "
+                                           "10000\n"},
     {"[stream *]\nwriters = many\n" STREAM "writers = 4\n",
      "a.conf:2: writers: \"many\"; expected a whole number from 1 to 256\n"},
 };

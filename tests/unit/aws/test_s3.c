@@ -24,7 +24,8 @@ struct fixture {
     struct fb_credentials_cache *cache;
     struct fb_client client;
     struct fb_error error;
-    char seen[8192]; /* what the callbacks were given */
+    char seen[8192];     /* what the callbacks were given */
+    uint64_t size_bytes; /* what a get says of the object */
 };
 
 static void set_up(struct fixture *f, const struct script_step *steps, size_t count)
@@ -40,6 +41,7 @@ static void set_up(struct fixture *f, const struct script_step *steps, size_t co
                                    .endpoint = BASE,
                                    .connect_timeout_ms = 1000,
                                    .request_timeout_ms = 5000};
+    f->size_bytes = UINT64_MAX;
 }
 
 static void tear_down(struct fixture *f)
@@ -103,6 +105,7 @@ static enum fb_status get(struct fixture *f, const char *key, const char *etag, 
     struct fb_s3_get_request request = {.bucket = "bucket",
                                         .key = key,
                                         .etag = etag,
+                                        .size_bytes = f->size_bytes,
                                         .offset_bytes = offset,
                                         .sink = note_body,
                                         .context = f};
@@ -363,7 +366,7 @@ static void a_get_goes_on_from_its_offset(void **state)
         {.header = "Range: bytes=4-",
          .seen = if_match_is_signed,
          .http_status = 206,
-         .head = "Content-Range: bytes 4-9/10",
+         .head = "Content-Range: bytes 4-9/10\nETag: \"e1\"",
          .answer = "456789"},
     };
     struct fixture f;
@@ -445,9 +448,39 @@ static void what_a_get_is_refused_with_is_told_apart(void **state)
     }
 }
 
+static void what_is_not_the_object_never_reaches_the_sink(void **state)
+{
+    static const struct {
+        const char *head;
+        enum fb_status status;
+    } cases[] = {
+        {"ETag: \"e1\"\nContent-Length: 10", FB_OK},
+        {"ETag: \"e1\"", FB_OK}, /* chunked */
+        {"ETag: \"e2\"\nContent-Length: 10", FB_CORRUPT},
+        {"ETag: e1\nContent-Length: 10", FB_CORRUPT},
+        {"Content-Type: text/html\nContent-Length: 10", FB_CORRUPT},
+        {"ETag: \"e1\"\nContent-Length: 9", FB_CORRUPT},
+        {"ETag: \"e1\"\nContent-Length: 11", FB_CORRUPT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct script_step steps[] = {
+            {.http_status = 200, .head = cases[i].head, .answer = "0123456789"}};
+        struct fixture f;
+
+        SET_UP(f, steps);
+        f.size_bytes = 10;
+        assert_int_equal(get(&f, "k", "e1", 0), cases[i].status);
+        assert_string_equal(f.seen, cases[i].status == FB_OK ? "0123456789" : "");
+        tear_down(&f);
+    }
+}
+
 static void a_broken_connection_says_which_object(void **state)
 {
     static const struct script_step steps[] = {{.http_status = 200,
+                                                .head = "ETag: \"e\"",
                                                 .answer = "01234",
                                                 .status = FB_UNAVAILABLE,
                                                 .reason = "cut off after 5 bytes"}};
@@ -623,6 +656,7 @@ int main(void)
         cmocka_unit_test(a_get_goes_on_from_its_offset),
         cmocka_unit_test(a_range_that_begins_elsewhere_never_reaches_the_sink),
         cmocka_unit_test(what_a_get_is_refused_with_is_told_apart),
+        cmocka_unit_test(what_is_not_the_object_never_reaches_the_sink),
         cmocka_unit_test(a_broken_connection_says_which_object),
         cmocka_unit_test(the_sink_ends_a_get_with_its_status),
         cmocka_unit_test(a_wrong_clock_is_corrected_within_the_call),

@@ -210,9 +210,10 @@ static void push(struct fb_span *span, unsigned key, uint64_t number, char *ret_
         memcpy(ret_expected, json, record.item_size + 1);
 }
 
-static uint64_t hold_nothing(void *context)
+static uint64_t hold_nothing(void *context, uint64_t resolved_ordinal)
 {
     (void)context;
+    (void)resolved_ordinal;
     return UINT64_MAX;
 }
 

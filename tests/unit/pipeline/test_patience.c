@@ -86,13 +86,18 @@ static void waits_without_a_success_grow_to_twenty_seconds(void **state)
     assert_true(now.slept_ms < 100 * 20000);
 }
 
-static void throttling_is_no_trouble(void **state)
+static void throttling_is_trouble_only_when_nothing_succeeds_for_long(void **state)
 {
     (void)state;
     begin(0);
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 50; i++) {
         assert_int_equal(throttle(), FB_OK);
+        fb_patience_progress(&patience);
+    }
     assert_int_equal(troubles, 0);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(throttle(), FB_OK);
+    assert_int_equal(troubles, 1);
 }
 
 static void trouble_is_told_at_its_begin_and_at_its_end(void **state)
@@ -169,7 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_success_begins_the_waits_anew),
         cmocka_unit_test(waits_without_a_success_grow_to_twenty_seconds),
-        cmocka_unit_test(throttling_is_no_trouble),
+        cmocka_unit_test(throttling_is_trouble_only_when_nothing_succeeds_for_long),
         cmocka_unit_test(trouble_is_told_at_its_begin_and_at_its_end),
         cmocka_unit_test(a_broken_connection_becomes_trouble_when_it_lasts),
         cmocka_unit_test(once_gives_up_after_three_refusals_in_a_row),

@@ -796,7 +796,7 @@ static void once_gives_up_at_the_third_try_of_what_a_person_must_mend(void **tes
     start(0);
     assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_DENIED);
     assert_int_equal(bench->calls, 3);
-    assert_string_equal(bench->error.message, "no answer");
+    assert_non_null(strstr(bench->error.message, ": no answer"));
 }
 
 static void once_is_patient_with_what_may_mend_itself(void **test)

@@ -62,10 +62,11 @@ static void count_ended(void *context, const struct fb_state_object *object,
     ended++;
 }
 
-static uint64_t stay_behind(void *context)
+static uint64_t stay_behind(void *context, uint64_t resolved_ordinal)
 {
     const uint64_t *ordinal = context;
 
+    (void)resolved_ordinal;
     return *ordinal;
 }
 
