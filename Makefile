@@ -196,7 +196,8 @@ uninstall:                   ## all that install put there, but conf and state
 man: $(MAN:docs/man/%=build/man/%.txt) ## the manual pages as text, in build/man
 build/man/%.txt: docs/man/%
 	@mkdir -p $(@D)
-	$(call quiet,MAN,$@) mandoc -T utf8 $< | col -b > $@
+	$(call quiet,MAN,$@) mandoc -T utf8 $< > $@.bold && \
+	    LC_ALL=C.UTF-8 sed 's/.\x08//g' $@.bold > $@ && rm $@.bold
 
 .PHONY: dist
 dist:                        ## build/firebridge-VERSION.tar.gz of what is committed
