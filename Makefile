@@ -70,7 +70,8 @@ TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c))
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
 
 .PHONY: all
-all: $(PROGRAM) $(if $(filter release,$(VARIANT)),build/firebridge)
+all: $(PROGRAM) $(if $(filter release,$(VARIANT)),build/firebridge) ## the program, at build/firebridge
+	@:
 
 build/firebridge: build/release/firebridge
 	@cp -f $< $@.new && mv -f $@.new $@
@@ -96,19 +97,22 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 -include $(shell find build -type f -name '*.d' 2>/dev/null)
 
 # --- Tests ------------------------------------------------------------------------------------
-# Each begins with what a fresh machine lacks; only then are libraries looked up and sources built.
+# Each begins with what a fresh machine lacks; only then are libraries looked up and sources built,
+# on all processors unless a -j says otherwise.
+
+BUILD_MAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: check check-asan check-tsan
 check: deps-test             ## unit and integration tests; the last line is the totals
-	@$(MAKE) --no-print-directory all tests
+	@$(BUILD_MAKE) all tests
 	@$(PYTHON) tests/check
 
 check-asan: deps-test        ## the same under the address, undefined-behaviour and leak sanitizers
-	@$(MAKE) --no-print-directory VARIANT=asan all tests
+	@$(BUILD_MAKE) VARIANT=asan all tests
 	@$(PYTHON) tests/check --variant asan -m "not slow"
 
 check-tsan: deps-test        ## unit tests and the main job under the thread sanitizer
-	@$(MAKE) --no-print-directory VARIANT=tsan all tests
+	@$(BUILD_MAKE) VARIANT=tsan all tests
 	@$(PYTHON) tests/check --variant tsan -m "not slow" tests/integration/test_main_job.py
 
 .PHONY: unit
@@ -117,17 +121,18 @@ unit: tests                  ## unit tests only
 
 .PHONY: tests
 tests: $(TESTS) $(TOOLS)
+	@:
 
 .PHONY: cover
 cover: deps-test             ## line coverage of the unit tests, by file
-	@$(MAKE) --no-print-directory VARIANT=cover tests
+	@$(BUILD_MAKE) VARIANT=cover tests
 	@$(PYTHON) tests/check --variant cover --unit-only
 	@cd build/cover && find src -name '*.gcda' | sort | xargs gcov -n -r -s ../.. 2>/dev/null | \
 	    awk -F"'" '/^File/ {f=$$2} /^Lines/ {if (f ~ /^src/) print f, substr($$0, index($$0,":")+1); f=""}'
 
 .PHONY: demo
 demo: deps-test              ## Firehose's ticker data through the real daemon, on this machine
-	@$(MAKE) --no-print-directory all
+	@$(BUILD_MAKE) all
 	@tests/in-namespace $(PYTHON) -B tests/demo/demo.py
 
 .PHONY: deps-build deps-test deps-lint
@@ -138,8 +143,9 @@ deps-test:
 deps-lint:
 	@scripts/install-deps --build --lint
 
-.PHONY: fuzz bench           # by target: fuzz-…, bench-…
-fuzz bench:                  ## fuzz the parsers; measure against others
+.PHONY: fuzz bench
+fuzz:                        ## each parser for FUZZ_SECONDS (fuzz-NAME: one of them)
+bench:                       ## bench-transcode and bench-main
 -include tests/fuzz/fuzz.mk
 -include tests/bench/bench.mk
 
@@ -190,7 +196,8 @@ uninstall:                   ## all that install put there, but conf and state
 man: $(MAN:docs/man/%=build/man/%.txt) ## the manual pages as text, in build/man
 build/man/%.txt: docs/man/%
 	@mkdir -p $(@D)
-	$(call quiet,MAN,$@) mandoc -T utf8 $< | col -b > $@
+	$(call quiet,MAN,$@) mandoc -T utf8 $< > $@.bold && \
+	    LC_ALL=C.UTF-8 sed 's/.\x08//g' $@.bold > $@ && rm $@.bold
 
 .PHONY: dist
 dist:                        ## build/firebridge-VERSION.tar.gz of what is committed
@@ -198,10 +205,10 @@ dist:                        ## build/firebridge-VERSION.tar.gz of what is commi
 	git archive --prefix=firebridge-$(VERSION)/ -o build/firebridge-$(VERSION).tar.gz HEAD
 
 .PHONY: clean
-clean:
+clean:                       ## build and all in it
 	rm -rf build
 
 .PHONY: help
 help:                        ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):\([^=].*\)\{0,1\}## /\1\t/p' $(MAKEFILE_LIST) | \
-	    awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	    awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}'

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ PORT = 18099
 BUILD = Path(os.environ.get("FIREBRIDGE_BUILD", "build/release"))
 
 NGINX = """
-daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log;
+daemon off; worker_processes 1; {user_line} pid {dir}/nginx.pid; error_log {dir}/error.log;
 events {{ worker_connections 256; }}
 http {{
     access_log off; keepalive_requests 100000000; keepalive_timeout 600;
@@ -92,8 +93,11 @@ def write_files(directory):
         "KeySchema": [{"AttributeName": "event_id", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "event_id", "AttributeType": "S"}]}})
     empty = listing[:listing.index("<Contents>")] + "</ListBucketResult>"
-    (directory / "nginx.conf").write_text(NGINX.format(dir=directory, port=PORT, table=table,
-                                                       listing=listing, empty=empty))
+    # In a user namespace there is no other user whom nginx's worker could become.
+    user_line = "user root root;" if os.geteuid() == 0 else ""
+    (directory / "nginx.conf").write_text(
+        NGINX.format(dir=directory, port=PORT, table=table, listing=listing, empty=empty,
+                     user_line=user_line))
     return path, size, plain
 
 
@@ -136,11 +140,15 @@ def run_floor(path, plain):
 
 
 def main():
+    # It is not on a plain user's PATH.
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if not program:
+        sys.exit("nginx is not installed (scripts/install-deps --test)")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         path, size, plain = write_files(directory)
         os.chmod(name, 0o755)
-        nginx = subprocess.Popen(["nginx", "-p", name, "-c", f"{name}/nginx.conf"],
+        nginx = subprocess.Popen([program, "-p", name, "-c", f"{name}/nginx.conf"],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             time.sleep(1)

@@ -7,10 +7,10 @@ Each lives in a folder of its own on free ports, is ready when start() returns, 
 process whatever happens to it, and touches nothing of the system's own configuration.
 """
 
-import getpass
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import signal
 import socket
@@ -272,14 +272,16 @@ class Swift(Server):
         if not shutil.which("swift-proxy-server") or not shutil.which("memcached"):
             raise Missing("Swift is not installed (scripts/install-deps --test)")
         memcached = free_port()
-        values = {"host": HOST, "folder": self.folder, "user": getpass.getuser(),
+        # Who this is by number: in a user namespace root, whatever LOGNAME says.
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        values = {"host": HOST, "folder": self.folder, "user": user,
                   "region": REGION, "memcached": memcached}
         (self.folder / "devices" / "sda").mkdir(parents=True)
         (self.folder / "recon").mkdir()
         (self.folder / "swift.conf").write_text(SWIFT_CONF)
         (self.folder / "proxy-server.conf").write_text(
             SWIFT_PROXY_CONF.format(port=self.port, **values))
-        self.spawn("memcached", "-u", getpass.getuser(), "-l", HOST, "-p", memcached, "-U", "0",
+        self.spawn("memcached", "-u", user, "-l", HOST, "-p", memcached, "-U", "0",
                    log="memcached")
         for server in ("account", "container", "object"):
             port = free_port()
