@@ -290,6 +290,19 @@ static void live(struct daemon *daemon)
     }
 }
 
+static void tell_undone(const char *name, const struct fb_stream_report *report)
+{
+    if (report->problem[0] != '\0')
+        fb_log_error("stream %s: not everything is written: %s", name, report->problem);
+    else if (report->objects_damaged + report->objects_vanished > 0)
+        fb_log_error("stream %s: not everything is written: %llu objects could not be read, %llu "
+                     "vanished while they were read; the lines above name them",
+                     name, (unsigned long long)report->objects_damaged,
+                     (unsigned long long)report->objects_vanished);
+    else
+        fb_log_error("stream %s: not everything is written: it was stopped", name);
+}
+
 /* One line a stream, for the person who ran `--once` or reads the journal after a stop. */
 static bool sum_up(struct daemon *daemon)
 {
@@ -311,9 +324,7 @@ static bool sum_up(struct daemon *daemon)
         if (report.left_undone) {
             all_done = false;
             if (daemon->options->once)
-                fb_log_error("stream %s: not everything is written%s%s",
-                             daemon->conf->streams[i].name, report.problem[0] != '\0' ? ": " : "",
-                             report.problem);
+                tell_undone(daemon->conf->streams[i].name, &report);
         }
     }
     return all_done;

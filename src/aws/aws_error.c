@@ -145,6 +145,15 @@ static void cut_secrets(char *message)
     }
 }
 
+/* The sentence goes on behind it. */
+static void cut_full_stop(char *message)
+{
+    size_t size = strlen(message);
+
+    while (size > 0 && (message[size - 1] == '.' || message[size - 1] == ' '))
+        message[--size] = '\0';
+}
+
 void fb_aws_error_read(const char *body, size_t size, struct fb_aws_error *ret_read)
 {
     *ret_read = (struct fb_aws_error){0};
@@ -159,6 +168,7 @@ void fb_aws_error_read(const char *body, size_t size, struct fb_aws_error *ret_r
     else if (body[0] == '<')
         read_xml(body, size, ret_read);
     cut_secrets(ret_read->message);
+    cut_full_stop(ret_read->message);
     fb_make_printable(ret_read->code);
     fb_make_printable(ret_read->message);
 }

@@ -41,8 +41,12 @@ static size_t write_prefix(char *line, size_t capacity, enum fb_log_level level)
     if (atomic_load(&log_style) == FB_LOG_STYLE_JOURNAL) {
         used = snprintf(line, capacity, "<%d>", (int)level);
     } else {
-        fb_time_format_rfc3339(fb_realtime_ms(fb_clock_system()), now);
-        used = snprintf(line, capacity, "%s %-7s ", now, level_names[level]);
+        int64_t now_ms = fb_realtime_ms(fb_clock_system());
+
+        /* To the second, and then always three digits: columns stay where they are. */
+        fb_time_format_rfc3339(now_ms - now_ms % 1000, now);
+        used = snprintf(line, capacity, "%.19s.%03dZ %-7s ", now, (int)(now_ms % 1000),
+                        level_names[level]);
     }
     return used > 0 ? (size_t)used : 0;
 }
