@@ -55,6 +55,7 @@ static const struct fb_codec codec_none = {
     .free = none_free,
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are literals and a part of a name */
 /* Known by its first bytes, and refused by name rather than taken for malformed records. */
 #define UNREAD(id, form, bytes)                                                                    \
     static enum fb_status id##_begin(void **state, struct fb_error *error)                         \
@@ -73,6 +74,7 @@ static const struct fb_codec codec_none = {
         .finish = none_finish,                                                                     \
         .free = none_free,                                                                         \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 UNREAD(zip, "ZIP", "PK\x03\x04");
 UNREAD(snappy_java, "Snappy (snappy-java)", "\x82SNAPPY");
