@@ -26,6 +26,10 @@ struct fb_lane {
     char what[160];
     pthread_t thread;
 
+    /* The producer's own: what it gathers for one taking of the lock and one waking. */
+    struct fb_item *gathered, **last_gathered;
+    size_t gathered_count;
+
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t filled;
     struct fb_item *first, **last;
@@ -37,15 +41,32 @@ struct fb_lane {
 void fb_lane_push(struct fb_lane *lane, struct fb_item *item)
 {
     item->next = NULL;
+    *lane->last_gathered = item;
+    lane->last_gathered = &item->next;
+    if (++lane->gathered_count == FB_BATCH_MAX_ITEMS)
+        fb_lane_flush(lane);
+}
+
+void fb_lane_flush(struct fb_lane *lane)
+{
+    bool wakes;
+
+    if (lane->gathered_count == 0)
+        return;
     pthread_mutex_lock(&lane->lock);
-    *lane->last = item;
-    lane->last = &item->next;
-    lane->queued++;
-    if (lane->wake_at != 0 && lane->queued >= lane->wake_at) {
+    *lane->last = lane->gathered;
+    lane->last = lane->last_gathered;
+    lane->queued += lane->gathered_count;
+    wakes = lane->wake_at != 0 && lane->queued >= lane->wake_at;
+    if (wakes)
         lane->wake_at = 0;
-        pthread_cond_signal(&lane->filled);
-    }
     pthread_mutex_unlock(&lane->lock);
+    /* Without the lock, which is the first thing that the writer takes. */
+    if (wakes)
+        pthread_cond_signal(&lane->filled);
+    lane->gathered = NULL;
+    lane->last_gathered = &lane->gathered;
+    lane->gathered_count = 0;
 }
 
 void fb_lane_wake(struct fb_lane *lane)
@@ -57,6 +78,7 @@ void fb_lane_wake(struct fb_lane *lane)
 
 void fb_lane_finish(struct fb_lane *lane)
 {
+    fb_lane_flush(lane);
     pthread_mutex_lock(&lane->lock);
     lane->finishing = true;
     pthread_cond_broadcast(&lane->filled);
@@ -109,46 +131,87 @@ static bool may_linger(const struct fb_lane *lane, const struct batch *batch)
            fb_stop_level(lane->options.stop) == FB_STOP_NOT;
 }
 
-/* Waits for a batch: full, or what came within `linger` of its first item. Empty: the end. */
-static void collect(struct fb_lane *lane, struct batch *batch)
+/* With the lock. Gathers a full batch, or what comes within `linger`; that may be nothing. */
+static void gather(struct fb_lane *lane, struct batch *batch)
 {
-    struct timespec deadline;
+    struct timespec deadline = fb_deadline_after(lane->options.linger_ms);
     int timed_out = 0;
 
-    batch->count = 0;
-    batch->json_bytes = 0;
-    pthread_mutex_lock(&lane->lock);
+    fill(lane, batch);
+    while (may_linger(lane, batch) && timed_out == 0) {
+        lane->wake_at = FB_BATCH_MAX_ITEMS - batch->count;
+        timed_out = pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
+        fill(lane, batch);
+    }
+}
+
+/* With the lock. */
+static void wait_for_first(struct fb_lane *lane)
+{
     while (lane->first == NULL && !lane->finishing &&
            fb_stop_level(lane->options.stop) < FB_STOP_NOW) {
         lane->wake_at = 1;
         pthread_cond_wait(&lane->filled, &lane->lock);
     }
-    fill(lane, batch);
-    deadline = fb_deadline_after(lane->options.linger_ms);
-    while (batch->count > 0 && may_linger(lane, batch) && timed_out == 0) {
-        lane->wake_at = FB_BATCH_MAX_ITEMS - batch->count;
-        timed_out = pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
-        fill(lane, batch);
+}
+
+/*
+ * Waits for a batch: full, or what came within `linger` of its first item. Empty: the end. Between
+ * two batches a lane at work is woken once, by a full one; only an idle lane by its first item.
+ */
+static void collect(struct fb_lane *lane, struct batch *batch)
+{
+    batch->count = 0;
+    batch->json_bytes = 0;
+    pthread_mutex_lock(&lane->lock);
+    gather(lane, batch);
+    if (batch->count == 0) {
+        wait_for_first(lane);
+        gather(lane, batch);
     }
     lane->wake_at = 0;
     pthread_mutex_unlock(&lane->lock);
 }
 
-/* Acknowledges an item and all that it was written for, and gives them back. */
-static void acknowledge(struct fb_lane *lane, struct fb_item *item)
-{
-    struct fb_item *list = item;
-    uint64_t folded = 0;
+/* Items on their way back; neighbours of one span are acknowledged at one stroke. */
+struct settled {
+    struct fb_item *list;
+    struct fb_span *span;
+    uint64_t in_span; /* not yet acknowledged */
+    uint64_t count;
+};
 
+static void acknowledge_span(struct settled *settled)
+{
+    if (settled->in_span > 0)
+        fb_span_acknowledge(settled->span, settled->in_span);
+    settled->in_span = 0;
+}
+
+/* An item is written, and so is all that it was written for. */
+static void add_settled(struct settled *settled, struct fb_item *item)
+{
     for (struct fb_item *at = item; at != NULL; at = at->folded) {
-        fb_span_acknowledge(at->span);
-        at->next = at->folded;
-        folded++;
+        if (at->span != settled->span)
+            acknowledge_span(settled);
+        settled->span = at->span;
+        settled->in_span++;
+        settled->count++;
+        at->next = settled->list;
+        settled->list = at;
     }
-    atomic_fetch_add_explicit(&lane->options.counters->items_folded, folded - 1,
+}
+
+/* Acknowledges and gives back what is settled, `written` items of it as such. */
+static void finish_settled(struct fb_lane *lane, struct settled *settled, size_t written)
+{
+    struct fb_lane_counters *counters = lane->options.counters;
+
+    acknowledge_span(settled);
+    atomic_fetch_add_explicit(&counters->items_folded, settled->count - written,
                               memory_order_relaxed);
-    atomic_fetch_add_explicit(&lane->options.counters->items_written, 1, memory_order_relaxed);
-    fb_item_pool_put(lane->options.pool, list);
+    atomic_fetch_add_explicit(&counters->items_written, written, memory_order_relaxed);
+    fb_item_pool_put(lane->options.pool, settled->list);
 }
 
 /* Gives items back without a word to their spans: a restart writes them again. */
@@ -203,7 +266,7 @@ static enum fb_status reject(struct fb_lane *lane, struct fb_item *item,
         return status;
     }
     atomic_fetch_add_explicit(&lane->options.counters->items_rejected, 1, memory_order_relaxed);
-    fb_span_acknowledge(item->span);
+    fb_span_acknowledge(item->span, 1);
     *ret_earlier = item->folded;
     item->folded = NULL;
     item->next = NULL;
@@ -227,14 +290,16 @@ static enum fb_status split(struct fb_lane *lane, struct fb_item **items, size_t
 static size_t settle(struct fb_lane *lane, struct fb_item **items,
                      const struct fb_batch_entry *entries, size_t count)
 {
+    struct settled settled = {.list = NULL};
     size_t left = 0;
 
     for (size_t i = 0; i < count; i++) {
         if (entries[i].unprocessed)
             items[left++] = items[i];
         else
-            acknowledge(lane, items[i]);
+            add_settled(&settled, items[i]);
     }
+    finish_settled(lane, &settled, count - left);
     return left;
 }
 
@@ -330,6 +395,7 @@ enum fb_status fb_lane_new(const struct fb_lane_options *options, unsigned numbe
     lane->options.patience.what = lane->what;
     fb_patience_init(&lane->patience, &lane->options.patience, options->seed + number);
     lane->last = &lane->first;
+    lane->last_gathered = &lane->gathered;
     pthread_mutex_init(&lane->lock, NULL);
     fb_condition_init(&lane->filled);
     snprintf(name, sizeof name, "lane-%u", number);
