@@ -224,8 +224,8 @@ def main():
     try:
         folder = servers.make_folder()
         run(folder)
-    except servers.Missing as missing:
-        raise SystemExit(f"demo: {missing}")
+    except (servers.Missing, servers.Failed) as trouble:
+        raise SystemExit(f"demo: {trouble}")
     except KeyboardInterrupt:
         raise SystemExit("\ndemo: stopped")
     finally:

@@ -16,7 +16,9 @@ $(FUZZERS:%=fuzz-%): fuzz-%: deps-lint
 	@echo "fuzz: $* for $(FUZZ_SECONDS) s"
 	@build/fuzz/tests/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
 	    -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/found/$*- \
-	    build/fuzz/corpus/$* $(wildcard tests/fuzz/corpus/$*)
+	    build/fuzz/corpus/$* $(wildcard tests/fuzz/corpus/$*) >build/fuzz/$*.log 2>&1 || \
+	    { cat build/fuzz/$*.log; exit 1; }
+	@grep '^stat::' build/fuzz/$*.log
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	$(call quiet,LD,$@) $(LINK) -fsanitize=fuzzer -o $@ $^ $(pkg_libs)

@@ -33,10 +33,19 @@ class Missing(Exception):
     """A server that is not installed; the message says which."""
 
 
+class Failed(Exception):
+    """A server that did not start; the message has its log."""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def has_extended_attributes(folder):
@@ -104,11 +113,14 @@ class Server:
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.is_ready():
+        while True:
+            ready = self.is_ready()
             dead = [p for p in self.processes if p.poll() is not None]
+            if ready and not dead:
+                return
             if dead or time.monotonic() > deadline:
                 state = f"ended with {dead[0].returncode}" if dead else "does not answer"
-                raise RuntimeError(f"{self.name} {state}:\n{self.log_tail()}")
+                raise Failed(f"{self.name} {state}:\n{self.log_tail()}")
             time.sleep(0.05)
 
     def stop(self):
@@ -283,8 +295,10 @@ class Swift(Server):
             SWIFT_PROXY_CONF.format(port=self.port, **values))
         self.spawn("memcached", "-u", user, "-l", HOST, "-p", memcached, "-U", "0",
                    log="memcached")
+        self.storage_ports = []
         for server in ("account", "container", "object"):
             port = free_port()
+            self.storage_ports.append(port)
             (self.folder / f"{server}-server.conf").write_text(
                 SWIFT_STORAGE_CONF.format(server=server, port=port, **values))
             self.make_ring(server, port)
@@ -293,7 +307,7 @@ class Swift(Server):
 
     def is_ready(self):
         """The proxy answers before the storage behind it does, so ask for something."""
-        if not super().is_ready():
+        if not super().is_ready() or not all(map(answers, self.storage_ports)):
             return False
         try:
             self.client().list_buckets()
