@@ -42,20 +42,12 @@ enum fb_status fb_dynamodb_call_refuse(const struct fb_dynamodb_call *call, stru
     return FB_CORRUPT;
 }
 
-/*
- * Room is made once where the size is known: a large buffer that grows leaves holes behind. Too
- * long an answer is no answer of DynamoDB's.
- */
+/* Too long an answer is no answer of DynamoDB's. */
 static enum fb_status take_answer(void *context, const struct fb_http_response *response,
                                   const char *bytes, size_t size)
 {
-    struct fb_buffer *answer = context;
-    enum fb_status status = FB_OK;
+    enum fb_status status = fb_http_collect(context, response, bytes, size);
 
-    if (answer->size == 0 && response->content_length <= answer->max_bytes)
-        status = fb_buffer_reserve(answer, (size_t)response->content_length);
-    if (status == FB_OK)
-        status = fb_http_collect(context, response, bytes, size);
     return status == FB_TOO_LARGE ? FB_CORRUPT : status;
 }
 
