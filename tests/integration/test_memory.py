@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory does not grow with the object: 1 GB of records passes through under 32 MiB."""
+"""
+Memory does not grow with the object, nor with what the table gives back: all stays under 32 MiB.
+"""
 
+import contextlib
 import gzip
+import threading
+import zlib
 
 import pytest
 
+import fault_proxy
 import firehose
 import servers
 
@@ -42,4 +48,37 @@ def test_a_gigabyte_passes_in_under_32_mib(firebridge, make_conf, s3, bucket, se
         accepting.stop()
     print(f"{count * MEMBERS} records in {result.seconds:.1f} s, "
           f"peak {result.peak_rss_bytes / MIB:.1f} MiB")
+    assert 0 < result.peak_rss_bytes < 32 * MIB, f"{result.peak_rss_bytes / MIB:.1f} MiB"
+
+
+LANES = 16
+ROUNDS = 3  # lanes that find little in their queue at first have full batches by then
+
+
+def give_back_together():
+    """All lanes get back all they sent, at the same moment; later they may write."""
+    together = threading.Barrier(LANES)
+
+    def give_back(exchange):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(timeout=10)
+        body = exchange.call.body.replace(b"RequestItems", b"UnprocessedItems", 1)
+        exchange.reply(fault_proxy.Answer(200, [("x-amz-crc32", str(zlib.crc32(body)))], body))
+
+    return lambda call: (give_back if call.operation == "BatchWriteItem" and
+                         call.number <= ROUNDS * LANES else None)
+
+
+def test_what_all_lanes_get_back_at_once_stays_under_32_mib(firebridge, make_conf, s3, bucket,
+                                                            table, dynamodb_server):
+    """40 KB an item, as DynamoDB's JSON has it: the answers are as large as the requests."""
+    records = [{"id": f"i-{n}", "numbers": [7] * 4_000} for n in range(200)]
+    firehose.put(s3, bucket, "p/", firehose.now(), records)
+    with fault_proxy.FaultProxy(dynamodb_server.url, give_back_together()) as proxy:
+        conf = make_conf(main=(f"s3://{bucket}/p/", table), dynamodb_url=proxy.url)
+        result = firebridge.once(conf.replace("log_level = debug", "log_level = info"))
+        sent = [len(call.body) for call in proxy.of("BatchWriteItem")[:ROUNDS * LANES]]
+    print(f"{sum(sent[-LANES:])} bytes at once, peak {result.peak_rss_bytes / MIB:.1f} MiB")
+    assert sum(sent[-LANES:]) > 4_000_000
+    assert table.count() == len(records)
     assert 0 < result.peak_rss_bytes < 32 * MIB, f"{result.peak_rss_bytes / MIB:.1f} MiB"

@@ -191,6 +191,34 @@ static void an_answer_that_cannot_be_right_is_corrupt(void **state)
         {"{}", NULL},
         {"", NULL},
         {"<html>hello</html>", NULL},
+        {"[]", NULL},
+        {"null", NULL},
+        {"\"UnprocessedItems\"", NULL},
+        {"{\"UnprocessedItems\":null}", NULL},
+        {"{\"unprocessedItems\":{}}", NULL},
+        {"{\"x\":{\"UnprocessedItems\":{}}}", NULL},
+        {"{\"UnprocessedItems\":{}}{}", NULL},
+        {"{\"UnprocessedItems\":{}}x", NULL},
+        {"{\"UnprocessedItems\":{},\"UnprocessedItems\":{}}", NULL},
+        {"{\"UnprocessedItems\":{},\"x\":\"\xff\"}", NULL},
+        {"{\"UnprocessedItems\":{},\"x\":\"\\ud800\"}", NULL},
+        {"{\"UnprocessedItems\":{\"ticker\":[[]]}}", NULL},
+        {"{\"UnprocessedItems\":{\"ticker\":[null]}}", NULL},
+        {"{\"UnprocessedItems\":{\"ticker\":[" PUT(ITEM("a", "1")) "],\"other\":[]}}", NULL},
+        {BACK("ticker", "{\"PutRequest\":[]}"), NULL},
+        {BACK("ticker", "{\"PutRequest\":{}}"), NULL},
+        {BACK("ticker", PUT("[]")), NULL},
+        {BACK("ticker", PUT("{}")), NULL},
+        {BACK("ticker", PUT("{\"id\":{\"S\":\"a\"}}")), NULL},
+        {BACK("ticker", PUT("{\"id\":\"a\",\"n\":\"1\"}")), NULL},
+        {BACK("ticker", PUT("{\"id\":{\"S\":\"a\"},\"n\":{\"S\":\"1\"}}")), NULL},
+        {BACK("ticker", PUT("{\"id\":{\"S\":\"a\"},\"n\":{\"N\":1}}")), NULL},
+        {BACK("ticker", PUT("{\"id\":{\"S\":\"x\"},\"n\":{\"N\":\"1\"},\"id\":{\"S\":\"a\"}}")),
+         NULL},
+        {BACK("ticker", PUT(ITEM("a", "1 "))), NULL},
+        {BACK("ticker", PUT(ITEM("a", ""))), NULL},
+        {BACK("ticker", PUT(ITEM("a", "one"))), NULL},
+        {BACK("ticker", PUT(ITEM("A", "1"))), NULL},
         {"{\"UnprocessedItems\":{}", NULL},
         {"{\"UnprocessedItems\":{}}", "x-amz-crc32: 1"},
         {"{\"UnprocessedItems\":{}}", "x-amz-crc32: none"},
@@ -212,6 +240,118 @@ static void an_answer_that_cannot_be_right_is_corrupt(void **state)
         assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
         free_entries(&entries);
         tear_down(&f);
+    }
+}
+
+/* Four items are sent, and this comes back, in small pieces. */
+static enum fb_status answer_with(const char *answer, size_t size, struct entries *entries)
+{
+    const struct script_step steps[] = {
+        {.http_status = 200, .answer = answer, .answer_size = size, .piece_bytes = 7}};
+    struct fixture f;
+    enum fb_status status;
+
+    SET_UP(f, steps);
+    make_entries(entries);
+    status = write_table(&f, entries, "ticker");
+    if (status == FB_CORRUPT)
+        assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
+    free_entries(entries);
+    tear_down(&f);
+    return status;
+}
+
+static void an_answer_may_be_written_in_any_way(void **state)
+{
+    static const struct {
+        const char *answer;
+        unsigned back; /* a bit for each entry */
+    } cases[] = {
+        {" {\r\n \"UnprocessedItems\" : { \"ticker\" :\t[ { \"PutRequest\" : { \"Item\" : { \"id\" "
+         ": "
+         "{ \"S\" : \"a\" } , \"n\" : { \"N\" : \"1\" } } } } ] } }\n",
+         1},
+        /* members in another order, and some more */
+        {"{\"ConsumedCapacity\":[{\"TableName\":\"ticker\",\"CapacityUnits\":1.5}],"
+         "\"ItemCollectionMetrics\":{\"ticker\":[{\"ItemCollectionKey\":{\"id\":{\"S\":\"a\"}}}]},"
+         "\"UnprocessedItems\":{\"ticker\":[{\"PutRequest\":{\"Note\":[{}],\"Item\":"
+         "{\"x\":{\"NULL\":true},\"n\":{\"N\":\"2\"},\"id\":{\"S\":\"a\"}}},\"More\":null}]},"
+         "\"Last\":[1,{\"UnprocessedItems\":{\"other\":{}}}]}",
+         2},
+        /* escapes in names, values, the table's name */
+        {"{\"Unprocessed\\u0049tems\":{\"\\u0074icker\":[{\"Put\\u0052equest\":{\"\\u0049tem\":"
+         "{\"\\u0069d\":{\"\\u0053\":\"\\u0061\"},\"\\u006E\":{\"\\u004e\":\"\\u0031\"}}}}]}}",
+         1},
+        {BACK("ticker", PUT(ITEM("\\u0071\\u0022\\u0001\\u005c\\u00E4", "1.5"))), 4},
+        /* one number, many spellings */
+        {BACK("ticker", PUT(ITEM("a", "1.0"))), 1},
+        {BACK("ticker", PUT(ITEM("a", "10E-1"))), 1},
+        {BACK("ticker", PUT(ITEM("a", "0.1e+1")) "," PUT(ITEM("a", "0.2e1"))), 3},
+        {BACK("ticker", PUT(ITEM("nul\\u0000", "-100.00"))), 8},
+        /* what looks like a key, deeper down or within a text */
+        {BACK("ticker",
+              PUT("{\"PutRequest\":{\"M\":{\"Item\":{\"M\":{\"id\":{\"S\":\"b\"}}}}},"
+                  "\"m\":{\"M\":{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"2\"}}},"
+                  "\"l\":{\"L\":[{\"M\":{\"n\":{\"N\":\"3\"}}},{\"L\":[]}]},"
+                  "\"t\":{\"S\":\"}}]}},{\\\"id\\\":{\\\"S\\\":\\\"a\\\"}\\\\\"},"
+                  "\"id\\u0000\":{\"S\":\"c\"},\"id2\":{\"S\":\"d\"},\"i\":{\"S\":\"e\"},"
+                  "\"UnprocessedItems\":{\"S\":\"\"},\"n\":{\"N\":\"1\"},\"id\":{\"S\":\"a\"}}")),
+         1},
+        {BACK("ticker",
+              PUT(ITEM("a", "1")) "," PUT(ITEM("a", "2")) "," PUT(
+                  ITEM("nul\\u0000", "-1e2")) "," PUT(ITEM("q\\\"\\u0001\\\\\\u00e4", "1.50"))),
+         15},
+        {"{\"UnprocessedItems\":{\"ticker\":[]}}", 0},
+        {"{\"UnprocessedItems\":{},\"ConsumedCapacity\":[]}", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct entries entries;
+        unsigned back = 0;
+
+        if (answer_with(cases[i].answer, 0, &entries) != FB_OK)
+            fail_msg("case %zu is refused", i);
+        for (unsigned j = 0; j < ENTRY_COUNT; j++)
+            back |= entries.items[j].unprocessed ? 1U << j : 0;
+        if (back != cases[i].back)
+            fail_msg("case %zu gives back %u", i, back);
+    }
+}
+
+static void an_answer_that_is_cut_off_is_corrupt(void **state)
+{
+    static const char whole[] = BACK("ticker", PUT(ITEM("a", "2.0")) "," PUT(ITEM("a", "1")));
+    struct entries entries;
+
+    (void)state;
+    for (size_t size = 1; size < sizeof whole - 1; size++)
+        if (answer_with(whole, size, &entries) != FB_CORRUPT)
+            fail_msg("%.*s", (int)size, whole);
+    assert_int_equal(answer_with(whole, sizeof whole - 1, &entries), FB_OK);
+}
+
+/* Whatever byte is spoilt, it ends, and only with these. */
+static void a_spoilt_answer_does_no_harm(void **state)
+{
+    static const char spoilers[] = {'"', '{',  '}', '[', ']',    ',',
+                                    ':', '\\', '0', ' ', '\xff', '\x01'};
+    char answer[] = BACK("ticker", PUT(ITEM("q\\\"\\u0001\\\\ä", "15e-1")));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof answer - 1; i++) {
+        const char right = answer[i];
+
+        for (size_t j = 0; j < sizeof spoilers; j++) {
+            struct entries entries;
+            enum fb_status status;
+
+            answer[i] = spoilers[j];
+            status = answer_with(answer, sizeof answer - 1, &entries);
+            if (status != FB_CORRUPT && status != FB_OK)
+                fail_msg("%s: %s", answer, fb_status_name(status));
+        }
+        answer[i] = right;
     }
 }
 
@@ -382,6 +522,9 @@ int main(void)
         cmocka_unit_test(a_batch_is_one_put_per_item),
         cmocka_unit_test(what_comes_back_is_found_by_its_key),
         cmocka_unit_test(an_answer_that_cannot_be_right_is_corrupt),
+        cmocka_unit_test(an_answer_may_be_written_in_any_way),
+        cmocka_unit_test(an_answer_that_is_cut_off_is_corrupt),
+        cmocka_unit_test(a_spoilt_answer_does_no_harm),
         cmocka_unit_test(an_endless_answer_is_cut_off),
         cmocka_unit_test(a_throttled_batch_says_so),
         cmocka_unit_test(a_batch_outside_the_limits_is_never_sent),
