@@ -13,19 +13,17 @@
 /* libcurl sends a body under this size together with the headers, in one send. */
 #define GATHERED_MAX_BYTES (64 * 1024)
 
-/* One read of a body; untouched pages of it cost nothing. */
+/* One read of an object's body; answers to a POST are small, and curl's own 16 KiB do. */
 #define RECEIVE_BYTES (64L * 1024)
+
+#define URL_MAX_BYTES ((size_t)64 * 1024)
 
 #define DEFAULT_CONNECT_TIMEOUT_MS 10000
 #define DEFAULT_STALL_TIMEOUT_MS   30000
 
-struct curl_transport {
-    struct fb_transport transport; /* first: perform and free cast back */
-    CURL *easy;
-    char *ca_bundle;
-    struct fb_buffer gathered;
-    char reason[CURL_ERROR_SIZE];
-};
+/* Of a request's headers, and the removal of those that curl would add by itself. */
+#define HEADER_MAX       32
+#define HEADER_MAX_BYTES ((size_t)256 * 1024)
 
 /* What one perform needs to know in curl's callbacks. */
 struct exchange {
@@ -41,6 +39,31 @@ struct exchange {
     bool is_canceled;
     curl_off_t moved_bytes; /* as the progress callback last saw it */
     int64_t last_byte_ms;   /* when something moved, or when the sink gave control back */
+};
+
+/* What of a request takes more than a new URL, headers and body to change in the handle. */
+struct shape {
+    char method[8];
+    bool is_streamed; /* the body is too large to be gathered */
+    bool is_link_local;
+    int64_t connect_timeout_ms;
+    int64_t total_timeout_ms;
+};
+
+struct curl_transport {
+    struct fb_transport transport; /* first: perform and free cast back */
+    CURL *easy;
+    char *ca_bundle;
+    struct exchange exchange;
+    /* What the handle is set up for; a call like the one before sets next to nothing. */
+    bool is_set_up;
+    struct shape shape;
+    struct fb_buffer url;
+    /* Lists of curl's own kind, over memory that stays. */
+    struct curl_slist headers[HEADER_MAX];
+    struct fb_buffer header_text;
+    struct fb_buffer gathered;
+    char reason[CURL_ERROR_SIZE];
 };
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
@@ -169,51 +192,47 @@ static bool has_header(const struct fb_http_request *request, const char *name)
     return false;
 }
 
-static bool append_line(struct curl_slist **lines, const char *line)
+/* "name: value" and its NUL, behind what is there. */
+static enum fb_status append_header(struct fb_buffer *to, const char *name, const char *value)
 {
-    struct curl_slist *longer = curl_slist_append(*lines, line);
+    /* curl's way to send a header without a value is a semicolon; without either it sends none. */
+    const char *between = value == NULL ? ":" : value[0] == '\0' ? ";" : ": ";
+    enum fb_status status = fb_buffer_append_text(to, name);
 
-    if (longer != NULL)
-        *lines = longer;
-    return longer != NULL;
-}
-
-static bool append_header(struct curl_slist **lines, const struct fb_http_header *header)
-{
-    char *line = NULL;
-    bool done;
-
-    /* curl's way to send a header without a value is a semicolon. */
-    if (asprintf(&line, header->value[0] == '\0' ? "%s;" : "%s: %s", header->name, header->value) <
-        0)
-        return false;
-    done = append_line(lines, line);
-    free(line);
-    return done;
+    if (status == FB_OK)
+        status = fb_buffer_append_text(to, between);
+    if (status == FB_OK && value != NULL)
+        status = fb_buffer_append_text(to, value);
+    return status == FB_OK ? fb_buffer_append(to, "", 1) : status;
 }
 
 /* The request's headers, and the removal of those that curl would add by itself. */
-static enum fb_status make_headers(const struct fb_http_request *request,
-                                   struct curl_slist **ret_lines)
+static enum fb_status make_headers(struct curl_transport *self,
+                                   const struct fb_http_request *request)
 {
     static const char *const unasked[] = {"Accept", "Content-Type", "Expect"};
-    struct curl_slist *lines = NULL;
-    char removal[32];
-    bool done = true;
+    struct fb_buffer *text = &self->header_text;
+    enum fb_status status = FB_OK;
+    size_t count = 0;
+    char *line;
 
-    for (size_t i = 0; i < sizeof unasked / sizeof *unasked && done; i++) {
-        snprintf(removal, sizeof removal, "%s:", unasked[i]);
-        if (!has_header(request, unasked[i]))
-            done = append_line(&lines, removal);
+    fb_buffer_reset(text);
+    if (request->header_count > HEADER_MAX - sizeof unasked / sizeof *unasked)
+        return FB_TOO_LARGE;
+    for (size_t i = 0; i < sizeof unasked / sizeof *unasked && status == FB_OK; i++)
+        if (!has_header(request, unasked[i])) {
+            status = append_header(text, unasked[i], NULL);
+            count++;
+        }
+    for (size_t i = 0; i < request->header_count && status == FB_OK; i++, count++)
+        status = append_header(text, request->headers[i].name, request->headers[i].value);
+    /* Linked when the text will not move any more. */
+    line = text->bytes;
+    for (size_t i = 0; i < count && status == FB_OK; i++) {
+        self->headers[i] = (struct curl_slist){line, i + 1 < count ? &self->headers[i + 1] : NULL};
+        line += strlen(line) + 1;
     }
-    for (size_t i = 0; i < request->header_count && done; i++)
-        done = append_header(&lines, &request->headers[i]);
-    if (!done) {
-        curl_slist_free_all(lines);
-        return FB_NO_MEMORY;
-    }
-    *ret_lines = lines;
-    return FB_OK;
+    return status;
 }
 
 static enum fb_status gather(struct curl_transport *self, const struct fb_http_request *request)
@@ -228,32 +247,44 @@ static enum fb_status gather(struct curl_transport *self, const struct fb_http_r
     return FB_OK;
 }
 
-static enum fb_status set_body(struct curl_transport *self, const struct fb_http_request *request,
-                               struct exchange *exchange)
+static bool has_no_body(const struct fb_http_request *request)
+{
+    return strcmp(request->method, "GET") == 0 && request->body_bytes == 0;
+}
+
+static enum fb_status set_body(struct curl_transport *self, const struct fb_http_request *request)
+{
+    enum fb_status status;
+
+    if (has_no_body(request))
+        return FB_OK;
+    curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+    if (self->shape.is_streamed)
+        return FB_OK;
+    status = gather(self, request);
+    curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS,
+                     self->gathered.size == 0 ? "" : self->gathered.bytes);
+    return status;
+}
+
+static void set_method(struct curl_transport *self, const struct fb_http_request *request)
 {
     CURL *easy = self->easy;
 
-    if (strcmp(request->method, "GET") == 0 && request->body_bytes == 0) {
+    if (has_no_body(request)) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-        return FB_OK;
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+        return;
     }
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     if (strcmp(request->method, "POST") != 0)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
-    if (request->body_bytes < GATHERED_MAX_BYTES) {
-        enum fb_status status = gather(self, request);
-
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                         self->gathered.size == 0 ? "" : self->gathered.bytes);
-        return status;
-    }
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    if (!self->shape.is_streamed)
+        return;
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
-    curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
+    curl_easy_setopt(easy, CURLOPT_READDATA, &self->exchange);
     curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
-    curl_easy_setopt(easy, CURLOPT_SEEKDATA, exchange);
-    return FB_OK;
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, &self->exchange);
 }
 
 static void set_protocols(CURL *easy)
@@ -278,7 +309,6 @@ static void set_connection(struct curl_transport *self)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "firebridge/" FB_VERSION);
     if (self->ca_bundle != NULL)
         curl_easy_setopt(easy, CURLOPT_CAINFO, self->ca_bundle);
@@ -303,25 +333,70 @@ static bool is_link_local(const char *url)
     return strncmp(url, "http://169.254.", 15) == 0 || strncmp(url, "http://[fd00:ec2:", 17) == 0;
 }
 
-static enum fb_status set_request(struct curl_transport *self,
-                                  const struct fb_http_request *request, struct exchange *exchange,
-                                  struct curl_slist *headers)
+static struct shape shape_of(const struct fb_http_request *request)
+{
+    struct shape shape = {
+        .is_streamed = request->body_bytes >= GATHERED_MAX_BYTES,
+        .is_link_local = is_link_local(request->url),
+        .connect_timeout_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
+                                                              : DEFAULT_CONNECT_TIMEOUT_MS,
+        .total_timeout_ms = request->total_timeout_ms,
+    };
+
+    snprintf(shape.method, sizeof shape.method, "%s", request->method);
+    return shape;
+}
+
+static bool is_same_shape(const struct shape *a, const struct shape *b)
+{
+    return strcmp(a->method, b->method) == 0 && a->is_streamed == b->is_streamed &&
+           a->is_link_local == b->is_link_local && a->connect_timeout_ms == b->connect_timeout_ms &&
+           a->total_timeout_ms == b->total_timeout_ms;
+}
+
+static void set_up(struct curl_transport *self, const struct fb_http_request *request,
+                   const struct shape *shape)
 {
     CURL *easy = self->easy;
-    int64_t connect_ms =
-        request->connect_timeout_ms > 0 ? request->connect_timeout_ms : DEFAULT_CONNECT_TIMEOUT_MS;
 
     curl_easy_reset(easy); /* keeps the connection */
+    self->shape = *shape;
     set_connection(self);
-    set_callbacks(easy, exchange);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->total_timeout_ms);
-    if (is_link_local(request->url))
+    set_callbacks(easy, &self->exchange);
+    set_method(self, request);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)shape->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)shape->total_timeout_ms);
+    if (shape->is_link_local)
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    if (curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
+    fb_buffer_reset(&self->url);
+    self->is_set_up = true;
+}
+
+static enum fb_status set_url(struct curl_transport *self, const char *url)
+{
+    size_t size = strlen(url) + 1;
+
+    if (self->url.size == size && memcmp(self->url.bytes, url, size) == 0)
+        return FB_OK;
+    fb_buffer_reset(&self->url);
+    if (curl_easy_setopt(self->easy, CURLOPT_URL, url) != CURLE_OK)
         return FB_NO_MEMORY;
-    return set_body(self, request, exchange);
+    return fb_buffer_append(&self->url, url, size);
+}
+
+static enum fb_status set_request(struct curl_transport *self,
+                                  const struct fb_http_request *request)
+{
+    const struct shape shape = shape_of(request);
+    enum fb_status status = make_headers(self, request);
+
+    if (status != FB_OK)
+        return status;
+    if (!self->is_set_up || !is_same_shape(&shape, &self->shape))
+        set_up(self, request, &shape);
+    curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
+    status = set_url(self, request->url);
+    return status == FB_OK ? set_body(self, request) : status;
 }
 
 /* "host:port" of the URL, for messages: neither path nor query, which may be long or signed. */
@@ -400,27 +475,21 @@ static enum fb_status perform_curl(struct fb_transport *transport,
                                    struct fb_error *error)
 {
     struct curl_transport *self = (struct curl_transport *)transport;
-    struct exchange exchange = {.request = request,
-                                .sink = sink,
-                                .context = context,
-                                .response = {.content_length = UINT64_MAX}};
-    struct curl_slist *headers = NULL;
-    enum fb_status status = make_headers(request, &headers);
+    enum fb_status status;
     CURLcode result;
 
+    self->exchange = (struct exchange){.request = request,
+                                       .sink = sink,
+                                       .context = context,
+                                       .response = {.content_length = UINT64_MAX}};
     self->reason[0] = '\0';
-    if (status == FB_OK)
-        status = set_request(self, request, &exchange, headers);
-    if (status != FB_OK) {
-        curl_slist_free_all(headers);
+    status = set_request(self, request);
+    if (status != FB_OK)
         return fb_fail(error, status, "no memory for a request");
-    }
     result = curl_easy_perform(self->easy);
-    curl_easy_reset(self->easy);
-    curl_slist_free_all(headers);
     if (result != CURLE_OK)
-        return explain(self, &exchange, result, error);
-    *ret_response = exchange.response;
+        return explain(self, &self->exchange, result, error);
+    *ret_response = self->exchange.response;
     return FB_OK;
 }
 
@@ -429,6 +498,8 @@ static void free_curl(struct fb_transport *transport)
     struct curl_transport *self = (struct curl_transport *)transport;
 
     curl_easy_cleanup(self->easy);
+    fb_buffer_done(&self->url);
+    fb_buffer_done(&self->header_text);
     fb_buffer_done(&self->gathered);
     free(self->ca_bundle);
     free(self);
@@ -447,6 +518,8 @@ enum fb_status fb_curl_new(const struct fb_curl_options *options,
     if (self == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a connection");
     self->transport = (struct fb_transport){.perform = perform_curl, .free = free_curl};
+    fb_buffer_init(&self->url, URL_MAX_BYTES);
+    fb_buffer_init(&self->header_text, HEADER_MAX_BYTES);
     fb_buffer_init(&self->gathered, GATHERED_MAX_BYTES);
     self->easy = curl_easy_init();
     if (options->ca_bundle != NULL)

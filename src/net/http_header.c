@@ -15,6 +15,7 @@ struct slice {
 
 struct field {
     const char *name;
+    size_t name_size;
     size_t offset;
     size_t capacity;
     char ends_at; /* the value counts up to here; '\0': all of it */
@@ -22,7 +23,7 @@ struct field {
 
 #define FIELD(header, member, end)                                                                 \
     {                                                                                              \
-        header, offsetof(struct fb_http_response, member),                                         \
+        header, sizeof header - 1, offsetof(struct fb_http_response, member),                      \
             sizeof((struct fb_http_response *)NULL)->member, end                                   \
     }
 
@@ -51,9 +52,9 @@ static struct slice trimmed(const char *bytes, size_t size)
     return (struct slice){bytes, size};
 }
 
-static bool slice_is(const struct slice *slice, const char *text)
+static bool slice_is(const struct slice *slice, const char *text, size_t size)
 {
-    return strlen(text) == slice->size && strncasecmp(slice->bytes, text, slice->size) == 0;
+    return size == slice->size && strncasecmp(slice->bytes, text, size) == 0;
 }
 
 static void take_status_line(struct fb_http_response *response, const char *line, size_t size)
@@ -115,9 +116,9 @@ void fb_http_header_take(struct fb_http_response *response, const char *line, si
         return;
     name = trimmed(line, (size_t)(colon - line));
     value = trimmed(colon + 1, size - (size_t)(colon + 1 - line));
-    if (slice_is(&name, "content-length"))
+    if (slice_is(&name, "content-length", sizeof "content-length" - 1))
         take_content_length(response, value);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (slice_is(&name, fields[i].name))
+        if (slice_is(&name, fields[i].name, fields[i].name_size))
             take_field(response, &fields[i], value);
 }
