@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "firebridge/aws/call.h"
+
 struct fb_environment {
     const struct fb_conf *conf;
     struct fb_clock *clock;
@@ -172,6 +174,7 @@ enum fb_status fb_environment_client(struct fb_environment *environment, enum fb
         .endpoint = service == FB_SERVICE_S3 ? aws->endpoint_s3 : aws->endpoint_dynamodb,
         .connect_timeout_ms = aws->connect_timeout_ms,
         .request_timeout_ms = aws->request_timeout_ms,
+        .scratch = fb_call_scratch_new(),
     };
     return FB_OK;
 }
@@ -179,7 +182,9 @@ enum fb_status fb_environment_client(struct fb_environment *environment, enum fb
 void fb_environment_client_done(struct fb_client *client)
 {
     fb_transport_free(client->transport);
+    fb_call_scratch_free(client->scratch);
     client->transport = NULL;
+    client->scratch = NULL;
 }
 
 /* StateDirectory= may name several, by colons (systemd.exec(5)); ours is the first. */

@@ -19,18 +19,46 @@
 
 #define URL_MAX_BYTES 16384
 
+/* What calls need memory for. The credentials are zeros but while a call lasts. */
+struct fb_call_scratch {
+    struct fb_credentials credentials;
+    struct fb_sigv4_signature signature;
+    struct fb_buffer url;
+    struct fb_buffer refusal; /* the body of an answer that is no success */
+};
+
 /* What one call holds while it lasts. */
 struct call_state {
     struct fb_client *client;
     const struct fb_call *call;
-    struct fb_credentials credentials;
+    struct fb_call_scratch *scratch;
     char payload_sha256[FB_SHA256_HEX_SIZE];
     int64_t skew_ms;
-    struct fb_sigv4_signature signature;
-    struct fb_buffer url;
-    struct fb_buffer refusal; /* the body of an answer that is no success */
     struct fb_http_response response;
 };
+
+struct fb_call_scratch *fb_call_scratch_new(void)
+{
+    struct fb_call_scratch *scratch = calloc(1, sizeof *scratch);
+
+    if (scratch == NULL)
+        return NULL;
+    fb_sigv4_signature_init(&scratch->signature);
+    fb_buffer_init(&scratch->url, URL_MAX_BYTES);
+    fb_buffer_init(&scratch->refusal, FB_AWS_ERROR_BODY_MAX_BYTES);
+    return scratch;
+}
+
+void fb_call_scratch_free(struct fb_call_scratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    fb_credentials_wipe(&scratch->credentials);
+    fb_sigv4_signature_done(&scratch->signature);
+    fb_buffer_done(&scratch->url);
+    fb_buffer_done(&scratch->refusal);
+    free(scratch);
+}
 
 static bool is_success(long http_status)
 {
@@ -42,11 +70,11 @@ static enum fb_status route_body(void *context, const struct fb_http_response *r
                                  const char *bytes, size_t size)
 {
     struct call_state *state = context;
-    size_t room = state->refusal.max_bytes - state->refusal.size;
+    size_t room = state->scratch->refusal.max_bytes - state->scratch->refusal.size;
 
     if (is_success(response->http_status))
         return state->call->sink(state->call->context, response, bytes, size);
-    return fb_buffer_append(&state->refusal, bytes, size < room ? size : room);
+    return fb_buffer_append(&state->scratch->refusal, bytes, size < room ? size : room);
 }
 
 static enum fb_status sign(struct call_state *state, const struct fb_http_header *headers,
@@ -59,8 +87,8 @@ static enum fb_status sign(struct call_state *state, const struct fb_http_header
         .query = call->query,
         .headers = headers,
         .header_count = header_count,
-        .access_key_id = state->credentials.access_key_id,
-        .session_token = state->credentials.session_token,
+        .access_key_id = state->scratch->credentials.access_key_id,
+        .session_token = state->scratch->credentials.session_token,
         .region = state->client->region,
         .service = call->service,
         .time_ms = fb_realtime_ms(state->client->clock) + state->skew_ms,
@@ -74,10 +102,11 @@ static enum fb_status sign(struct call_state *state, const struct fb_http_header
 
     memcpy(request.payload_sha256, state->payload_sha256, sizeof request.payload_sha256);
     fb_sigv4_format_date(request.time_ms, date);
-    status = fb_credentials_cache_signing_key(state->client->credentials, &state->credentials, date,
-                                              request.region, request.service, key);
+    status =
+        fb_credentials_cache_signing_key(state->client->credentials, &state->scratch->credentials,
+                                         date, request.region, request.service, key);
     if (status == FB_OK)
-        status = fb_sigv4_sign(&request, key, &state->signature);
+        status = fb_sigv4_sign(&request, key, &state->scratch->signature);
     OPENSSL_cleanse(key, sizeof key);
     return status;
 }
@@ -85,12 +114,18 @@ static enum fb_status sign(struct call_state *state, const struct fb_http_header
 static enum fb_status make_url(struct call_state *state)
 {
     const struct fb_call *call = state->call;
+    struct fb_buffer *url = &state->scratch->url;
     enum fb_status status;
 
-    fb_buffer_reset(&state->url);
-    status = fb_buffer_printf(&state->url, "%s%s%s%s", call->endpoint->origin, call->path,
-                              call->query[0] != '\0' ? "?" : "", call->query);
-    return status == FB_OK ? fb_buffer_terminate(&state->url) : status;
+    fb_buffer_reset(url);
+    status = fb_buffer_append_text(url, call->endpoint->origin);
+    if (status == FB_OK)
+        status = fb_buffer_append_text(url, call->path);
+    if (status == FB_OK && call->query[0] != '\0')
+        status = fb_buffer_append(url, "?", 1);
+    if (status == FB_OK)
+        status = fb_buffer_append_text(url, call->query);
+    return status == FB_OK ? fb_buffer_terminate(url) : status;
 }
 
 static enum fb_status send_signed(struct call_state *state, const struct fb_http_header *headers,
@@ -100,7 +135,7 @@ static enum fb_status send_signed(struct call_state *state, const struct fb_http
     struct fb_client *client = state->client;
     struct fb_http_request request = {
         .method = call->method,
-        .url = state->url.bytes,
+        .url = state->scratch->url.bytes,
         .headers = headers,
         .header_count = header_count,
         .body = call->body,
@@ -114,7 +149,7 @@ static enum fb_status send_signed(struct call_state *state, const struct fb_http
     };
     enum fb_status status;
 
-    fb_buffer_reset(&state->refusal);
+    fb_buffer_reset(&state->scratch->refusal);
     status = client->transport->perform(client->transport, &request, route_body, state,
                                         &state->response, error);
     if (status != FB_OK)
@@ -137,25 +172,28 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
     if (status != FB_OK)
         return fb_fail(error, status, "%s of %.300s: the request cannot be signed", call->operation,
                        call->subject);
-    headers[count++] = (struct fb_http_header){"x-amz-date", state->signature.date};
-    if (state->credentials.session_token[0] != '\0')
-        headers[count++] =
-            (struct fb_http_header){"x-amz-security-token", state->credentials.session_token};
+    headers[count++] = (struct fb_http_header){"x-amz-date", state->scratch->signature.date};
+    if (state->scratch->credentials.session_token[0] != '\0')
+        headers[count++] = (struct fb_http_header){"x-amz-security-token",
+                                                   state->scratch->credentials.session_token};
     if (call->is_s3)
         headers[count++] = (struct fb_http_header){"x-amz-content-sha256", state->payload_sha256};
     headers[count++] =
-        (struct fb_http_header){"Authorization", state->signature.authorization.bytes};
+        (struct fb_http_header){"Authorization", state->scratch->signature.authorization.bytes};
     status = send_signed(state, headers, count, error);
     if (status != FB_OK || is_success(state->response.http_status))
         return status;
-    return fb_aws_error_make(&state->response, state->refusal.bytes, state->refusal.size,
-                             call->operation, call->subject, error);
+    return fb_aws_error_make(&state->response, state->scratch->refusal.bytes,
+                             state->scratch->refusal.size, call->operation, call->subject, error);
 }
 
 static enum fb_status take_credentials(struct call_state *state, struct fb_error *error)
 {
-    enum fb_status status =
-        fb_credentials_cache_get(state->client->credentials, &state->credentials, error);
+    enum fb_status status;
+
+    fb_credentials_wipe_copy(&state->scratch->credentials);
+    status =
+        fb_credentials_cache_get(state->client->credentials, &state->scratch->credentials, error);
 
     if (status == FB_OK)
         return FB_OK;
@@ -211,7 +249,7 @@ static enum fb_status attempt_with_remedies(struct call_state *state, struct fb_
     state->skew_ms = fb_credentials_cache_skew_ms(state->client->credentials);
     status = attempt(state, error);
     if (status != FB_OK && fb_aws_error_is_expired(error)) {
-        fb_credentials_cache_expire_used(state->client->credentials, &state->credentials);
+        fb_credentials_cache_expire_used(state->client->credentials, &state->scratch->credentials);
         status = take_credentials(state, error);
         if (status == FB_OK)
             status = attempt(state, error);
@@ -224,28 +262,25 @@ static enum fb_status attempt_with_remedies(struct call_state *state, struct fb_
 enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *call,
                                struct fb_http_response *ret_response, struct fb_error *error)
 {
-    struct call_state state = {.client = client, .call = call};
+    struct fb_call_scratch *own = client->scratch == NULL ? fb_call_scratch_new() : NULL;
+    struct call_state state = {
+        .client = client, .call = call, .scratch = own == NULL ? client->scratch : own};
     struct fb_error failure = {0}; /* also of attempts that a later one makes good */
-    enum fb_status status;
+    enum fb_status status = state.scratch == NULL ? FB_NO_MEMORY : make_url(&state);
 
-    fb_sigv4_signature_init(&state.signature);
-    fb_buffer_init(&state.url, URL_MAX_BYTES);
-    fb_buffer_init(&state.refusal, FB_AWS_ERROR_BODY_MAX_BYTES);
-    status = make_url(&state);
     if (status == FB_OK)
         status = fb_sigv4_hash_payload(call->body, call->body_count, state.payload_sha256);
-    if (status != FB_OK)
+    if (status != FB_OK) {
         fb_fail(&failure, status, "%s of %.300s: the request cannot be made", call->operation,
                 call->subject);
-    else
+    } else {
         status = attempt_with_remedies(&state, &failure);
+        fb_credentials_wipe_copy(&state.scratch->credentials);
+    }
     if (status == FB_OK)
         *ret_response = state.response;
     else if (error != NULL)
         *error = failure;
-    fb_credentials_wipe(&state.credentials);
-    fb_sigv4_signature_done(&state.signature);
-    fb_buffer_done(&state.url);
-    fb_buffer_done(&state.refusal);
+    fb_call_scratch_free(own);
     return status;
 }

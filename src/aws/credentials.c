@@ -51,6 +51,23 @@ void fb_credentials_wipe(struct fb_credentials *credentials)
     OPENSSL_cleanse(credentials, sizeof *credentials);
 }
 
+void fb_credentials_wipe_copy(struct fb_credentials *credentials)
+{
+    OPENSSL_cleanse(credentials->access_key_id, strlen(credentials->access_key_id));
+    OPENSSL_cleanse(credentials->secret_access_key, strlen(credentials->secret_access_key));
+    OPENSSL_cleanse(credentials->session_token, strlen(credentials->session_token));
+    credentials->expires_ms = 0;
+}
+
+/* The bytes in use: nearly all of the token's 16 KiB never are. */
+static void copy_credentials(struct fb_credentials *to, const struct fb_credentials *from)
+{
+    memcpy(to->access_key_id, from->access_key_id, strlen(from->access_key_id) + 1);
+    memcpy(to->secret_access_key, from->secret_access_key, strlen(from->secret_access_key) + 1);
+    memcpy(to->session_token, from->session_token, strlen(from->session_token) + 1);
+    to->expires_ms = from->expires_ms;
+}
+
 enum fb_status fb_credentials_cache_new(struct fb_provider *const *providers, size_t count,
                                         struct fb_clock *clock,
                                         struct fb_credentials_cache **ret_cache,
@@ -197,7 +214,7 @@ enum fb_status fb_credentials_cache_get(struct fb_credentials_cache *cache,
     pthread_mutex_lock(&cache->lock);
     status = make_keys_serve(cache);
     if (status == FB_OK)
-        *ret_credentials = cache->credentials;
+        copy_credentials(ret_credentials, &cache->credentials);
     else if (error != NULL)
         *error = cache->last_error;
     pthread_mutex_unlock(&cache->lock);

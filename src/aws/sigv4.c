@@ -3,7 +3,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +14,9 @@
 #define HEADER_MAX     32
 #define PATH_MAX_BYTES 16384
 #define TEXT_MAX_BYTES (128 * 1024)
+
+/* SHA-256's block (FIPS 180-4). */
+#define HMAC_BLOCK_BYTES 64
 
 /* The request's headers and those that signing adds, sorted by lower-case name. */
 struct sorted_headers {
@@ -44,25 +47,76 @@ void fb_sigv4_signature_done(struct fb_sigv4_signature *signature)
     wipe_buffer(&signature->authorization);
 }
 
+static char *put_digits(char *to, int value, int count)
+{
+    for (int i = count - 1; i >= 0; i--, value /= 10)
+        to[i] = (char)('0' + value % 10);
+    return to + count;
+}
+
 void fb_sigv4_format_date(int64_t time_ms, char date[FB_SIGV4_DATE_SIZE])
 {
     struct fb_civil civil;
-    char text[80];
+    char *to = date;
 
     fb_time_to_civil(time_ms, &civil);
-    snprintf(text, sizeof text, "%04d%02d%02dT%02d%02d%02dZ", civil.year, civil.month, civil.day,
-             civil.hour, civil.minute, civil.second);
-    memcpy(date, text, FB_SIGV4_DATE_SIZE - 1);
-    date[FB_SIGV4_DATE_SIZE - 1] = '\0';
+    to = put_digits(to, civil.year, 4);
+    to = put_digits(to, civil.month, 2);
+    to = put_digits(to, civil.day, 2);
+    *to++ = 'T';
+    to = put_digits(to, civil.hour, 2);
+    to = put_digits(to, civil.minute, 2);
+    to = put_digits(to, civil.second, 2);
+    memcpy(to, "Z", 2);
 }
 
+/* Looked up once: OpenSSL 3 would search its providers for every digest. Kept until the end. */
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256;
+
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static enum fb_status hash(const struct iovec *pieces, size_t count,
+                           unsigned char digest[FB_SIGV4_KEY_BYTES])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int done;
+
+    pthread_once(&sha256_once, fetch_sha256);
+    done = context != NULL && sha256 != NULL && EVP_DigestInit_ex(context, sha256, NULL);
+    for (size_t i = 0; i < count && done; i++)
+        done = EVP_DigestUpdate(context, pieces[i].iov_base, pieces[i].iov_len);
+    done = done && EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    return done ? FB_OK : FB_NO_MEMORY;
+}
+
+/* HMAC-SHA-256 (RFC 2104): its one-shot form in OpenSSL 3 costs several times the hashing. */
 static enum fb_status hmac(const void *key, size_t key_size, const char *text, size_t size,
                            unsigned char digest[FB_SIGV4_KEY_BYTES])
 {
-    return HMAC(EVP_sha256(), key, (int)key_size, (const unsigned char *)text, size, digest,
-                NULL) == NULL
-               ? FB_NO_MEMORY
-               : FB_OK;
+    unsigned char block[HMAC_BLOCK_BYTES] = {0};
+    struct iovec pieces[] = {{block, sizeof block}, {(char *)text, size}};
+    enum fb_status status = FB_OK;
+
+    if (key_size > sizeof block)
+        status = hash(&(struct iovec){(void *)key, key_size}, 1, block);
+    else
+        memcpy(block, key, key_size);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36;
+    if (status == FB_OK)
+        status = hash(pieces, 2, digest);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36 ^ 0x5c;
+    pieces[1] = (struct iovec){digest, FB_SIGV4_KEY_BYTES};
+    if (status == FB_OK)
+        status = hash(pieces, 2, digest);
+    OPENSSL_cleanse(block, sizeof block);
+    return status;
 }
 
 enum fb_status fb_sigv4_derive_key(const char *secret_access_key, const char *date,
@@ -102,18 +156,12 @@ static void to_hex(const unsigned char digest[FB_SIGV4_KEY_BYTES], char hex[FB_S
 enum fb_status fb_sigv4_hash_payload(const struct iovec *pieces, size_t count,
                                      char ret_hex[FB_SHA256_HEX_SIZE])
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char digest[FB_SIGV4_KEY_BYTES];
-    int done = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    enum fb_status status = hash(pieces, count, digest);
 
-    for (size_t i = 0; i < count && done; i++)
-        done = EVP_DigestUpdate(context, pieces[i].iov_base, pieces[i].iov_len);
-    done = done && EVP_DigestFinal_ex(context, digest, NULL);
-    EVP_MD_CTX_free(context);
-    if (!done)
-        return FB_NO_MEMORY;
-    to_hex(digest, ret_hex);
-    return FB_OK;
+    if (status == FB_OK)
+        to_hex(digest, ret_hex);
+    return status;
 }
 
 static int lower(int c)
@@ -158,6 +206,18 @@ static enum fb_status sort_headers(const struct fb_sigv4_request *request, const
         insert(sorted, &sorted->added[i]);
     return FB_OK;
 }
+
+/* All of them, one behind the other; the list ends with NULL. */
+static enum fb_status append_texts(struct fb_buffer *to, const char *const *texts)
+{
+    enum fb_status status = FB_OK;
+
+    for (; *texts != NULL && status == FB_OK; texts++)
+        status = fb_buffer_append_text(to, *texts);
+    return status;
+}
+
+#define APPEND(to, ...) append_texts(to, (const char *const[]){__VA_ARGS__, NULL})
 
 static enum fb_status append_lower(struct fb_buffer *to, const char *name)
 {
@@ -292,11 +352,11 @@ static enum fb_status make_canonical_request(const struct fb_sigv4_request *requ
     status = fb_buffer_reserve(to, 2048 + 3 * strlen(request->path) + strlen(request->query) +
                                        strlen(request->session_token));
     if (status == FB_OK)
-        status = fb_buffer_printf(to, "%s\n", request->method);
+        status = APPEND(to, request->method, "\n");
     if (status == FB_OK)
         status = append_path(to, request);
     if (status == FB_OK)
-        status = fb_buffer_printf(to, "\n%s\n", request->query);
+        status = APPEND(to, "\n", request->query, "\n");
     if (status == FB_OK)
         status = append_headers(to, sorted);
     if (status == FB_OK)
@@ -304,8 +364,19 @@ static enum fb_status make_canonical_request(const struct fb_sigv4_request *requ
     if (status == FB_OK)
         status = append_signed_names(to, sorted);
     if (status == FB_OK)
-        status = fb_buffer_printf(to, "\n%s", request->payload_sha256);
+        status = APPEND(to, "\n", request->payload_sha256);
     return status == FB_OK ? fb_buffer_terminate(to) : status;
+}
+
+/* "20150830/us-east-1/iam/aws4_request" */
+static enum fb_status append_scope(struct fb_buffer *to, const struct fb_sigv4_request *request,
+                                   const char *date)
+{
+    enum fb_status status = fb_buffer_append(to, date, 8);
+
+    if (status != FB_OK)
+        return status;
+    return APPEND(to, "/", request->region, "/", request->service, "/aws4_request");
 }
 
 static enum fb_status make_string_to_sign(const struct fb_sigv4_request *request,
@@ -313,16 +384,18 @@ static enum fb_status make_string_to_sign(const struct fb_sigv4_request *request
 {
     struct iovec canonical = {signature->canonical_request.bytes,
                               signature->canonical_request.size};
+    struct fb_buffer *to = &signature->string_to_sign;
     char hex[FB_SHA256_HEX_SIZE];
     enum fb_status status = fb_sigv4_hash_payload(&canonical, 1, hex);
 
-    if (status != FB_OK)
-        return status;
-    fb_buffer_reset(&signature->string_to_sign);
-    status = fb_buffer_printf(&signature->string_to_sign,
-                              "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", signature->date,
-                              signature->date, request->region, request->service, hex);
-    return status == FB_OK ? fb_buffer_terminate(&signature->string_to_sign) : status;
+    fb_buffer_reset(to);
+    if (status == FB_OK)
+        status = APPEND(to, "AWS4-HMAC-SHA256\n", signature->date, "\n");
+    if (status == FB_OK)
+        status = append_scope(to, request, signature->date);
+    if (status == FB_OK)
+        status = APPEND(to, "\n", hex);
+    return status == FB_OK ? fb_buffer_terminate(to) : status;
 }
 
 static enum fb_status make_authorization(const struct fb_sigv4_request *request,
@@ -340,13 +413,15 @@ static enum fb_status make_authorization(const struct fb_sigv4_request *request,
         return status;
     to_hex(digest, hex);
     fb_buffer_reset(to);
-    status = fb_buffer_printf(
-        to, "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=",
-        request->access_key_id, signature->date, request->region, request->service);
+    status = APPEND(to, "AWS4-HMAC-SHA256 Credential=", request->access_key_id, "/");
+    if (status == FB_OK)
+        status = append_scope(to, request, signature->date);
+    if (status == FB_OK)
+        status = APPEND(to, ", SignedHeaders=");
     if (status == FB_OK)
         status = append_signed_names(to, sorted);
     if (status == FB_OK)
-        status = fb_buffer_printf(to, ", Signature=%s", hex);
+        status = APPEND(to, ", Signature=", hex);
     return status == FB_OK ? fb_buffer_terminate(to) : status;
 }
 

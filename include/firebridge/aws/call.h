@@ -36,6 +36,10 @@ struct fb_call {
     void *context;
 };
 
+/* NULL when there is no memory; calls do without. Freeing wipes it; NULL is allowed. */
+struct fb_call_scratch *fb_call_scratch_new(void);
+void fb_call_scratch_free(struct fb_call_scratch *scratch);
+
 /*
  * FB_OK: a 200 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
  * means an object or a table.

@@ -11,6 +11,8 @@
 #include "firebridge/base/clock.h"
 #include "firebridge/net/http.h"
 
+struct fb_call_scratch;
+
 struct fb_client {
     struct fb_transport *transport;           /* owned by whoever made the client */
     struct fb_credentials_cache *credentials; /* shared, outlives the client */
@@ -21,6 +23,9 @@ struct fb_client {
     const char *endpoint; /* "http://127.0.0.1:8000"; NULL: AWS's own for the region */
     int64_t connect_timeout_ms;
     int64_t request_timeout_ms; /* of a call whose answer is small */
+    /* Memory that one call after another uses (call.h), owned like the transport. NULL: each call
+     * takes its own. Copies of a client share it, and one call at a time may be under way. */
+    struct fb_call_scratch *scratch;
 };
 
 /*

@@ -28,6 +28,9 @@ struct fb_credentials {
 /* OPENSSL_cleanse over all of it. */
 void fb_credentials_wipe(struct fb_credentials *credentials);
 
+/* Of a copy that began as zeros: only the bytes in use, which are few of 17 KiB. */
+void fb_credentials_wipe_copy(struct fb_credentials *credentials);
+
 struct fb_provider {
     const char *name; /* "environment", "shared files", "instance metadata (IMDSv2)" */
     /*
@@ -48,7 +51,8 @@ enum fb_status fb_credentials_cache_new(struct fb_provider *const *providers, si
                                         struct fb_error *error) FB_MUST_CHECK;
 void fb_credentials_cache_free(struct fb_credentials_cache *cache);
 
-/* A copy of valid keys; the caller wipes it. Refreshes when they expire within 5 minutes. */
+/* A copy of valid keys; the caller wipes it, fb_credentials_wipe_copy does. What lies behind a
+ * text's NUL is left as it was. Refreshes when the keys expire within 5 minutes. */
 enum fb_status fb_credentials_cache_get(struct fb_credentials_cache *cache,
                                         struct fb_credentials *ret_credentials,
                                         struct fb_error *error) FB_MUST_CHECK;
