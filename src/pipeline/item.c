@@ -2,6 +2,7 @@
 #include "firebridge/pipeline/item.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,20 @@
 #define CLASS_NONE         CLASS_COUNT
 #define LARGEST_CLASS_SIZE ((SMALLEST_BLOCK << ((CLASS_COUNT - 1) / 2)) * 3 / 2)
 
+/* A getter that waits is woken when this part of the pool came back, not for every batch. */
+#define WAKE_PART 64
+
 struct fb_item_pool {
     struct fb_item *near[CLASS_COUNT]; /* the getting thread's own, without the lock */
     uint64_t max_bytes;
+    atomic_uint_fast64_t got_bytes; /* in all; written by the getting thread only */
 
     pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t returned;
+    pthread_cond_t came_back;
     struct fb_item *shared[CLASS_COUNT];
     uint64_t allocated_bytes; /* in use and kept in lists */
-    uint64_t in_use_bytes;
-    bool waiting;
+    uint64_t returned_bytes;  /* in all */
+    uint64_t wake_at_bytes;   /* of returned_bytes; 0: nobody waits */
 };
 
 static size_t class_size(unsigned class)
@@ -51,7 +56,7 @@ enum fb_status fb_item_pool_new(uint64_t max_bytes, struct fb_item_pool **ret_po
         return fb_fail(error, FB_NO_MEMORY, "no memory for the item pool");
     pool->max_bytes = max_bytes;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->returned, NULL);
+    pthread_cond_init(&pool->came_back, NULL);
     *ret_pool = pool;
     return FB_OK;
 }
@@ -86,14 +91,20 @@ void fb_item_pool_free(struct fb_item_pool *pool)
     if (pool == NULL)
         return;
     free_kept(pool);
-    pthread_cond_destroy(&pool->returned);
+    pthread_cond_destroy(&pool->came_back);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
 
-static bool fits(const struct fb_item_pool *pool, size_t size)
+/* With the lock. */
+static uint64_t in_use_bytes(struct fb_item_pool *pool)
 {
-    return pool->allocated_bytes + size <= pool->max_bytes || pool->in_use_bytes == 0;
+    return atomic_load_explicit(&pool->got_bytes, memory_order_relaxed) - pool->returned_bytes;
+}
+
+static bool fits(struct fb_item_pool *pool, size_t size)
+{
+    return pool->allocated_bytes + size <= pool->max_bytes || in_use_bytes(pool) == 0;
 }
 
 /* With the lock. True when an item of `size` may be allocated now; drops kept blocks for it. */
@@ -140,37 +151,58 @@ static struct fb_item *obtain(struct fb_item_pool *pool, unsigned class, size_t 
     return item;
 }
 
+/* With the lock, which is let go meanwhile. */
+static void wait_for_room(struct fb_item_pool *pool)
+{
+    uint64_t wanted = pool->max_bytes / WAKE_PART + 1;
+    uint64_t most = in_use_bytes(pool);
+
+    pool->wake_at_bytes = pool->returned_bytes + (wanted < most ? wanted : most);
+    pthread_cond_wait(&pool->came_back, &pool->lock);
+    pool->wake_at_bytes = 0;
+}
+
+static enum fb_status wait_for_block(struct fb_item_pool *pool, unsigned class, size_t size,
+                                     struct fb_stop *stop, struct fb_item **ret_item)
+{
+    struct fb_item *item;
+    enum fb_status status = FB_OK;
+    bool full;
+
+    pthread_mutex_lock(&pool->lock);
+    while ((item = obtain(pool, class, size, &full)) == NULL) {
+        status = full ? FB_CANCELED : FB_NO_MEMORY;
+        if (!full || fb_stop_level(stop) >= FB_STOP_DRAIN)
+            break;
+        wait_for_room(pool);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (item == NULL)
+        return status;
+    *ret_item = item;
+    return FB_OK;
+}
+
+/* Without the lock as long as there are blocks of the class near. */
 static enum fb_status get_block(struct fb_item_pool *pool, size_t size, struct fb_stop *stop,
                                 struct fb_item **ret_item)
 {
     unsigned class = class_of(size);
-    struct fb_item *item = class == CLASS_NONE ? NULL : pool->near[class];
+    struct fb_item *item = class == CLASS_NONE ? NULL : pop(&pool->near[class]);
     enum fb_status status = FB_OK;
-    bool full;
 
     if (class != CLASS_NONE)
         size = class_size(class);
-    pthread_mutex_lock(&pool->lock);
-    if (item != NULL)
-        pool->near[class] = item->next;
-    while (item == NULL) {
-        item = obtain(pool, class, size, &full);
-        if (item != NULL)
-            break;
-        status = full ? FB_CANCELED : FB_NO_MEMORY;
-        if (!full || fb_stop_level(stop) >= FB_STOP_DRAIN)
-            break;
-        pool->waiting = true;
-        pthread_cond_wait(&pool->returned, &pool->lock);
-        pool->waiting = false;
-    }
-    if (item != NULL) {
-        pool->in_use_bytes += item->block_bytes;
-        status = FB_OK;
-        *ret_item = item;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return status;
+    if (item == NULL)
+        status = wait_for_block(pool, class, size, stop, &item);
+    if (status != FB_OK)
+        return status;
+    atomic_store_explicit(&pool->got_bytes,
+                          atomic_load_explicit(&pool->got_bytes, memory_order_relaxed) +
+                              item->block_bytes,
+                          memory_order_relaxed);
+    *ret_item = item;
+    return FB_OK;
 }
 
 enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_record *record,
@@ -205,7 +237,7 @@ void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list)
         struct fb_item *next = list->next;
         unsigned class = class_of(list->block_bytes);
 
-        pool->in_use_bytes -= list->block_bytes;
+        pool->returned_bytes += list->block_bytes;
         if (class == CLASS_NONE) {
             pool->allocated_bytes -= list->block_bytes;
             free(list);
@@ -215,15 +247,15 @@ void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list)
         }
         list = next;
     }
-    if (pool->waiting)
-        pthread_cond_signal(&pool->returned);
+    if (pool->wake_at_bytes != 0 && pool->returned_bytes >= pool->wake_at_bytes)
+        pthread_cond_signal(&pool->came_back);
     pthread_mutex_unlock(&pool->lock);
 }
 
 void fb_item_pool_wake(struct fb_item_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    pthread_cond_broadcast(&pool->returned);
+    pthread_cond_broadcast(&pool->came_back);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -232,7 +264,7 @@ uint64_t fb_item_pool_in_use_bytes(struct fb_item_pool *pool)
     uint64_t bytes;
 
     pthread_mutex_lock(&pool->lock);
-    bytes = pool->in_use_bytes;
+    bytes = in_use_bytes(pool);
     pthread_mutex_unlock(&pool->lock);
     return bytes;
 }

@@ -134,21 +134,45 @@ static void collect(struct fb_lane *lane, struct batch *batch)
     pthread_mutex_unlock(&lane->lock);
 }
 
-/* Acknowledges an item and all that it was written for, and gives them back. */
-static void acknowledge(struct fb_lane *lane, struct fb_item *item)
-{
-    struct fb_item *list = item;
-    uint64_t folded = 0;
+/* Items on their way back; neighbours of one span are acknowledged at one stroke. */
+struct settled {
+    struct fb_item *list;
+    struct fb_span *span;
+    uint64_t in_span; /* not yet acknowledged */
+    uint64_t count;
+};
 
+static void acknowledge_span(struct settled *settled)
+{
+    if (settled->in_span > 0)
+        fb_span_acknowledge(settled->span, settled->in_span);
+    settled->in_span = 0;
+}
+
+/* An item is written, and so is all that it was written for. */
+static void add_settled(struct settled *settled, struct fb_item *item)
+{
     for (struct fb_item *at = item; at != NULL; at = at->folded) {
-        fb_span_acknowledge(at->span);
-        at->next = at->folded;
-        folded++;
+        if (at->span != settled->span)
+            acknowledge_span(settled);
+        settled->span = at->span;
+        settled->in_span++;
+        settled->count++;
+        at->next = settled->list;
+        settled->list = at;
     }
-    atomic_fetch_add_explicit(&lane->options.counters->items_folded, folded - 1,
+}
+
+/* Acknowledges and gives back what is settled, `written` items of it as such. */
+static void finish_settled(struct fb_lane *lane, struct settled *settled, size_t written)
+{
+    struct fb_lane_counters *counters = lane->options.counters;
+
+    acknowledge_span(settled);
+    atomic_fetch_add_explicit(&counters->items_folded, settled->count - written,
                               memory_order_relaxed);
-    atomic_fetch_add_explicit(&lane->options.counters->items_written, 1, memory_order_relaxed);
-    fb_item_pool_put(lane->options.pool, list);
+    atomic_fetch_add_explicit(&counters->items_written, written, memory_order_relaxed);
+    fb_item_pool_put(lane->options.pool, settled->list);
 }
 
 /* Gives items back without a word to their spans: a restart writes them again. */
@@ -203,7 +227,7 @@ static enum fb_status reject(struct fb_lane *lane, struct fb_item *item,
         return status;
     }
     atomic_fetch_add_explicit(&lane->options.counters->items_rejected, 1, memory_order_relaxed);
-    fb_span_acknowledge(item->span);
+    fb_span_acknowledge(item->span, 1);
     *ret_earlier = item->folded;
     item->folded = NULL;
     item->next = NULL;
@@ -227,14 +251,16 @@ static enum fb_status split(struct fb_lane *lane, struct fb_item **items, size_t
 static size_t settle(struct fb_lane *lane, struct fb_item **items,
                      const struct fb_batch_entry *entries, size_t count)
 {
+    struct settled settled = {.list = NULL};
     size_t left = 0;
 
     for (size_t i = 0; i < count; i++) {
         if (entries[i].unprocessed)
             items[left++] = items[i];
         else
-            acknowledge(lane, items[i]);
+            add_settled(&settled, items[i]);
     }
+    finish_settled(lane, &settled, count - left);
     return left;
 }
 

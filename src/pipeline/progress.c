@@ -5,10 +5,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* Stands for the records of a span that is not closed: more than there can be. */
+#define NOT_CLOSED ((uint64_t)1 << 62)
+
 struct fb_span {
-    struct fb_span *next; /* of the same object, or of the free list */
+    atomic_uint_fast64_t open; /* NOT_CLOSED, then records added; less those acknowledged */
+    char apart[64];            /* all writers write above, only the decoder below */
+    uint64_t added;            /* by the decoder, until it closes the span */
+    struct fb_span *next;      /* of the same object, or of the free list */
     struct fb_progress_object *object;
-    atomic_uint_fast64_t open; /* records not acknowledged, and one while it is not closed */
     uint64_t first_ordinal, end_ordinal;
     uint64_t next_record, next_offset_bytes;
 };
@@ -142,7 +147,7 @@ struct fb_span *fb_progress_span_open(struct fb_progress *progress,
     if (span == NULL)
         return NULL;
     *span = (struct fb_span){.object = object, .first_ordinal = first_ordinal};
-    atomic_init(&span->open, 1);
+    atomic_init(&span->open, NOT_CLOSED);
     pthread_mutex_lock(&progress->lock);
     if (object->spans == NULL)
         object->spans = span;
@@ -155,12 +160,12 @@ struct fb_span *fb_progress_span_open(struct fb_progress *progress,
 
 void fb_span_add(struct fb_span *span)
 {
-    atomic_fetch_add_explicit(&span->open, 1, memory_order_relaxed);
+    span->added++;
 }
 
-void fb_span_acknowledge(struct fb_span *span)
+void fb_span_acknowledge(struct fb_span *span, uint64_t count)
 {
-    atomic_fetch_sub_explicit(&span->open, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&span->open, count, memory_order_release);
 }
 
 void fb_progress_span_close(struct fb_progress *progress, struct fb_span *span,
@@ -171,7 +176,7 @@ void fb_progress_span_close(struct fb_progress *progress, struct fb_span *span,
     span->next_offset_bytes = offset_bytes;
     span->end_ordinal = end_ordinal;
     pthread_mutex_unlock(&progress->lock);
-    fb_span_acknowledge(span);
+    fb_span_acknowledge(span, NOT_CLOSED - span->added);
 }
 
 const struct fb_state_object *fb_span_object(const struct fb_span *span)

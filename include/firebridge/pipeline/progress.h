@@ -53,8 +53,8 @@ struct fb_span *fb_progress_span_open(struct fb_progress *progress,
 /* One more record that must be acknowledged before the span is complete. By the decoder. */
 void fb_span_add(struct fb_span *span);
 
-/* From any thread. The span may be gone afterwards. */
-void fb_span_acknowledge(struct fb_span *span);
+/* So many of its records. From any thread. The span may be gone afterwards. */
+void fb_span_acknowledge(struct fb_span *span, uint64_t count);
 
 /* No record follows in this span; the next one is `next_record`, at `offset_bytes`. */
 void fb_progress_span_close(struct fb_progress *progress, struct fb_span *span,

@@ -44,7 +44,7 @@ static void add(struct fb_span *span, unsigned records)
 static void acknowledge(struct fb_span *span, unsigned records)
 {
     for (unsigned i = 0; i < records; i++)
-        fb_span_acknowledge(span);
+        fb_span_acknowledge(span, 1);
 }
 
 static unsigned ended;
