@@ -70,6 +70,13 @@ static void close_span(struct reading *reading)
     reading->span = NULL;
 }
 
+/* Before anything is waited for: what lanes do not see yet would wait with us. */
+static void flush_lanes(struct fb_decoder *decoder)
+{
+    for (size_t i = 0; i < decoder->options.lane_count; i++)
+        fb_lane_flush(decoder->options.lanes[i]);
+}
+
 static enum fb_status keep_dead_letter(struct reading *reading, const struct fb_record *record,
                                        const char *reason)
 {
@@ -87,6 +94,7 @@ static enum fb_status keep_dead_letter(struct reading *reading, const struct fb_
     };
 
     reading->dead_letters++;
+    flush_lanes(decoder);
     return fb_dead_letters_keep(decoder->options.letters, &letter, &decoder->patience,
                                 &reading->error);
 }
@@ -95,9 +103,12 @@ static enum fb_status route(struct reading *reading, const struct fb_record *rec
 {
     struct fb_decoder *decoder = reading->decoder;
     struct fb_item *item = NULL;
-    enum fb_status status =
-        fb_item_pool_get(decoder->options.pool, record, decoder->options.stop, &item);
+    enum fb_status status = fb_item_pool_get(decoder->options.pool, record, NULL, &item);
 
+    if (status == FB_CANCELED) {
+        flush_lanes(decoder);
+        status = fb_item_pool_get(decoder->options.pool, record, decoder->options.stop, &item);
+    }
     if (status == FB_NO_MEMORY)
         return fb_fail(&reading->error, FB_NO_MEMORY, "no memory for an item");
     if (status != FB_OK)
@@ -200,6 +211,7 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
     fb_patience_success(&decoder->patience);
     reading->sink_status = decode(reading, bytes, size);
+    flush_lanes(decoder);
     if (reading->sink_status == FB_OK && fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
         reading->sink_status = FB_CANCELED;
     if (reading->sink_status == FB_OK &&
@@ -344,6 +356,7 @@ static enum fb_status finish_body(struct reading *reading)
         return status;
     fb_record_reader_finish(decoder->reader);
     status = take_records(reading);
+    flush_lanes(decoder);
     return status == FB_END ? FB_OK : status;
 }
 

@@ -172,7 +172,7 @@ static enum fb_status wait_for_block(struct fb_item_pool *pool, unsigned class, 
     pthread_mutex_lock(&pool->lock);
     while ((item = obtain(pool, class, size, &full)) == NULL) {
         status = full ? FB_CANCELED : FB_NO_MEMORY;
-        if (!full || fb_stop_level(stop) >= FB_STOP_DRAIN)
+        if (!full || stop == NULL || fb_stop_level(stop) >= FB_STOP_DRAIN)
             break;
         wait_for_room(pool);
     }

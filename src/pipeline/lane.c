@@ -26,6 +26,10 @@ struct fb_lane {
     char what[160];
     pthread_t thread;
 
+    /* The producer's own: what it gathers for one taking of the lock and one waking. */
+    struct fb_item *gathered, **last_gathered;
+    size_t gathered_count;
+
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t filled;
     struct fb_item *first, **last;
@@ -37,15 +41,28 @@ struct fb_lane {
 void fb_lane_push(struct fb_lane *lane, struct fb_item *item)
 {
     item->next = NULL;
+    *lane->last_gathered = item;
+    lane->last_gathered = &item->next;
+    if (++lane->gathered_count == FB_BATCH_MAX_ITEMS)
+        fb_lane_flush(lane);
+}
+
+void fb_lane_flush(struct fb_lane *lane)
+{
+    if (lane->gathered_count == 0)
+        return;
     pthread_mutex_lock(&lane->lock);
-    *lane->last = item;
-    lane->last = &item->next;
-    lane->queued++;
+    *lane->last = lane->gathered;
+    lane->last = lane->last_gathered;
+    lane->queued += lane->gathered_count;
     if (lane->wake_at != 0 && lane->queued >= lane->wake_at) {
         lane->wake_at = 0;
         pthread_cond_signal(&lane->filled);
     }
     pthread_mutex_unlock(&lane->lock);
+    lane->gathered = NULL;
+    lane->last_gathered = &lane->gathered;
+    lane->gathered_count = 0;
 }
 
 void fb_lane_wake(struct fb_lane *lane)
@@ -57,6 +74,7 @@ void fb_lane_wake(struct fb_lane *lane)
 
 void fb_lane_finish(struct fb_lane *lane)
 {
+    fb_lane_flush(lane);
     pthread_mutex_lock(&lane->lock);
     lane->finishing = true;
     pthread_cond_broadcast(&lane->filled);
@@ -109,26 +127,43 @@ static bool may_linger(const struct fb_lane *lane, const struct batch *batch)
            fb_stop_level(lane->options.stop) == FB_STOP_NOT;
 }
 
-/* Waits for a batch: full, or what came within `linger` of its first item. Empty: the end. */
-static void collect(struct fb_lane *lane, struct batch *batch)
+/* With the lock. Gathers a full batch, or what comes within `linger`; that may be nothing. */
+static void gather(struct fb_lane *lane, struct batch *batch)
 {
-    struct timespec deadline;
+    struct timespec deadline = fb_deadline_after(lane->options.linger_ms);
     int timed_out = 0;
 
-    batch->count = 0;
-    batch->json_bytes = 0;
-    pthread_mutex_lock(&lane->lock);
+    fill(lane, batch);
+    while (may_linger(lane, batch) && timed_out == 0) {
+        lane->wake_at = FB_BATCH_MAX_ITEMS - batch->count;
+        timed_out = pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
+        fill(lane, batch);
+    }
+}
+
+/* With the lock. */
+static void wait_for_first(struct fb_lane *lane)
+{
     while (lane->first == NULL && !lane->finishing &&
            fb_stop_level(lane->options.stop) < FB_STOP_NOW) {
         lane->wake_at = 1;
         pthread_cond_wait(&lane->filled, &lane->lock);
     }
-    fill(lane, batch);
-    deadline = fb_deadline_after(lane->options.linger_ms);
-    while (batch->count > 0 && may_linger(lane, batch) && timed_out == 0) {
-        lane->wake_at = FB_BATCH_MAX_ITEMS - batch->count;
-        timed_out = pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
-        fill(lane, batch);
+}
+
+/*
+ * Waits for a batch: full, or what came within `linger` of its first item. Empty: the end. Between
+ * two batches a lane at work is woken once, by a full one; only an idle lane by its first item.
+ */
+static void collect(struct fb_lane *lane, struct batch *batch)
+{
+    batch->count = 0;
+    batch->json_bytes = 0;
+    pthread_mutex_lock(&lane->lock);
+    gather(lane, batch);
+    if (batch->count == 0) {
+        wait_for_first(lane);
+        gather(lane, batch);
     }
     lane->wake_at = 0;
     pthread_mutex_unlock(&lane->lock);
@@ -356,6 +391,7 @@ enum fb_status fb_lane_new(const struct fb_lane_options *options, unsigned numbe
     lane->options.patience.what = lane->what;
     fb_patience_init(&lane->patience, &lane->options.patience, options->seed + number);
     lane->last = &lane->first;
+    lane->last_gathered = &lane->gathered;
     pthread_mutex_init(&lane->lock, NULL);
     fb_condition_init(&lane->filled);
     snprintf(name, sizeof name, "lane-%u", number);

@@ -59,7 +59,8 @@ void fb_item_pool_free(struct fb_item_pool *pool);
 
 /*
  * An item with copies of the record's key, JSON and text. Waits while the pool is used up.
- * FB_CANCELED once `stop` is at FB_STOP_DRAIN and it would have to wait; FB_NO_MEMORY.
+ * FB_CANCELED once `stop` is at FB_STOP_DRAIN and it would have to wait, and at once when `stop`
+ * is NULL; FB_NO_MEMORY.
  */
 enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_record *record,
                                 struct fb_stop *stop, struct fb_item **ret_item) FB_MUST_CHECK;

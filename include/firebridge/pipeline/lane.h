@@ -58,10 +58,15 @@ struct fb_lane_options {
 enum fb_status fb_lane_new(const struct fb_lane_options *options, unsigned number,
                            struct fb_lane **ret_lane, struct fb_error *error) FB_MUST_CHECK;
 
-/* Takes over `item`. Never waits: the pool bounds what is in flight. */
+/*
+ * Takes over `item`. Never waits: the pool bounds what is in flight. The writer sees it with the
+ * items of a whole batch, or at fb_lane_flush: the producer flushes before it waits for anything.
+ */
 void fb_lane_push(struct fb_lane *lane, struct fb_item *item);
+void fb_lane_flush(struct fb_lane *lane);
 
-/* Nothing will follow: the thread ends when all is written, or at FB_STOP_NOW. */
+/* Nothing will follow: the thread ends when all is written, or at FB_STOP_NOW. Once the producer
+ * is at its end. */
 void fb_lane_finish(struct fb_lane *lane);
 
 /* Wakes the writer, to look at its stop token. */
