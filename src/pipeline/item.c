@@ -232,6 +232,8 @@ enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_recor
 
 void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list)
 {
+    bool wakes;
+
     pthread_mutex_lock(&pool->lock);
     while (list != NULL) {
         struct fb_item *next = list->next;
@@ -247,9 +249,11 @@ void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list)
         }
         list = next;
     }
-    if (pool->wake_at_bytes != 0 && pool->returned_bytes >= pool->wake_at_bytes)
-        pthread_cond_signal(&pool->came_back);
+    wakes = pool->wake_at_bytes != 0 && pool->returned_bytes >= pool->wake_at_bytes;
     pthread_mutex_unlock(&pool->lock);
+    /* Without the lock, which is the first thing that the getter takes. */
+    if (wakes)
+        pthread_cond_signal(&pool->came_back);
 }
 
 void fb_item_pool_wake(struct fb_item_pool *pool)

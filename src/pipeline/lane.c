@@ -49,17 +49,21 @@ void fb_lane_push(struct fb_lane *lane, struct fb_item *item)
 
 void fb_lane_flush(struct fb_lane *lane)
 {
+    bool wakes;
+
     if (lane->gathered_count == 0)
         return;
     pthread_mutex_lock(&lane->lock);
     *lane->last = lane->gathered;
     lane->last = lane->last_gathered;
     lane->queued += lane->gathered_count;
-    if (lane->wake_at != 0 && lane->queued >= lane->wake_at) {
+    wakes = lane->wake_at != 0 && lane->queued >= lane->wake_at;
+    if (wakes)
         lane->wake_at = 0;
-        pthread_cond_signal(&lane->filled);
-    }
     pthread_mutex_unlock(&lane->lock);
+    /* Without the lock, which is the first thing that the writer takes. */
+    if (wakes)
+        pthread_cond_signal(&lane->filled);
     lane->gathered = NULL;
     lane->last_gathered = &lane->gathered;
     lane->gathered_count = 0;
