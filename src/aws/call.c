@@ -53,7 +53,6 @@ void fb_call_scratch_free(struct fb_call_scratch *scratch)
 {
     if (scratch == NULL)
         return;
-    fb_credentials_wipe(&scratch->credentials);
     fb_sigv4_signature_done(&scratch->signature);
     fb_buffer_done(&scratch->url);
     fb_buffer_done(&scratch->refusal);

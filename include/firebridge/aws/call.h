@@ -36,7 +36,7 @@ struct fb_call {
     void *context;
 };
 
-/* NULL when there is no memory; calls do without. Freeing wipes it; NULL is allowed. */
+/* NULL when there is no memory; calls do without. Freeing wipes what it signed; NULL is allowed. */
 struct fb_call_scratch *fb_call_scratch_new(void);
 void fb_call_scratch_free(struct fb_call_scratch *scratch);
 

@@ -130,6 +130,21 @@ static void a_stop_ends_the_wait(void **state)
     fb_item_pool_put(pool, first);
 }
 
+static void without_a_stop_token_a_full_pool_says_so_at_once(void **state)
+{
+    struct fb_record record = {.text = "", .item = "", .key = "k", .key_size = 1};
+    struct fb_item *first = NULL, *second = NULL;
+
+    (void)state;
+    assert_int_equal(get(8000, &first), FB_OK);
+    record.text = fb_item_text(first);
+    record.text_size = 8000;
+    assert_int_equal(fb_item_pool_get(pool, &record, NULL, &second), FB_CANCELED);
+    fb_item_pool_put(pool, first);
+    assert_int_equal(get(8000, &second), FB_OK);
+    fb_item_pool_put(pool, second);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_pool, free_pool)
 
 int main(void)
@@ -141,6 +156,7 @@ int main(void)
         CASE(one_item_larger_than_the_pool_goes_alone),
         CASE(a_full_pool_waits_until_something_comes_back),
         CASE(a_stop_ends_the_wait),
+        CASE(without_a_stop_token_a_full_pool_says_so_at_once),
     };
 
     return cmocka_run_group_tests_name("pipeline/item", tests, NULL, NULL);

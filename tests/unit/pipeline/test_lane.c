@@ -210,6 +210,12 @@ static void push(struct fb_span *span, unsigned key, uint64_t number, char *ret_
         memcpy(ret_expected, json, record.item_size + 1);
 }
 
+static void flush_lanes(void)
+{
+    for (size_t i = 0; i < LANES; i++)
+        fb_lane_flush(lanes[i]);
+}
+
 static uint64_t hold_nothing(void *context, uint64_t resolved_ordinal)
 {
     (void)context;
@@ -345,7 +351,24 @@ static void a_few_items_go_out_after_the_linger(void **state)
     (void)state;
     start_lanes(&options);
     push(span, 3, 1, NULL);
+    flush_lanes();
     fb_progress_span_close(progress, span, 1, 1, 1);
+    for (int i = 0; i < 500 && !all_acknowledged(); i++)
+        usleep(10000);
+    assert_true(all_acknowledged());
+    end_lanes();
+}
+
+static void a_whole_batch_goes_out_without_being_asked_for(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    start_lanes(&options);
+    for (unsigned i = 0; i < FB_BATCH_MAX_ITEMS; i++)
+        push(span, 3, i, NULL);
+    fb_progress_span_close(progress, span, FB_BATCH_MAX_ITEMS, 1, FB_BATCH_MAX_ITEMS);
     for (int i = 0; i < 500 && !all_acknowledged(); i++)
         usleep(10000);
     assert_true(all_acknowledged());
@@ -364,6 +387,7 @@ static void a_stop_leaves_what_does_not_succeed_unacknowledged(void **state)
     options.patience.clock = fb_clock_system();
     start_lanes(&options);
     push(span, 1, 1, NULL);
+    flush_lanes();
     fb_progress_span_close(progress, span, 1, 1, 1);
     usleep(20000);
     fb_stop_request(&stop, FB_STOP_NOW);
@@ -384,6 +408,7 @@ static void without_permission_once_gives_up_and_says_why(void **state)
     options.patience.give_up_after_ms = 120000;
     start_lanes(&options);
     push(span, 1, 1, NULL);
+    flush_lanes();
     fb_progress_span_close(progress, span, 1, 1, 1);
     end_lanes();
     assert_false(all_acknowledged());
@@ -403,6 +428,7 @@ int main(void)
         CASE(a_hot_key_that_is_refused_to_its_last_record_becomes_dead_letters),
         CASE(a_batch_is_as_full_as_the_api_allows),
         CASE(a_few_items_go_out_after_the_linger),
+        CASE(a_whole_batch_goes_out_without_being_asked_for),
         CASE(a_stop_leaves_what_does_not_succeed_unacknowledged),
         CASE(without_permission_once_gives_up_and_says_why),
     };
