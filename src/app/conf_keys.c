@@ -100,7 +100,7 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
      .default_text = "1MiB", .min = KIB, .max = 16 * MIB,
      .sentence = "A longer record becomes a dead letter."},
     {STREAM(max_in_flight), .name = "max_in_flight", .type = &fb_conf_type_size,
-     .default_text = "8MiB", .min = MIB, .max = GIB,
+     .default_text = "4MiB", .min = MIB, .max = GIB,
      .sentence = "The bytes of items that may wait for DynamoDB."},
     {STREAM(max_dead_letters), .name = "max_dead_letters", .type = &fb_conf_type_share,
      .default_text = "1000 in 10000",

@@ -23,7 +23,7 @@ struct field {
 
 #define FIELD(header, member, end)                                                                 \
     {                                                                                              \
-        header, sizeof header - 1, offsetof(struct fb_http_response, member),                      \
+        header, sizeof(header) - 1, offsetof(struct fb_http_response, member),                     \
             sizeof((struct fb_http_response *)NULL)->member, end                                   \
     }
 

@@ -54,7 +54,7 @@ struct fb_conf_stream {
     unsigned writers;             /* 16; 1 to 256 */
     int64_t linger_ms;            /* 50ms */
     uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
-    uint64_t max_in_flight;       /* 8 MiB; items between decoder and DynamoDB, in bytes */
+    uint64_t max_in_flight;       /* 4 MiB; items between decoder and DynamoDB, in bytes */
     uint64_t max_dead_letters;    /* "1000 in 10000": the first */
     uint64_t max_dead_letters_in; /* the second */
     char *file;                   /* where the section begins, for messages */
