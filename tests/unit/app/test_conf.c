@@ -144,7 +144,7 @@ static void every_default_is_what_a_careful_person_would_pick(void **state)
     assert_int_equal(stream->writers, 16);
     assert_int_equal(stream->linger_ms, 50);
     assert_int_equal(stream->max_record_size, 1048576);
-    assert_int_equal(stream->max_in_flight, 8388608);
+    assert_int_equal(stream->max_in_flight, 4 * 1024 * 1024);
     assert_int_equal(stream->max_dead_letters, 1000);
     assert_int_equal(stream->max_dead_letters_in, 10000);
     fb_conf_free(conf);
