@@ -309,6 +309,10 @@ static void set_connection(struct curl_transport *self)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+#if CURL_AT_LEAST_VERSION(7, 87, 0)
+    /* A resolver that hangs must not hold up a stop. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "firebridge/" FB_VERSION);
     if (self->ca_bundle != NULL)
         curl_easy_setopt(easy, CURLOPT_CAINFO, self->ca_bundle);
