@@ -162,14 +162,16 @@ static enum fb_status write_fake(struct fb_client *client, const char *table,
         return FB_INVALID;
     }
     for (size_t i = 0; i < count; i++) {
+        char item[ITEM_SIZE]; /* an entry's has no NUL */
         unsigned key = 0;
 
         entries[i].unprocessed = strikes();
         if (entries[i].unprocessed)
             continue;
-        assert_int_equal(sscanf(entries[i].item, "{\"id\":{\"S\":\"k%u\"}", &key), 1);
+        snprintf(item, sizeof item, "%.*s", (int)entries[i].item_size, entries[i].item);
+        assert_int_equal(sscanf(item, "{\"id\":{\"S\":\"k%u\"}", &key), 1);
         pthread_mutex_lock(&world_lock);
-        snprintf(items[key], ITEM_SIZE, "%.*s", (int)entries[i].item_size, entries[i].item);
+        memcpy(items[key], item, sizeof item);
         pthread_mutex_unlock(&world_lock);
     }
     return FB_OK;
