@@ -69,6 +69,7 @@ def give_back_together():
                          call.number <= ROUNDS * LANES else None)
 
 
+@pytest.mark.slow
 def test_what_all_lanes_get_back_at_once_stays_under_32_mib(firebridge, make_conf, s3, bucket,
                                                             table, dynamodb_server):
     """40 KB an item, as DynamoDB's JSON has it: the answers are as large as the requests."""
@@ -79,6 +80,6 @@ def test_what_all_lanes_get_back_at_once_stays_under_32_mib(firebridge, make_con
         result = firebridge.once(conf.replace("log_level = debug", "log_level = info"))
         sent = [len(call.body) for call in proxy.of("BatchWriteItem")[:ROUNDS * LANES]]
     print(f"{sum(sent[-LANES:])} bytes at once, peak {result.peak_rss_bytes / MIB:.1f} MiB")
-    assert sum(sent[-LANES:]) > 4_000_000
+    assert sum(sent[-LANES:]) > 2_000_000  # of max_in_flight's 4 MiB
     assert table.count() == len(records)
     assert 0 < result.peak_rss_bytes < 32 * MIB, f"{result.peak_rss_bytes / MIB:.1f} MiB"
