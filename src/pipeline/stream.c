@@ -128,13 +128,16 @@ static enum fb_status insist(struct fb_stream *stream,
                                                        struct fb_error *error),
                              struct fb_error *error)
 {
-    enum fb_status status = attempt(stream, error);
+    enum fb_status status;
 
-    while (status == FB_IO) {
+    for (;;) {
+        status = attempt(stream, error);
+        if (status != FB_IO)
+            break;
         note_attempt(stream);
         status = fb_patience_wait(&stream->checkpoint_patience, error);
-        if (status == FB_OK)
-            status = attempt(stream, error);
+        if (status != FB_OK)
+            return status;
     }
     if (status == FB_OK)
         fb_patience_success(&stream->checkpoint_patience);

@@ -589,6 +589,25 @@ static void a_throttled_table_does_not_hold_up_a_stop(void **state)
     expect_table();
 }
 
+static void without_a_folder_for_dead_letters_once_gives_up(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+    FILE *in_the_way = fopen(letters_directory, "w");
+
+    (void)state;
+    assert_non_null(in_the_way);
+    fclose(in_the_way);
+    add_random_objects(1, 10);
+    report = run_to_end(&options);
+    assert_true(report.failed);
+    assert_true(report.left_undone);
+    assert_non_null(strstr(report.problem, letters_directory));
+    assert_int_equal(unlink(letters_directory), 0);
+    assert_false(run_to_end(&options).left_undone);
+    expect_table();
+}
+
 static void another_table_under_the_same_name_is_refused(void **state)
 {
     struct fb_stream_options options = options_once();
@@ -619,6 +638,7 @@ int main(void)
         CASE(a_few_dead_letters_are_no_trouble),
         CASE(a_dead_letter_does_not_hold_up_many_small_objects),
         CASE(a_throttled_table_does_not_hold_up_a_stop),
+        CASE(without_a_folder_for_dead_letters_once_gives_up),
         CASE(another_table_under_the_same_name_is_refused),
     };
 
