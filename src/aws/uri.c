@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/base/hex.h"
+
 #define PARAM_MAX 16
 
 static bool is_unreserved(unsigned char c)
@@ -96,17 +98,6 @@ enum fb_status fb_uri_append_query(struct fb_buffer *buffer, const struct fb_uri
     return status;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 enum fb_status fb_uri_decode(char *text)
 {
     char *to = text;
@@ -118,8 +109,8 @@ enum fb_status fb_uri_decode(char *text)
             *to++ = *from == '+' ? ' ' : *from;
             continue;
         }
-        high = hex_value(from[1]);
-        low = high < 0 ? -1 : hex_value(from[2]);
+        high = fb_hex_value(from[1]);
+        low = high < 0 ? -1 : fb_hex_value(from[2]);
         if (low < 0 || (high == 0 && low == 0))
             return FB_CORRUPT;
         *to++ = (char)(high << 4 | low);

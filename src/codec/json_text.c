@@ -3,16 +3,7 @@
 
 #include <stdbool.h>
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "firebridge/base/hex.h"
 
 /* The four digits at `p`; on failure `*ret_at` is the byte that is none, perhaps the end. */
 static bool hex4(const char *p, uint32_t *ret_value, const char **ret_at)
@@ -20,7 +11,7 @@ static bool hex4(const char *p, uint32_t *ret_value, const char **ret_at)
     uint32_t value = 0;
 
     for (int i = 0; i < 4; i++) {
-        int digit = hex_value(p[i]);
+        int digit = fb_hex_value(p[i]);
 
         if (digit < 0) {
             *ret_at = p + i;
