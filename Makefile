@@ -19,6 +19,13 @@ PYTHON  ?= /usr/bin/python3
 LIBS      := libcurl libcrypto jansson zlib expat inih sqlite3 libsystemd
 TEST_LIBS := cmocka
 
+# Read what is compressed so only where its library is: HAVE_x is defined, and x linked.
+OPTIONAL       := libisal snappy libzstd bzip2
+WITHOUT_libisal := a gzip that is twice as fast (libisal)
+WITHOUT_snappy  := Snappy (libsnappy)
+WITHOUT_libzstd := Zstandard (libzstd)
+WITHOUT_bzip2   := bzip2 (libbz2)
+
 # --- Flags ------------------------------------------------------------------------------------
 # CPPFLAGS, CFLAGS and LDFLAGS are the packager's; what the program needs stands beside them.
 
@@ -39,11 +46,21 @@ HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 endif
 DEFINES := -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"'
 
+# bzip2 has no file for pkg-config in some distributions.
+has_bzip2 = $(shell echo 'int main(void) { return 0; }' | \
+    $(CC) -include bzlib.h -x c - -o /dev/null -lbz2 2>/dev/null && echo yes)
+has = $(if $(filter bzip2,$(1)),$(has_bzip2),$(shell $(PKG_CONFIG) --exists $(1) && echo yes))
+have := $(foreach lib,$(OPTIONAL),$(if $(call has,$(lib)),$(lib)))
+without := $(filter-out $(have),$(OPTIONAL))
+DEFINES += $(have:%=-DFB_HAVE_%=1)
+
 # Only looked up when something is compiled, so that `make check` can install them first.
 pkg_config = $(shell $(PKG_CONFIG) $(1) $(2))$(if $(filter-out 0,$(.SHELLSTATUS)),\
     $(error libraries are missing, see above: scripts/install-deps installs them))
-pkg_cflags = $(eval pkg_cflags := $$(call pkg_config,--cflags,$(LIBS)))$(pkg_cflags)
-pkg_libs   = $(eval pkg_libs := $$(call pkg_config,--libs,$(LIBS)))$(pkg_libs)
+pkg_cflags = $(eval pkg_cflags := $$(call pkg_config,--cflags,$(LIBS) \
+    $(filter-out bzip2,$(have))))$(pkg_cflags)
+pkg_libs   = $(eval pkg_libs := $$(call pkg_config,--libs,$(LIBS) \
+    $(filter-out bzip2,$(have))) $(if $(filter bzip2,$(have)),-lbz2))$(pkg_libs)
 test_libs  = $(eval test_libs := $$(call pkg_config,--libs,$(TEST_LIBS)))$(test_libs)
 
 COMPILE = $(CC) -std=c17 $(DEFINES) -Iinclude $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) \
@@ -70,8 +87,20 @@ TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c))
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
 
 .PHONY: all
-all: $(PROGRAM) $(if $(filter release,$(VARIANT)),build/firebridge) ## the program, at build/firebridge
+all: say-without $(PROGRAM) $(if $(filter release,$(VARIANT)),build/firebridge) ## the program, at build/firebridge
 	@:
+
+.PHONY: say-without
+say-without:
+	@$(foreach lib,$(without),echo "  built without $(WITHOUT_$(lib))" >&2;) :
+
+same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
+
+# Changes when a library comes or goes, and with it all that was compiled.
+$(BUILD)/have: $(if $(call same,$(have),$(shell cat $(BUILD)/have 2>/dev/null)),,FORCE)
+	@mkdir -p $(@D) && echo '$(have)' > $@
+.PHONY: FORCE
+FORCE:
 
 build/firebridge: build/release/firebridge
 	@cp -f $< $@.new && mv -f $@.new $@
@@ -82,7 +111,7 @@ $(PROGRAM): $(BUILD)/src/app/main.o $(LIBRARY)
 $(LIBRARY): $(filter-out $(BUILD)/src/app/main.o,$(OBJECTS))
 	$(call quiet,AR,$@) rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c Makefile
+$(BUILD)/%.o: %.c Makefile $(BUILD)/have
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<) $(COMPILE) -c -o $@ $<
 

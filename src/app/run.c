@@ -146,6 +146,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .lookback_ms = conf->lookback_ms,
         .writers = conf->writers,
         .linger_ms = conf->linger_ms,
+        .inflate = {.max_expansion = 1000, .max_inflated_size = UINT64_C(64) << 30, .max_layers = 3},
         .max_record_size = conf->max_record_size,
         .max_in_flight = conf->max_in_flight,
         .max_dead_letters = conf->max_dead_letters,

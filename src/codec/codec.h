@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a compression is to inflate.c: a table of functions. A new one is a file with such a table
- * and a line in inflate.c.
+ * and a line in codecs.c.
  *
  * Threads: one owner of a state.
  */
@@ -22,22 +22,45 @@ struct fb_codec_io {
     size_t written;
 };
 
+/* No form needs to see more. */
+#define FB_CODEC_FIRST_MAX 32
+
+enum fb_codec_match {
+    FB_MATCH_NO,
+    FB_MATCH_MAYBE, /* only if the object is said to be of this form */
+    FB_MATCH_MORE,  /* more bytes must decide */
+    FB_MATCH_YES,
+};
+
 struct fb_codec {
-    const char *name;
-    const char *magic; /* the first bytes of every object of this form; "" fits all */
-    size_t magic_size;
-    /* Makes the state, or prepares *state for a new object; what is no state stays NULL. */
+    const char *name;          /* in the conf, in messages */
+    const char *encoding;      /* Content-Encoding that names it; NULL: none */
+    const char *extensions[3]; /* with their dots; lower case */
+    const char *lacks;         /* NULL, or the library that was not there at build time */
+    /* Do an object's first bytes look like it? `size` is 1 to FB_CODEC_FIRST_MAX. */
+    enum fb_codec_match (*match)(const unsigned char *first, size_t size);
+    /* Makes the state, or prepares *state for a new object. A form that is known and not read
+     * fails here, and has nothing of what follows. */
     enum fb_status (*begin)(void **state, struct fb_error *error);
     /*
-     * Uses and writes what it can; until all input is used, or the output is full. `offset` is that
-     * of io->in in the object, for messages. What was written is good, also on FB_CORRUPT.
+     * Uses and writes what it can, until all input is used or the output is full; never stops for
+     * another reason but a failure. `offset` is that of io->in in its layer, for messages. What was
+     * written is good, also on FB_CORRUPT.
      */
     enum fb_status (*step)(void *state, struct fb_codec_io *io, uint64_t offset,
                            struct fb_error *error);
-    /* FB_CORRUPT when the object was cut off. */
+    /* All input was given and all output taken. FB_CORRUPT when the layer was cut off. */
     enum fb_status (*finish)(void *state, uint64_t offset, struct fb_error *error);
-    void (*free)(void *state);
+    void (*free)(void *state); /* NULL is allowed */
 };
+
+/* In the order in which they are asked; a NULL ends it. */
+extern const struct fb_codec *const fb_codecs[];
+#define FB_CODEC_COUNT_MAX 16
+
+/* For `match`: the bytes so far against a magic. */
+enum fb_codec_match fb_codec_match_magic(const unsigned char *first, size_t size, const void *magic,
+                                         size_t magic_size);
 
 extern const struct fb_codec fb_codec_gzip;
 

@@ -164,10 +164,16 @@ static void gzip_free(void *state)
     free(gzip);
 }
 
+static enum fb_codec_match gzip_match(const unsigned char *first, size_t size)
+{
+    return fb_codec_match_magic(first, size, "\x1f\x8b", 2);
+}
+
 const struct fb_codec fb_codec_gzip = {
     .name = "gzip",
-    .magic = "\x1f\x8b",
-    .magic_size = 2,
+    .encoding = "gzip",
+    .extensions = {".gz"},
+    .match = gzip_match,
     .begin = gzip_begin,
     .step = gzip_step,
     .finish = gzip_finish,

@@ -64,6 +64,9 @@ static const char *const reason_names[] = {
     [FB_DEAD_KEY_EMPTY] = "key-empty",
     [FB_DEAD_KEY_TOO_LONG] = "key-too-long",
     [FB_DEAD_REJECTED] = "rejected",
+    [FB_DEAD_WRONG_FORM] = "wrong-form",
+    [FB_DEAD_MALFORMED_ROW] = "malformed-row",
+    [FB_DEAD_NO_MATCH] = "no-match",
 };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason)
@@ -77,7 +80,7 @@ const char *fb_dead_reason_name(enum fb_dead_reason reason)
 
 static bool schema_is_sound(const struct fb_key_schema *schema)
 {
-    if (schema->count < 1 || schema->count > 2)
+    if (schema->count > 2)
         return false;
     for (size_t i = 0; i < schema->count; i++)
         if (schema->attributes[i].name_size < 1 ||
@@ -86,13 +89,13 @@ static bool schema_is_sound(const struct fb_key_schema *schema)
     return true;
 }
 
-enum fb_status fb_record_reader_new(const struct fb_key_schema *schema, size_t max_record_size,
-                                    uint64_t hash_seed, struct fb_record_reader **ret_reader,
-                                    struct fb_error *error)
+enum fb_status fb_record_reader_new(const struct fb_record_reader_options *options,
+                                    struct fb_record_reader **ret_reader, struct fb_error *error)
 {
+    const size_t max_record_size = options->max_record_size;
     struct fb_record_reader *reader;
 
-    if (!schema_is_sound(schema))
+    if (!schema_is_sound(options->schema))
         return fb_fail(error, FB_INVALID, "a table has one or two key attributes with names");
     if (max_record_size < 2 || max_record_size > FB_TRANSCODE_TEXT_MAX)
         return fb_fail(error, FB_INVALID, "max_record_size must be 2 to %zu bytes",
@@ -104,11 +107,11 @@ enum fb_status fb_record_reader_new(const struct fb_key_schema *schema, size_t m
     reader->head = malloc(max_record_size < HEAD_BYTES ? HEAD_BYTES : max_record_size);
     if (reader->head == NULL ||
         fb_window_init(&reader->window, 2 * max_record_size + READ_BYTES) != FB_OK ||
-        fb_transcoder_new(schema, hash_seed, &reader->transcoder) != FB_OK) {
+        fb_transcoder_new(options->schema, options->hash_seed, &reader->transcoder) != FB_OK) {
         fb_record_reader_free(reader);
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
     }
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     *ret_reader = reader;
     return FB_OK;
 }
@@ -129,16 +132,28 @@ static int64_t budget_cap(const struct fb_record_reader *reader)
     return 2 * (int64_t)reader->max_record_size;
 }
 
-void fb_record_reader_begin(struct fb_record_reader *reader, uint64_t number, uint64_t offset_bytes)
+void fb_record_reader_begin(struct fb_record_reader *reader)
 {
-    fb_window_reset(&reader->window, offset_bytes);
+    fb_window_reset(&reader->window, 0);
     fb_transcoder_shrink(reader->transcoder);
-    reader->number = number;
+    reader->number = 0;
     reader->retry_at = 0;
     reader->finished = false;
-    reader->at_first_byte = offset_bytes == 0;
+    reader->at_first_byte = true;
     reader->in_region = false;
     reader->budget = budget_cap(reader);
+}
+
+enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)
+{
+    (void)reader;
+    return FB_FORMAT_JSON;
+}
+
+uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader)
+{
+    (void)reader;
+    return 0;
 }
 
 enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **ret_space,
@@ -412,6 +427,7 @@ static enum fb_status report_record(struct fb_record_reader *reader,
     else if (transcoded->reason != FB_DEAD_NONE)
         snprintf(ret->message, sizeof ret->message, "%s, at byte %zu", transcoded->what,
                  transcoded->at);
+    ret->operation = FB_PUT;
     ret->item = transcoded->item;
     ret->item_size = transcoded->item_size;
     ret->item_counted_bytes = transcoded->item_counted_bytes;

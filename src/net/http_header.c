@@ -35,6 +35,7 @@ static const struct field fields[] = {
     FIELD("x-amz-crc32", crc32, '\0'),
     FIELD("content-range", content_range, '\0'),
     FIELD("content-type", content_type, '\0'),
+    FIELD("content-encoding", content_encoding, '\0'),
     FIELD("date", date, '\0'),
     FIELD("x-amz-bucket-region", bucket_region, '\0'),
     FIELD("x-amz-error-code", error_code, '\0'),

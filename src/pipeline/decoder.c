@@ -8,7 +8,6 @@
 
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
-#include "firebridge/codec/inflate.h"
 
 /* Records that are acknowledged together: small enough to move often, large enough to be cheap. */
 #define SPAN_RECORDS 256
@@ -23,8 +22,7 @@
 struct fb_decoder {
     struct fb_decoder_options options;
     struct fb_patience patience;
-    struct fb_inflate *inflate;
-    struct fb_record_reader *reader;
+    struct fb_object_reader *reader;
     pthread_t thread;
     uint64_t ordinal; /* records seen since the start */
     char what[1200];
@@ -36,12 +34,11 @@ struct reading {
     struct fb_progress_object *object;
     const struct fb_state_object *identity;
     struct fb_span *span;
-    uint64_t compressed_bytes; /* taken from S3 so far; where a Range goes on */
-    uint64_t produced_bytes;   /* decompressed so far */
-    uint64_t skip_until_bytes; /* what a checkpoint says is done */
-    uint64_t next_record, next_offset_bytes;
+    uint64_t compressed_bytes;               /* taken from S3 so far; where a Range goes on */
+    uint64_t next_record, next_offset_bytes; /* records before it are done */
     uint64_t dead_letters;
     unsigned span_records;
+    bool begun;
     enum fb_status sink_status; /* why the sink ended the GET */
     bool held;                  /* ... because our own lanes held it up */
     struct fb_error error;
@@ -148,56 +145,34 @@ static enum fb_status take_records(struct reading *reading)
     enum fb_status status;
 
     do {
-        status = fb_record_reader_next(reading->decoder->reader, &record);
-        if (status == FB_OK)
+        status = fb_object_reader_next(reading->decoder->reader, &record, &reading->error);
+        if (status == FB_OK && record.number >= reading->next_record)
             status = take_record(reading, &record);
-        else if (status == FB_NO_MEMORY)
-            fb_fail(&reading->error, status, "no memory for a record");
     } while (status == FB_OK);
     return status;
 }
 
-/* Bytes that a checkpoint covers are inflated and passed over. */
-static size_t drop_done(struct reading *reading, char *space, size_t size)
+/* With the object's first bytes, or at its end when it has none. */
+static void begin_once(struct reading *reading, const char *content_encoding)
 {
-    uint64_t before = reading->produced_bytes;
-    uint64_t left = reading->skip_until_bytes - before;
+    const struct fb_inflate_hints hints = {.content_encoding = content_encoding,
+                                           .key = reading->identity->key};
 
-    reading->produced_bytes += size;
-    if (before >= reading->skip_until_bytes)
-        return size;
-    if (left >= size)
-        return 0;
-    memmove(space, space + left, size - left);
-    return size - (size_t)left;
+    if (!reading->begun)
+        fb_object_reader_begin(reading->decoder->reader, &hints);
+    reading->begun = true;
 }
 
 /* Uses up all of `bytes`, or says why not. */
 static enum fb_status decode(struct reading *reading, const char *bytes, size_t size)
 {
-    struct fb_decoder *decoder = reading->decoder;
-    const char *begin = bytes;
+    struct fb_object_reader *reader = reading->decoder->reader;
     enum fb_status status;
-    size_t capacity, written;
-    char *space;
 
-    do {
-        status = fb_record_reader_space(decoder->reader, &space, &capacity, &reading->error);
-        if (status != FB_OK)
-            return status;
-        status = fb_inflate_step(decoder->inflate, &bytes, &size, space, capacity, &written,
-                                 &reading->error);
-        if (status != FB_OK)
-            break;
-        written = written == 0 ? 0 : drop_done(reading, space, written);
-        fb_record_reader_wrote(decoder->reader, written);
-        status = take_records(reading);
-        if (status != FB_NEED_MORE)
-            return status;
-        status = FB_OK;
-    } while (size > 0 || written > 0);
-    reading->compressed_bytes += (uint64_t)(bytes - begin);
-    return status;
+    fb_object_reader_feed(reader, bytes, size);
+    status = take_records(reading);
+    reading->compressed_bytes += size - fb_object_reader_unused(reader);
+    return status == FB_NEED_MORE ? FB_OK : status;
 }
 
 static enum fb_status on_body(void *context, const struct fb_http_response *response,
@@ -207,7 +182,7 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     struct fb_decoder *decoder = reading->decoder;
     int64_t began_ms = fb_monotonic_ms(decoder->options.clock);
 
-    (void)response;
+    begin_once(reading, response->content_encoding);
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
     fb_patience_success(&decoder->patience);
     reading->sink_status = decode(reading, bytes, size);
@@ -350,11 +325,10 @@ static enum fb_status read_body(struct reading *reading)
 static enum fb_status finish_body(struct reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
-    enum fb_status status = fb_inflate_finish(decoder->inflate, &reading->error);
+    enum fb_status status;
 
-    if (status != FB_OK)
-        return status;
-    fb_record_reader_finish(decoder->reader);
+    begin_once(reading, NULL);
+    fb_object_reader_finish(decoder->reader);
     status = take_records(reading);
     flush_lanes(decoder);
     return status == FB_END ? FB_OK : status;
@@ -416,27 +390,23 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
     }
 }
 
-static void begin_reading(struct reading *reading, uint64_t record, uint64_t offset_bytes)
+static void begin_reading(struct reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
 
-    fb_inflate_reset(decoder->inflate);
-    fb_record_reader_begin(decoder->reader, record, offset_bytes);
     snprintf(decoder->what, sizeof decoder->what, "read s3://%.63s/%.1100s",
              decoder->options.bucket, reading->identity->key);
     fb_log_info("stream %s: object %s begins (%llu bytes)%s", decoder->options.stream,
                 reading->identity->key, (unsigned long long)reading->identity->size_bytes,
-                record > 0 ? ", behind what is done of it" : "");
+                reading->next_record > 0 ? ", behind what is done of it" : "");
 }
 
 /* Takes over the strings of `object`. FB_OK: it has ended, well or not. */
 static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object *object,
                               uint64_t record, uint64_t offset_bytes)
 {
-    struct reading reading = {.decoder = decoder,
-                              .skip_until_bytes = offset_bytes,
-                              .next_record = record,
-                              .next_offset_bytes = offset_bytes};
+    struct reading reading = {
+        .decoder = decoder, .next_record = record, .next_offset_bytes = offset_bytes};
     enum fb_object_state outcome;
     enum fb_status status =
         fb_progress_object_begin(decoder->options.progress, object, record, offset_bytes,
@@ -448,7 +418,7 @@ static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object
         goto out;
     }
     reading.identity = fb_progress_object_identity(reading.object);
-    begin_reading(&reading, record, offset_bytes);
+    begin_reading(&reading);
     status = read_body(&reading);
     if (status == FB_OK)
         status = finish_body(&reading);
@@ -559,8 +529,7 @@ static void *run(void *argument)
 
 static void free_parts(struct fb_decoder *decoder)
 {
-    fb_record_reader_free(decoder->reader);
-    fb_inflate_free(decoder->inflate);
+    fb_object_reader_free(decoder->reader);
     free(decoder);
 }
 
@@ -574,11 +543,8 @@ enum fb_status fb_decoder_new(const struct fb_decoder_options *options,
         return fb_fail(error, FB_NO_MEMORY, "no memory for a decoder");
     decoder->options = *options;
     decoder->options.patience.what = decoder->what;
-    fb_patience_init(&decoder->patience, &decoder->options.patience, options->hash_seed);
-    status = fb_inflate_new(&decoder->inflate, error);
-    if (status == FB_OK)
-        status = fb_record_reader_new(options->schema, options->max_record_size, options->hash_seed,
-                                      &decoder->reader, error);
+    fb_patience_init(&decoder->patience, &decoder->options.patience, options->reader.hash_seed);
+    status = fb_object_reader_new(&options->reader, &decoder->reader, error);
     if (status == FB_OK)
         status = fb_thread_start(&decoder->thread, "decoder", run, decoder, error);
     if (status != FB_OK) {

@@ -111,9 +111,14 @@ static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *e
         .stream_id = stream->row.id,
         .frontier_record = stream->row.frontier_record,
         .frontier_offset_bytes = stream->row.frontier_offset_bytes,
-        .schema = &stream->table.schema,
-        .max_record_size = stream->options.max_record_size,
-        .hash_seed = stream->options.seed,
+        .reader =
+            {
+                .schema = &stream->table.schema,
+                .hash_seed = stream->options.seed,
+                .max_record_size = stream->options.max_record_size,
+                .inflate = stream->options.inflate,
+                .form = stream->options.form,
+            },
         .pool = stream->pool,
         .progress = stream->progress,
         .letters = stream->letters,

@@ -101,7 +101,7 @@ static size_t transcode(struct fb_record_reader *reader, const struct corpus *co
     size_t items = 0;
     struct fb_record record;
 
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     while (fed < corpus->size) {
         size_t size = 0;
         char *space = NULL;
@@ -168,7 +168,10 @@ int main(int argc, char **argv)
     double theirs = 0;
 
     if (make_corpus(&corpus) &&
-        fb_record_reader_new(&schema, (size_t)1 << 20, 1, &reader, NULL) == FB_OK) {
+        fb_record_reader_new(&(struct fb_record_reader_options){.schema = &schema,
+                                                                .hash_seed = 1,
+                                                                .max_record_size = (size_t)1 << 20},
+                             &reader, NULL) == FB_OK) {
         printf("records           %zu of %zu bytes, %zu MB a round\n", corpus.count,
                corpus.size / corpus.count, corpus.size * loops / 1000000);
         /* In turns, and the best of each: a busy moment of the machine hits neither alone. */

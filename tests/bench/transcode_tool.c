@@ -87,7 +87,10 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    status = fb_record_reader_new(&schema, max_record_size, 1, &reader, &error);
+    status = fb_record_reader_new(
+        &(struct fb_record_reader_options){
+            .schema = &schema, .hash_seed = 1, .max_record_size = max_record_size},
+        &reader, &error);
     if (status != FB_OK) {
         fprintf(stderr, "transcode_tool: %s\n", error.message);
         return 2;

@@ -103,7 +103,7 @@ static void read_all(struct fb_record_reader *reader, const char *bytes, size_t 
     uint64_t number = 0;
     size_t fed = 0;
 
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     while (status == FB_NEED_MORE) {
         char *space = NULL;
         size_t room = 0;
@@ -143,7 +143,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     if (size < 2)
         return 0;
     max_record_size = input[1] < 128 ? (size_t)input[1] + 2 : (size_t)1 << 16;
-    check(fb_record_reader_new(&schema, max_record_size, 42, &reader, NULL) == FB_OK);
+    check(fb_record_reader_new(
+              &(struct fb_record_reader_options){
+                  .schema = &schema, .hash_seed = 42, .max_record_size = max_record_size},
+              &reader, NULL) == FB_OK);
     read_all(reader, (const char *)input + 2, size - 2, size, max_record_size, &whole);
     read_all(reader, (const char *)input + 2, size - 2, (size_t)input[0] % 32 + 1, max_record_size,
              &split);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decompressed bytes in, items and dead letters out: cuts the bytes of one object into JSON
- * records and transcodes each, in one pass, into DynamoDB's attribute-value JSON.
+ * Decompressed bytes in, items and dead letters out: cuts the bytes of one object into records, by
+ * their form, and makes each DynamoDB's attribute-value JSON; plain JSON in one pass.
  *
  * The reader owns one window of bytes, reused for the next object. It grows to at most
  * max_record_size plus one read, and twice max_record_size where a record may begin behind a
  * damaged one. Nothing is allocated per record.
  *
- *     fb_record_reader_begin(reader, 0, 0);
+ *     fb_record_reader_begin(reader);
  *     while (there are bytes) {
  *         fb_record_reader_space(reader, &space, &size, error);   write up to size bytes there
  *         fb_record_reader_wrote(reader, written);
@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
 
 /* Why a record can never be written. The names (fb_dead_reason_name) are an interface. */
@@ -47,7 +48,12 @@ enum fb_dead_reason {
     FB_DEAD_KEY_EMPTY,        /* "key-empty" */
     FB_DEAD_KEY_TOO_LONG,     /* "key-too-long" */
     FB_DEAD_REJECTED,         /* "rejected": DynamoDB refused the item (set by the writer) */
+    FB_DEAD_WRONG_FORM,       /* "wrong-form": good JSON, but not what the format says */
+    FB_DEAD_MALFORMED_ROW,    /* "malformed-row": of csv and tsv */
+    FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
 };
+
+enum fb_operation { FB_PUT, FB_DELETE };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
@@ -55,14 +61,15 @@ struct fb_record {
     uint64_t number;           /* within the object, from 0; dead letters count */
     uint64_t offset_bytes;     /* of its first byte in the decompressed object */
     uint64_t size_bytes;       /* its length there, though `text` may hold only the first of it */
-    uint64_t end_offset_bytes; /* where reading goes on after it */
+    uint64_t end_offset_bytes; /* behind it, or behind the larger record that it is a part of */
     const char *text;          /* the record's bytes; of an over-long one the first 4 KiB or more */
     size_t text_size;          /* = size_bytes unless the record is over max_record_size */
 
     enum fb_dead_reason reason; /* FB_DEAD_NONE: an item */
     char message[160];          /* of a dead letter: what, where in the record */
 
-    const char *item; /* {"id":{"S":"..."},...} */
+    enum fb_operation operation;
+    const char *item; /* {"id":{"S":"..."},...}; of FB_DELETE the key attributes alone */
     size_t item_size;
     uint32_t item_counted_bytes; /* as DynamoDB counts the item */
     const char *key;             /* canonical */
@@ -72,17 +79,26 @@ struct fb_record {
 
 struct fb_record_reader;
 
-enum fb_status fb_record_reader_new(const struct fb_key_schema *schema, size_t max_record_size,
-                                    uint64_t hash_seed, struct fb_record_reader **ret_reader,
+struct fb_record_reader_options {
+    const struct fb_key_schema *schema; /* copied; with count 0 no key is looked for */
+    uint64_t hash_seed;
+    size_t max_record_size;
+    struct fb_form_options form; /* its strings outlive the reader */
+};
+
+enum fb_status fb_record_reader_new(const struct fb_record_reader_options *options,
+                                    struct fb_record_reader **ret_reader,
                                     struct fb_error *error) FB_MUST_CHECK;
 void fb_record_reader_free(struct fb_record_reader *reader);
 
-/*
- * Starts an object, at its first byte (0, 0) or at the end of a record that was reported before:
- * `number` is the next record's and `offset_bytes` the end_offset_bytes of the one before it.
- */
-void fb_record_reader_begin(struct fb_record_reader *reader, uint64_t number,
-                            uint64_t offset_bytes);
+/* Starts an object, at its first byte. */
+void fb_record_reader_begin(struct fb_record_reader *reader);
+
+/* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
+enum fb_format fb_record_reader_format(const struct fb_record_reader *reader);
+
+/* Records of this object that are none of the user's, such as CloudWatch's CONTROL_MESSAGE. */
+uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader);
 
 /* At least one byte of room, once fb_record_reader_next said FB_NEED_MORE. FB_NO_MEMORY.
  * Invalidates the last record. */

@@ -48,6 +48,7 @@ struct fb_http_response {
     char crc32[16];          /* x-amz-crc32 */
     char content_range[96];
     char content_type[96];
+    char content_encoding[32];
     char date[48];
     char bucket_region[32]; /* x-amz-bucket-region */
     char error_code[64];    /* x-amz-error-code, or x-amzn-errortype up to the first ':' */

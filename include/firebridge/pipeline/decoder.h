@@ -14,6 +14,7 @@
 
 #include "firebridge/aws/s3.h"
 #include "firebridge/base/event.h"
+#include "firebridge/codec/object_reader.h"
 #include "firebridge/pipeline/lane.h"
 #include "firebridge/pipeline/poller.h"
 #include "firebridge/pipeline/progress.h"
@@ -45,9 +46,7 @@ struct fb_decoder_options {
     struct fb_state *state;
     int64_t stream_id;
     uint64_t frontier_record, frontier_offset_bytes; /* in the first object to resume */
-    const struct fb_key_schema *schema;
-    size_t max_record_size;
-    uint64_t hash_seed;
+    struct fb_object_reader_options reader;
     struct fb_item_pool *pool;
     struct fb_progress *progress;
     struct fb_dead_letters *letters;

@@ -16,6 +16,8 @@
 
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
+#include "firebridge/codec/form.h"
+#include "firebridge/codec/inflate.h"
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/state/state.h"
 
@@ -50,6 +52,8 @@ struct fb_stream_options {
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
     unsigned writers;
     int64_t linger_ms;
+    struct fb_inflate_options inflate;
+    struct fb_form_options form;
     uint64_t max_record_size, max_in_flight;
     uint64_t max_dead_letters, max_dead_letters_in;
     bool accept_dead_letters;

@@ -7,10 +7,39 @@
 
 static struct fb_inflate *inflater;
 
+static const struct fb_inflate_options options = {
+    .max_expansion = 1000, .max_inflated_size = UINT64_MAX, .max_layers = 3};
+
+static const char *form(void)
+{
+    static char text[64];
+
+    fb_inflate_describe(inflater, text, sizeof text);
+    return text;
+}
+
+static enum fb_status take_all(const char **p, size_t *left, size_t room, struct text *out,
+                               struct fb_error *error)
+{
+    char buffer[4096];
+    size_t written = 1;
+
+    while (written > 0) {
+        const enum fb_status status =
+            fb_inflate_step(inflater, p, left, buffer, room, &written, error);
+
+        if (status != FB_OK)
+            return status;
+        add_bytes(out, buffer, written);
+    }
+    assert_int_equal(*left, 0);
+    return FB_OK;
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    return fb_inflate_new(&inflater, NULL) == FB_OK ? 0 : -1;
+    return fb_inflate_new(&options, &inflater, NULL) == FB_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -43,28 +72,26 @@ static void add_member(struct text *text, const char *content, size_t size)
 static enum fb_status run(const struct text *in, size_t piece, size_t room, struct text *out,
                           struct fb_error *error)
 {
-    char buffer[4096];
+    enum fb_status status = FB_OK;
 
-    fb_inflate_reset(inflater);
+    fb_inflate_begin(inflater, NULL);
     out->size = 0;
     add(out, "");
-    for (size_t fed = 0; fed < in->size;) {
+    for (size_t fed = 0; fed < in->size && status == FB_OK;) {
         const char *p = in->bytes + fed;
         size_t left = in->size - fed < piece ? in->size - fed : piece;
-        size_t written = 1;
 
         fed += left;
-        while (written > 0) {
-            const enum fb_status status =
-                fb_inflate_step(inflater, &p, &left, buffer, room, &written, error);
-
-            if (status != FB_OK)
-                return status;
-            add_bytes(out, buffer, written);
-        }
-        assert_int_equal(left, 0);
+        status = take_all(&p, &left, room, out, error);
     }
-    return fb_inflate_finish(inflater, error);
+    if (status == FB_OK) {
+        const char *p = NULL;
+        size_t left = 0;
+
+        fb_inflate_finish(inflater);
+        status = take_all(&p, &left, room, out, error);
+    }
+    return status;
 }
 
 static void expect(const struct text *in, enum fb_status status, const char *content,
@@ -92,15 +119,15 @@ static void plain_bytes_pass(void **state)
     (void)state;
     add(&in, "{\"id\":\"a\"}");
     expect(&in, FB_OK, "{\"id\":\"a\"}", NULL);
-    assert_string_equal(fb_inflate_form(inflater), "none");
+    assert_string_equal(form(), "none");
     in.size = 0;
     add(&in, "\x1fplain all the same");
     expect(&in, FB_OK, "\x1fplain all the same", NULL);
     in.size = 0;
     expect(&in, FB_OK, "", NULL);
-    assert_string_equal(fb_inflate_form(inflater), "unknown");
+    assert_string_equal(form(), "none");
     add(&in, "\x1f");
-    expect(&in, FB_CORRUPT, "", "cut off inside its first 2 bytes");
+    expect(&in, FB_OK, "\x1f", NULL);
     free(in.bytes);
 }
 
@@ -111,7 +138,7 @@ static void gzip_members_are_one_object(void **state)
     (void)state;
     add_member(&in, "{\"id\":\"a\"}", 10);
     expect(&in, FB_OK, "{\"id\":\"a\"}", NULL);
-    assert_string_equal(fb_inflate_form(inflater), "gzip");
+    assert_string_equal(form(), "gzip");
     add_member(&in, "", 0);
     add_member(&in, "{\"id\":\"b\"}", 10);
     expect(&in, FB_OK, "{\"id\":\"a\"}{\"id\":\"b\"}", NULL);
@@ -141,7 +168,7 @@ static void a_cut_off_object_is_damaged_wherever_it_is_cut(void **state)
 
     (void)state;
     add_member(&in, "{\"id\":\"a\"}", 10);
-    while (in.size > 1) {
+    while (in.size > 2) {
         struct fb_error error = {0};
         struct text out = {0};
 

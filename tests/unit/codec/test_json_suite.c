@@ -65,7 +65,11 @@ static void read_document(const char *text, size_t size, struct text *reasons)
     const struct fb_key_schema schema = id_schema();
     struct fb_record_reader *reader = NULL;
 
-    assert_int_equal(fb_record_reader_new(&schema, 1 << 20, 3, &reader, NULL), FB_OK);
+    assert_int_equal(fb_record_reader_new(
+                         &(struct fb_record_reader_options){
+                             .schema = &schema, .hash_seed = 3, .max_record_size = 1 << 20},
+                         &reader, NULL),
+                     FB_OK);
     reasons->size = 0;
     add(reasons, "");
     feed(reader, text, size, 4096, keep_reason, reasons);

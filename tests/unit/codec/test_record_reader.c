@@ -12,7 +12,12 @@ static int set_up(void **state)
     const struct fb_key_schema schema = id_schema();
 
     (void)state;
-    return fb_record_reader_new(&schema, MAX_RECORD, 7, &reader, NULL) == FB_OK ? 0 : -1;
+    return fb_record_reader_new(&(struct fb_record_reader_options){.schema = &schema,
+                                                                   .hash_seed = 7,
+                                                                   .max_record_size = MAX_RECORD},
+                                &reader, NULL) == FB_OK
+               ? 0
+               : -1;
 }
 
 static int tear_down(void **state)
@@ -48,13 +53,13 @@ static void expect_same_in_pieces(const char *bytes, size_t size)
     static const size_t pieces[] = {1, 2, 3, 7, 4096};
     struct text whole = {0};
 
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     add(&whole, "");
     feed(reader, bytes, size, size + 1, keep, &whole);
     for (size_t i = 0; i < COUNT(pieces); i++) {
         struct text split = {0};
 
-        fb_record_reader_begin(reader, 0, 0);
+        fb_record_reader_begin(reader);
         add(&split, "");
         feed(reader, bytes, size, pieces[i], keep, &split);
         assert_int_equal(split.size, whole.size);
@@ -68,7 +73,7 @@ static void expect_bytes(const char *bytes, size_t size, const char *shape)
 {
     struct text found = {0};
 
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     add(&found, "");
     feed(reader, bytes, size, size + 1, keep_shape, &found);
     assert_string_equal(found.bytes, shape);
@@ -95,17 +100,11 @@ static void records_are_cut_whatever_stands_between_them(void **state)
 
 static void a_byte_order_mark_is_passed_over_at_the_first_byte_only(void **state)
 {
-    struct text found = {0};
-
     (void)state;
     expect("\xef\xbb\xbf{\"id\":\"a\"}", "3+10 ");
     expect("\xef\xbb\xbf", "");
     expect("\xef\xbb", "0+2(malformed-json) ");
     expect("{\"id\":\"a\"}\xef\xbb\xbf{\"id\":\"b\"}", "0+10 10+3(malformed-json) 13+10 ");
-    fb_record_reader_begin(reader, 5, 10);
-    feed(reader, "\xef\xbb\xbf{\"id\":\"b\"}", 13, 13, keep_shape, &found);
-    assert_string_equal(found.bytes, "10+3(malformed-json) 13+10 ");
-    free(found.bytes);
 }
 
 static void a_bad_record_ends_where_its_brackets_do(void **state)
@@ -197,7 +196,7 @@ static void a_record_has_max_record_size_to_the_byte(void **state)
         add(&text, "{\"id\":\"a\",\"v\":\"");
         add_times(&text, "x", MAX_RECORD - text.size - 2 + extra);
         add(&text, "\"}{\"id\":\"b\"}");
-        fb_record_reader_begin(reader, 0, 0);
+        fb_record_reader_begin(reader);
         feed(reader, text.bytes, text.size, 4096, keep_first, &first);
         assert_int_equal(first.count, 2);
         assert_int_equal(first.size, MAX_RECORD + extra);
@@ -223,7 +222,7 @@ static void a_line_of_16_mb_is_one_dead_letter_in_constant_memory(void **state)
     add_times(&begin, "x", 4096 - begin.size);
     add_times(&middle, "x", 4096);
     add(&end, "\"}{\"id\":\"b\"}\n");
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     for (size_t fed = 0; fed <= line_size; fed += 4096) {
         const struct text *piece = fed == 0 ? &begin : fed < line_size ? &middle : &end;
         size_t room = 0;
@@ -260,7 +259,7 @@ static void a_region_of_just_max_record_size_keeps_its_text_over_any_blanks(void
     add_times(&text, "x", MAX_RECORD);
     add_times(&text, "\n ", MAX_RECORD * 2);
     add(&text, "{\"id\":\"b\"}");
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     feed(reader, text.bytes, text.size, 1000, keep_first, &first);
     assert_int_equal(first.count, 2);
     assert_int_equal(first.size, MAX_RECORD);
@@ -297,7 +296,7 @@ static void looking_for_records_stays_linear_on_hostile_lines(void **state)
     (void)state;
     add_times(&text, "{\"a\":\n", ((size_t)8 << 20) / 6);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
-    fb_record_reader_begin(reader, 0, 0);
+    fb_record_reader_begin(reader);
     feed(reader, text.bytes, text.size, 65536, keep_first, &first);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
     assert_int_equal(first.count, 1);
@@ -305,44 +304,6 @@ static void looking_for_records_stays_linear_on_hostile_lines(void **state)
     /* 8 MB take some 0.1 s; were every line tried, it would be half an hour. */
     assert_true(end.tv_sec - begin.tv_sec < 30);
     free(text.bytes);
-}
-
-struct resumable {
-    struct text text;
-    size_t begins[8]; /* of each record's description, and the end */
-    uint64_t ends[8]; /* of each record in the object */
-    size_t count;
-};
-
-static void keep_place(const struct fb_record *record, void *userdata)
-{
-    struct resumable *whole = userdata;
-
-    describe(&whole->text, record);
-    whole->ends[whole->count++] = record->end_offset_bytes;
-    whole->begins[whole->count] = whole->text.size;
-}
-
-static void a_resumed_object_gives_the_records_that_are_left(void **state)
-{
-    static const char object[] = "{\"id\":\"a\"}\n{\"id\":\"b\",}\n{\"id\":\"c\"} {\"id\":\"d\n"
-                                 "{\"id\":\"e\"}";
-    struct resumable whole = {0};
-
-    (void)state;
-    fb_record_reader_begin(reader, 0, 0);
-    feed(reader, object, sizeof object - 1, 100, keep_place, &whole);
-    assert_int_equal(whole.count, 5);
-    for (size_t i = 0; i < whole.count; i++) {
-        struct text rest = {0};
-
-        fb_record_reader_begin(reader, i + 1, whole.ends[i]);
-        add(&rest, "");
-        feed(reader, object + whole.ends[i], sizeof object - 1 - whole.ends[i], 100, keep, &rest);
-        assert_string_equal(rest.bytes, whole.text.bytes + whole.begins[i + 1]);
-        free(rest.bytes);
-    }
-    free(whole.text.bytes);
 }
 
 static void a_reader_goes_from_object_to_object(void **state)
@@ -361,9 +322,17 @@ static void a_wrong_schema_or_size_is_refused(void **state)
     struct fb_error error = {0};
 
     (void)state;
-    assert_int_equal(fb_record_reader_new(&schema, 1, 0, &none, &error), FB_INVALID);
-    schema.count = 0;
-    assert_int_equal(fb_record_reader_new(&schema, 100, 0, &none, &error), FB_INVALID);
+    assert_int_equal(fb_record_reader_new(&(struct fb_record_reader_options){.schema = &schema,
+                                                                             .hash_seed = 0,
+                                                                             .max_record_size = 1},
+                                          &none, &error),
+                     FB_INVALID);
+    schema.count = 3;
+    assert_int_equal(fb_record_reader_new(
+                         &(struct fb_record_reader_options){
+                             .schema = &schema, .hash_seed = 0, .max_record_size = 100},
+                         &none, &error),
+                     FB_INVALID);
     assert_null(none);
     assert_string_equal(fb_dead_reason_name(FB_DEAD_REJECTED), "rejected");
     assert_string_equal(fb_dead_reason_name(FB_DEAD_MALFORMED), "malformed-json");
@@ -424,7 +393,6 @@ int main(void)
         cmocka_unit_test(a_region_of_just_max_record_size_keeps_its_text_over_any_blanks),
         cmocka_unit_test(an_over_long_record_hides_no_nested_object_as_a_record),
         cmocka_unit_test(looking_for_records_stays_linear_on_hostile_lines),
-        cmocka_unit_test(a_resumed_object_gives_the_records_that_are_left),
         cmocka_unit_test(a_reader_goes_from_object_to_object),
         cmocka_unit_test(a_wrong_schema_or_size_is_refused),
         cmocka_unit_test(the_same_bytes_give_the_same_records_however_they_are_fed),

@@ -216,6 +216,7 @@ static struct fb_stream_options options_once(void)
         .lookback_ms = INT64_C(90000000),
         .writers = 4,
         .linger_ms = 1,
+        .inflate = {.max_expansion = 1000, .max_inflated_size = UINT64_MAX, .max_layers = 3},
         .max_record_size = 1 << 16,
         .max_in_flight = 1 << 16,
         .max_dead_letters = 50,

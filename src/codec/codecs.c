@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of codecs. */
+#include <string.h>
+
+#include "codec.h"
+
+enum fb_codec_match fb_codec_match_magic(const unsigned char *first, size_t size, const void *magic,
+                                         size_t magic_size)
+{
+    if (memcmp(first, magic, size < magic_size ? size : magic_size) != 0)
+        return FB_MATCH_NO;
+    return size < magic_size ? FB_MATCH_MORE : FB_MATCH_YES;
+}
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are literals and a part of a name */
+/* Known by its first bytes, and refused by name rather than taken for malformed records. */
+#define REFUSED(id, form, magic)                                                                   \
+    static enum fb_status id##_begin(void **state, struct fb_error *error)                         \
+    {                                                                                              \
+        (void)state;                                                                               \
+        return fb_fail(error, FB_CORRUPT,                                                          \
+                       "it is " form ", which this version does not read; deliver it as GZIP or "  \
+                       "uncompressed");                                                            \
+    }                                                                                              \
+    static enum fb_codec_match id##_match(const unsigned char *first, size_t size)                 \
+    {                                                                                              \
+        return fb_codec_match_magic(first, size, magic, sizeof magic - 1);                         \
+    }                                                                                              \
+    static const struct fb_codec codec_##id = {                                                    \
+        .name = #id,                                                                               \
+        .match = id##_match,                                                                       \
+        .begin = id##_begin,                                                                       \
+    }
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+/* The page header behind the magic begins with this byte in every file. */
+REFUSED(parquet, "Parquet", "PAR1\x15");
+REFUSED(orc, "ORC", "ORC\x1");
+REFUSED(avro, "Avro", "Obj\x01");
+
+const struct fb_codec *const fb_codecs[] = {
+    &fb_codec_gzip, &codec_parquet, &codec_orc, &codec_avro, NULL,
+};

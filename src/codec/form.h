@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a record form is to record_reader.c: a table of functions. A new one is a file with such a
+ * table and a line in forms.c.
+ *
+ * The reader finds where a record ends (JSON by its brackets, text by the form's `cut`), gives the
+ * record to `open`, and takes from `next` what it becomes: nothing, one item or many. Everything
+ * that can be said as a JSON object is given as its text and transcoded by the reader, so that
+ * limits, keys and sizes are looked after in one place.
+ *
+ * The form `json` has no such table: its records go from the window to the transcoder as they are.
+ *
+ * Threads: one owner of a state.
+ */
+#ifndef FIREBRIDGE_CODEC_FORM_PRIVATE_H
+#define FIREBRIDGE_CODEC_FORM_PRIVATE_H
+
+#include "firebridge/codec/form.h"
+#include "firebridge/codec/json_cursor.h"
+#include "firebridge/codec/record_reader.h"
+#include "firebridge/codec/transcode.h"
+
+enum fb_framing {
+    FB_FRAMING_JSON, /* JSON objects one behind the other, with blanks or delimiters between */
+    FB_FRAMING_TEXT, /* records that end with the delimiter */
+};
+
+/* Where a record of text ends. */
+struct fb_cut {
+    size_t size;      /* of the record, without its delimiter */
+    size_t next;      /* behind the delimiter */
+    const char *what; /* FB_INVALID: what is wrong, a few words */
+};
+
+/* What one item, or dead letter, is made from. Pointers stay until the next call of the form. */
+struct fb_formed {
+    /* Its part of the record's text: what a dead letter keeps. */
+    size_t at, size;
+    enum {
+        FB_FORMED_JSON, /* `json` is a JSON object */
+        FB_FORMED_ITEM, /* `item` is ready, or dead for its own reason */
+        FB_FORMED_DEAD,
+    } kind;
+    enum fb_operation operation; /* of the first two */
+    const char *json;            /* as json_text.h demands it */
+    size_t json_size;
+    struct fb_transcoded item;
+    enum fb_dead_reason reason; /* FB_FORMED_DEAD */
+    char message[128];
+};
+
+struct fb_form_context {
+    const struct fb_form_options *options;
+    const struct fb_key_schema *schema;
+    uint64_t hash_seed;
+    size_t max_record_size;
+};
+
+struct fb_form {
+    enum fb_format format;
+    const char *name;
+    enum fb_framing framing;
+    /* For `format = auto`: a valid JSON object that can hardly be anything but this. */
+    bool (*fits)(struct fb_json_cursor record, const struct fb_key_schema *schema);
+
+    enum fb_status (*make)(const struct fb_form_context *context, void **ret_state,
+                           struct fb_error *error);
+    void (*free)(void *state);
+    /* The next record is an object's first. */
+    void (*begin)(void *state);
+    /*
+     * Text only: where the record at text[0] ends. `last`: no byte will follow. FB_OK,
+     * FB_NEED_MORE, or FB_INVALID, and then the reader passes over all up to the next delimiter.
+     * Called again with more bytes after FB_NEED_MORE; it must not be quadratic then.
+     */
+    enum fb_status (*cut)(void *state, const char *text, size_t size, bool last,
+                          struct fb_cut *ret_cut);
+    /* A whole record, for `next`; JSON is valid, and its strings are UTF-8. FB_NO_MEMORY. */
+    enum fb_status (*open)(void *state, const char *text, size_t size);
+    /* FB_OK with what it becomes, FB_END when that was all, FB_NO_MEMORY. */
+    enum fb_status (*next)(void *state, struct fb_formed *ret_formed);
+};
+
+/* NULL for auto and json. */
+const struct fb_form *fb_form_of(enum fb_format format);
+
+/* In the order in which auto asks them; a NULL ends it. */
+extern const struct fb_form *const fb_forms[];
+
+#endif

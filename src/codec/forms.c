@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of record forms. */
+#include "form.h"
+
+const struct fb_form *const fb_forms[] = {NULL};
+
+static const char *const names[FB_FORMAT_COUNT] = {
+    [FB_FORMAT_AUTO] = "auto",
+    [FB_FORMAT_JSON] = "json",
+    [FB_FORMAT_CLOUDWATCH_LOGS] = "cloudwatch-logs",
+    [FB_FORMAT_DYNAMODB_JSON] = "dynamodb-json",
+    [FB_FORMAT_DYNAMODB_STREAM] = "dynamodb-stream",
+    [FB_FORMAT_FIREHOSE_ERRORS] = "firehose-errors",
+    [FB_FORMAT_CSV] = "csv",
+    [FB_FORMAT_TSV] = "tsv",
+    [FB_FORMAT_LINES] = "lines",
+};
+
+const char *fb_format_name(enum fb_format format)
+{
+    return names[format];
+}
+
+const struct fb_form *fb_form_of(enum fb_format format)
+{
+    for (size_t i = 0; fb_forms[i] != NULL; i++)
+        if (fb_forms[i]->format == format)
+            return fb_forms[i];
+    return NULL;
+}
