@@ -172,7 +172,8 @@ static int try_truncations(struct fb_object_reader *reader, const struct fb_infl
     int wrong = 0;
 
     read_object(reader, hints, bytes, size, piece, true, false, &whole);
-    for (size_t cut = 0; cut < size; cut++) {
+    /* Nothing at all is an empty object. */
+    for (size_t cut = 1; cut < size; cut++) {
         struct outcome part = {.sum = 1};
         const uint64_t *sums = whole.sums;
         uint64_t good;
