@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* Rises when the cutting of bytes into records changes, so that no number means another record. */
-#define RECORD_READER_FORM "json/1"
+#define RECORD_READER_FORM "records/2"
 
 void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, size_t size)
 {

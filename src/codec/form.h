@@ -28,7 +28,7 @@ enum fb_framing {
 /* Where a record of text ends. */
 struct fb_cut {
     size_t size;      /* of the record, without its delimiter */
-    size_t next;      /* behind the delimiter */
+    size_t next;      /* behind the delimiter; FB_INVALID: up to where it is known to be bad */
     const char *what; /* FB_INVALID: what is wrong, a few words */
 };
 
@@ -60,6 +60,9 @@ struct fb_form {
     enum fb_format format;
     const char *name;
     enum fb_framing framing;
+    /* A text may be so many times max_record_size long, as it holds many records, or a coded one.
+     */
+    size_t text_factor;
     /* For `format = auto`: a valid JSON object that can hardly be anything but this. */
     bool (*fits)(struct fb_json_cursor record, const struct fb_key_schema *schema);
 
@@ -69,12 +72,19 @@ struct fb_form {
     /* The next record is an object's first. */
     void (*begin)(void *state);
     /*
-     * Text only: where the record at text[0] ends. `last`: no byte will follow. FB_OK,
-     * FB_NEED_MORE, or FB_INVALID, and then the reader passes over all up to the next delimiter.
-     * Called again with more bytes after FB_NEED_MORE; it must not be quadratic then.
+     * Text only: where the record at text[0] ends. `last`: no byte will follow. FB_OK (a size of 0
+     * is an empty line, which is no record), FB_NEED_MORE, or FB_INVALID with `next` behind what
+     * cannot be. After FB_NEED_MORE it is called again for the same record with more bytes, and
+     * goes on where it stood.
      */
     enum fb_status (*cut)(void *state, const char *text, size_t size, bool last,
                           struct fb_cut *ret_cut);
+    /*
+     * Text only, after FB_INVALID, or when a record was too long for more `cut`s: passes over what
+     * is left of it. `text` goes on where the cut ended. Returns how many bytes belong to it;
+     * *ret_found: that was its end, delimiter and all.
+     */
+    size_t (*pass)(void *state, const char *text, size_t size, bool last, bool *ret_found);
     /* A whole record, for `next`; JSON is valid, and its strings are UTF-8. FB_NO_MEMORY. */
     enum fb_status (*open)(void *state, const char *text, size_t size);
     /* FB_OK with what it becomes, FB_END when that was all, FB_NO_MEMORY. */

@@ -7,45 +7,10 @@
 
 #include "firebridge/codec/json_text.h"
 #include "firebridge/codec/transcode.h"
-#include "firebridge/codec/validate.h"
-#include "resync.h"
-#include "window.h"
-
-/* Of an over-long record so much is kept for its dead letter. */
-#define HEAD_BYTES 4096
+#include "record_reader_private.h"
 
 /* Beside a damaged region and the record that may begin behind it: one read. */
 #define READ_BYTES ((size_t)64 << 10)
-
-/* A region that is no record: what lies between two records becomes one dead letter. */
-struct region {
-    struct fb_resync resync;
-    enum fb_dead_reason reason;
-    char message[sizeof((struct fb_record *)0)->message];
-    uint64_t begin; /* offsets in the object */
-    uint64_t scanned;
-    uint64_t content_end; /* behind its last byte that is no blank */
-    size_t head_size;     /* over 0: its bytes are no longer in the window but in the head */
-};
-
-struct fb_record_reader {
-    struct fb_window window;
-    struct fb_transcoder *transcoder;
-    struct fb_nesting nesting;
-    size_t max_record_size;
-    uint64_t number;
-    size_t retry_at; /* bytes that must be there before a parse is tried again */
-    bool finished;
-    bool at_first_byte;
-    bool in_region;
-    struct region region;
-    char *head;
-    /*
-     * What may still be spent on looking whether a record begins behind a newline. Each byte of
-     * progress earns two, so that the looking stays linear in the input whatever it holds.
-     */
-    int64_t budget;
-};
 
 static const char *const reason_names[] = {
     [FB_DEAD_NONE] = "none",
@@ -89,11 +54,59 @@ static bool schema_is_sound(const struct fb_key_schema *schema)
     return true;
 }
 
+/* `auto` may turn out to be any form of JSON. */
+static bool may_be(const struct fb_record_reader *reader, const struct fb_form *form)
+{
+    const enum fb_format format = reader->form_options.format;
+
+    return form->format == format || (format == FB_FORMAT_AUTO && form->framing == FB_FRAMING_JSON);
+}
+
+static enum fb_status make_forms(struct fb_record_reader *reader, uint64_t hash_seed,
+                                 struct fb_error *error)
+{
+    const struct fb_form_context context = {
+        .options = &reader->form_options,
+        .schema = &reader->schema,
+        .hash_seed = hash_seed,
+        .max_record_size = reader->max_record_size,
+    };
+    size_t factor = 1;
+    enum fb_status status = FB_OK;
+
+    for (size_t i = 0; fb_forms[i] != NULL && status == FB_OK; i++) {
+        if (!may_be(reader, fb_forms[i]))
+            continue;
+        if (fb_forms[i]->text_factor > factor)
+            factor = fb_forms[i]->text_factor;
+        status = fb_forms[i]->make(&context, &reader->states[fb_forms[i]->format], error);
+    }
+    reader->max_text_size = factor * reader->max_record_size;
+    return status;
+}
+
+static enum fb_status make_parts(struct fb_record_reader *reader, uint64_t hash_seed,
+                                 struct fb_error *error)
+{
+    const size_t max = reader->max_record_size;
+    enum fb_status status = make_forms(reader, hash_seed, error);
+
+    if (status != FB_OK)
+        return status;
+    reader->head = malloc(max < FB_HEAD_BYTES ? FB_HEAD_BYTES : max);
+    if (reader->head == NULL ||
+        fb_window_init(&reader->window, 2 * reader->max_text_size + READ_BYTES) != FB_OK ||
+        fb_transcoder_new(&reader->schema, hash_seed, &reader->transcoder) != FB_OK)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
+    return FB_OK;
+}
+
 enum fb_status fb_record_reader_new(const struct fb_record_reader_options *options,
                                     struct fb_record_reader **ret_reader, struct fb_error *error)
 {
     const size_t max_record_size = options->max_record_size;
     struct fb_record_reader *reader;
+    enum fb_status status;
 
     if (!schema_is_sound(options->schema))
         return fb_fail(error, FB_INVALID, "a table has one or two key attributes with names");
@@ -104,12 +117,12 @@ enum fb_status fb_record_reader_new(const struct fb_record_reader_options *optio
     if (reader == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
     reader->max_record_size = max_record_size;
-    reader->head = malloc(max_record_size < HEAD_BYTES ? HEAD_BYTES : max_record_size);
-    if (reader->head == NULL ||
-        fb_window_init(&reader->window, 2 * max_record_size + READ_BYTES) != FB_OK ||
-        fb_transcoder_new(options->schema, options->hash_seed, &reader->transcoder) != FB_OK) {
+    reader->schema = *options->schema;
+    reader->form_options = options->form;
+    status = make_parts(reader, options->hash_seed, error);
+    if (status != FB_OK) {
         fb_record_reader_free(reader);
-        return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
+        return status;
     }
     fb_record_reader_begin(reader);
     *ret_reader = reader;
@@ -123,13 +136,23 @@ void fb_record_reader_free(struct fb_record_reader *reader)
     fb_window_done(&reader->window);
     fb_transcoder_free(reader->transcoder);
     fb_nesting_done(&reader->nesting);
+    for (size_t i = 0; fb_forms[i] != NULL; i++)
+        fb_forms[i]->free(reader->states[fb_forms[i]->format]);
     free(reader->head);
     free(reader);
 }
 
 static int64_t budget_cap(const struct fb_record_reader *reader)
 {
-    return 2 * (int64_t)reader->max_record_size;
+    return 2 * (int64_t)reader->max_text_size;
+}
+
+void fb_reader_set_format(struct fb_record_reader *reader, enum fb_format format)
+{
+    reader->format = format;
+    reader->form = fb_form_of(format);
+    if (reader->form != NULL)
+        reader->form->begin(fb_reader_state(reader));
 }
 
 void fb_record_reader_begin(struct fb_record_reader *reader)
@@ -137,23 +160,26 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     fb_window_reset(&reader->window, 0);
     fb_transcoder_shrink(reader->transcoder);
     reader->number = 0;
+    reader->passed_over = 0;
     reader->retry_at = 0;
     reader->finished = false;
     reader->at_first_byte = true;
+    reader->is_open = false;
+    reader->in_array = false;
+    reader->line_indent = 0;
     reader->in_region = false;
     reader->budget = budget_cap(reader);
+    fb_reader_set_format(reader, reader->form_options.format);
 }
 
 enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)
 {
-    (void)reader;
-    return FB_FORMAT_JSON;
+    return reader->format;
 }
 
 uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader)
 {
-    (void)reader;
-    return 0;
+    return reader->passed_over;
 }
 
 enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **ret_space,
@@ -179,22 +205,7 @@ void fb_record_reader_finish(struct fb_record_reader *reader)
 
 /* ---- places ---- */
 
-static size_t available(const struct fb_record_reader *reader)
-{
-    return reader->window.fill - reader->window.begin;
-}
-
-static size_t place(const struct fb_record_reader *reader, uint64_t offset)
-{
-    return (size_t)(offset - reader->window.base);
-}
-
-static uint64_t filled_to(const struct fb_record_reader *reader)
-{
-    return reader->window.base + reader->window.fill;
-}
-
-static void progress(struct fb_record_reader *reader, uint64_t size)
+void fb_reader_progress(struct fb_record_reader *reader, uint64_t size)
 {
     const int64_t cap = budget_cap(reader);
 
@@ -204,221 +215,30 @@ static void progress(struct fb_record_reader *reader, uint64_t size)
         reader->budget += 2 * (int64_t)size;
 }
 
-/*
- * True when a parse over what is there, from window offset `from` on, is worth its while: each one
- * that fell short is tried again only with twice the bytes, which keeps the work linear.
- */
-static bool worth_parsing(const struct fb_record_reader *reader, size_t from)
+bool fb_reader_worth_parsing(const struct fb_record_reader *reader, size_t from)
 {
     return reader->finished || reader->window.fill - from >= reader->retry_at;
 }
 
-static void want_twice(struct fb_record_reader *reader, size_t had)
+void fb_reader_want_twice(struct fb_record_reader *reader, size_t had)
 {
-    reader->retry_at = 2 * had < reader->max_record_size ? 2 * had : reader->max_record_size;
+    reader->retry_at = 2 * had < reader->max_text_size ? 2 * had : reader->max_text_size;
     if (reader->retry_at <= had)
         reader->retry_at = had + 1;
 }
 
-/* ---- a region that is no record ---- */
-
-static void begin_region(struct fb_record_reader *reader, enum fb_dead_reason reason)
+void fb_reader_pass(struct fb_record_reader *reader, size_t size)
 {
-    struct region *region = &reader->region;
-
-    region->resync = (struct fb_resync){0};
-    region->reason = reason;
-    region->begin = reader->window.base + reader->window.begin;
-    region->scanned = region->begin;
-    region->content_end = region->begin;
-    region->head_size = 0;
-    reader->in_region = true;
+    reader->window.begin += size;
     reader->retry_at = 0;
-    /* The record that is known to be bad is not to be found again. */
-    if (reader->window.bytes[reader->window.begin] == '{') {
-        fb_resync_pass_bracket(&region->resync);
-        region->scanned++;
-        region->content_end++;
-    }
+    reader->line_indent = FB_NO_INDENT;
+    fb_reader_progress(reader, size);
 }
 
-/* Behind a record that parses: does what follows show that it is only a part of something? */
-static enum fb_status look_behind(const char *text, size_t size, bool whole, size_t *end)
+/* ---- what becomes of a record ---- */
+
+void fb_reader_describe(const struct fb_transcoded *transcoded, struct fb_record *ret)
 {
-    const char *p = text + *end;
-
-    while (p < text + size && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
-        p++;
-    if (p == text + size) {
-        *end = size;
-        return whole ? FB_OK : FB_NEED_MORE;
-    }
-    *end = (size_t)(p - text) + 1;
-    return *p == ',' || *p == ']' || *p == '}' || *p == ':' ? FB_INVALID : FB_OK;
-}
-
-/* FB_OK when a record begins at the `{` that was scanned up to, FB_INVALID when none does. */
-static enum fb_status try_candidate(struct fb_record_reader *reader)
-{
-    const size_t from = place(reader, reader->region.scanned);
-    const char *const text = reader->window.bytes + from;
-    const size_t had = reader->window.fill - from;
-    const size_t size = had < reader->max_record_size ? had : reader->max_record_size;
-    const bool whole = reader->finished || size == reader->max_record_size;
-    const char saved = text[size];
-    struct fb_validated validated = {.end = size};
-    enum fb_status status;
-
-    if (!worth_parsing(reader, from))
-        return FB_NEED_MORE;
-    reader->window.bytes[from + size] = '\0';
-    status = fb_json_validate(&reader->nesting, text, size, &validated);
-    reader->window.bytes[from + size] = saved;
-    if (status == FB_OK)
-        status = look_behind(text, size, whole, &validated.end);
-    if (status == FB_NEED_MORE && whole)
-        status = FB_INVALID;
-    if (status == FB_NEED_MORE)
-        want_twice(reader, had);
-    else if (status != FB_NO_MEMORY) {
-        reader->retry_at = 0;
-        reader->budget -= (int64_t)validated.end;
-    }
-    return status;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Takes the bytes up to `offset` as the region's own. */
-static void advance_region(struct fb_record_reader *reader, uint64_t offset)
-{
-    struct region *region = &reader->region;
-    uint64_t end = offset;
-
-    while (end > region->scanned && is_blank(reader->window.bytes[place(reader, end) - 1]))
-        end--;
-    if (end > region->scanned)
-        region->content_end = end;
-    progress(reader, offset - region->scanned);
-    region->scanned = offset;
-    if (region->head_size > 0)
-        reader->window.begin = place(reader, offset);
-}
-
-/*
- * The scan outgrows a record: the region's bytes are set aside, those to come need not stay. If
- * nothing but blanks comes, the region ends with what is in the head.
- */
-static void keep_head(struct fb_record_reader *reader)
-{
-    struct region *region = &reader->region;
-
-    region->head_size = (size_t)(region->content_end - region->begin);
-    memcpy(reader->head, reader->window.bytes + place(reader, region->begin), region->head_size);
-    reader->window.begin = place(reader, region->scanned);
-}
-
-/* Scans on. FB_OK when the region ends at `scanned`, FB_NEED_MORE at the end of the window. */
-static enum fb_status scan_region(struct fb_record_reader *reader)
-{
-    struct region *region = &reader->region;
-    const uint64_t keep_to = region->begin + reader->max_record_size;
-
-    for (;;) {
-        const bool kept = region->head_size == 0;
-        const uint64_t filled = filled_to(reader);
-        const uint64_t limit = kept && keep_to < filled ? keep_to : filled;
-        size_t at = place(reader, region->scanned);
-        const bool found =
-            fb_resync_find(&region->resync, reader->window.bytes, place(reader, limit), &at);
-        enum fb_status status = FB_INVALID;
-
-        advance_region(reader, reader->window.base + at);
-        if (!found && region->scanned == filled)
-            return FB_NEED_MORE;
-        if (!found) {
-            keep_head(reader);
-            continue;
-        }
-        if (fb_resync_at_top(&region->resync))
-            return FB_OK;
-        if (reader->budget > 0)
-            status = try_candidate(reader);
-        if (status != FB_INVALID)
-            return status;
-        fb_resync_pass_bracket(&region->resync);
-        advance_region(reader, region->scanned + 1);
-    }
-}
-
-static void report_region(struct fb_record_reader *reader, struct fb_record *ret)
-{
-    const struct region *region = &reader->region;
-    const uint64_t size = region->content_end - region->begin;
-
-    *ret = (struct fb_record){
-        .number = reader->number++,
-        .offset_bytes = region->begin,
-        .size_bytes = size,
-        .end_offset_bytes = region->content_end,
-        .text = reader->head,
-        .text_size = region->head_size,
-        .reason = region->reason,
-    };
-    if (region->head_size == 0) {
-        ret->text = reader->window.bytes + place(reader, region->begin);
-        ret->text_size = (size_t)size;
-    } else if (size > reader->max_record_size && ret->text_size > HEAD_BYTES)
-        ret->text_size = HEAD_BYTES;
-    memcpy(ret->message, region->message, sizeof ret->message);
-    reader->window.begin = place(reader, region->scanned);
-    reader->in_region = false;
-    reader->retry_at = 0;
-}
-
-static enum fb_status next_in_region(struct fb_record_reader *reader, struct fb_record *ret)
-{
-    const enum fb_status status = scan_region(reader);
-
-    if (status != FB_OK && !(status == FB_NEED_MORE && reader->finished))
-        return status;
-    report_region(reader, ret);
-    return FB_OK;
-}
-
-static enum fb_status bad_region(struct fb_record_reader *reader, enum fb_dead_reason reason,
-                                 const char *message, struct fb_record *ret)
-{
-    begin_region(reader, reason);
-    snprintf(reader->region.message, sizeof reader->region.message, "%s", message);
-    return next_in_region(reader, ret);
-}
-
-static enum fb_status no_object(struct fb_record_reader *reader, struct fb_record *ret)
-{
-    const char c = reader->window.bytes[reader->window.begin];
-
-    if (c != '\0' && strchr("[\"-0123456789tfn", c) != NULL)
-        return bad_region(reader, FB_DEAD_NOT_AN_OBJECT, "a record must be a JSON object", ret);
-    return bad_region(reader, FB_DEAD_MALFORMED, "something that is no JSON, at byte 0", ret);
-}
-
-/* ---- records ---- */
-
-static enum fb_status report_record(struct fb_record_reader *reader,
-                                    const struct fb_transcoded *transcoded, struct fb_record *ret)
-{
-    const uint64_t offset = reader->window.base + reader->window.begin;
-
-    ret->number = reader->number++;
-    ret->offset_bytes = offset;
-    ret->size_bytes = transcoded->size;
-    ret->end_offset_bytes = offset + transcoded->size;
-    ret->text = reader->window.bytes + reader->window.begin;
-    ret->text_size = transcoded->size;
     ret->reason = transcoded->reason;
     ret->message[0] = '\0';
     if (transcoded->name != NULL)
@@ -427,67 +247,102 @@ static enum fb_status report_record(struct fb_record_reader *reader,
     else if (transcoded->reason != FB_DEAD_NONE)
         snprintf(ret->message, sizeof ret->message, "%s, at byte %zu", transcoded->what,
                  transcoded->at);
-    ret->operation = FB_PUT;
     ret->item = transcoded->item;
     ret->item_size = transcoded->item_size;
     ret->item_counted_bytes = transcoded->item_counted_bytes;
     ret->key = transcoded->key;
     ret->key_size = transcoded->key_size;
     ret->key_hash = transcoded->key_hash;
-    reader->window.begin += transcoded->size;
-    reader->retry_at = 0;
-    progress(reader, transcoded->size);
+}
+
+void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t size,
+                            struct fb_record *ret)
+{
+    ret->number = reader->number++;
+    ret->offset_bytes = reader->window.base + reader->window.begin + at;
+    ret->size_bytes = size;
+    ret->end_offset_bytes = ret->offset_bytes + size;
+    ret->text = fb_reader_here(reader) + at;
+    ret->text_size = size > reader->max_record_size ? FB_HEAD_BYTES : size;
+    ret->operation = FB_PUT;
+}
+
+enum fb_status fb_reader_report_dead(struct fb_record_reader *reader, size_t size,
+                                     enum fb_dead_reason reason, const char *message,
+                                     struct fb_record *ret)
+{
+    fb_reader_place_record(reader, 0, size, ret);
+    ret->reason = reason;
+    snprintf(ret->message, sizeof ret->message, "%s", message);
+    fb_reader_pass(reader, size);
     return FB_OK;
 }
 
-/* The text that was looked at ends inside the record. */
-static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
-                              struct fb_record *ret)
-{
-    if (looked_at == reader->max_record_size) {
-        char message[80];
+/* ---- what a form makes of it ---- */
 
-        snprintf(message, sizeof message, "a record over max_record_size = %zu bytes",
-                 reader->max_record_size);
-        return bad_region(reader, FB_DEAD_RECORD_TOO_LARGE, message, ret);
-    }
-    if (reader->finished)
-        return bad_region(reader, FB_DEAD_MALFORMED, "the object ends inside the record", ret);
-    want_twice(reader, looked_at);
-    return FB_NEED_MORE;
+void fb_reader_open(struct fb_record_reader *reader, size_t size)
+{
+    reader->is_open = true;
+    reader->gave_something = false;
+    reader->open_size = size;
 }
 
-static enum fb_status next_record(struct fb_record_reader *reader, struct fb_record *ret)
+static enum fb_status transcode_formed(struct fb_record_reader *reader,
+                                       const struct fb_formed *formed, struct fb_record *ret)
 {
-    char *const text = reader->window.bytes + reader->window.begin;
-    const size_t had = available(reader);
-    const size_t size = had < reader->max_record_size ? had : reader->max_record_size;
-    struct fb_transcoded transcoded;
-    char message[128];
-    enum fb_status status;
-    char saved;
+    struct fb_transcoded transcoded = {.reason = FB_DEAD_RECORD_TOO_LARGE,
+                                       .what =
+                                           "the record that it becomes is over max_record_size"};
+    enum fb_status status = FB_OK;
 
-    if (!worth_parsing(reader, reader->window.begin))
-        return FB_NEED_MORE;
-    saved = text[size];
-    text[size] = '\0';
-    status = fb_transcode(reader->transcoder, text, size, &transcoded);
-    text[size] = saved;
-    if (status == FB_OK)
-        return report_record(reader, &transcoded, ret);
-    if (status == FB_NEED_MORE)
-        return cut_off(reader, size, ret);
-    if (status != FB_INVALID)
+    if (formed->json_size <= reader->max_record_size)
+        status = fb_transcode(reader->transcoder, formed->json, formed->json_size, &transcoded);
+    if (status == FB_NO_MEMORY)
         return status;
-    snprintf(message, sizeof message, "%s, at byte %zu", transcoded.what, transcoded.at);
-    return bad_region(reader, FB_DEAD_MALFORMED, message, ret);
+    if (status != FB_OK)
+        transcoded = (struct fb_transcoded){
+            .reason = FB_DEAD_MALFORMED, .what = transcoded.what, .at = transcoded.at};
+    fb_reader_describe(&transcoded, ret);
+    return FB_OK;
 }
+
+enum fb_status fb_reader_next_formed(struct fb_record_reader *reader, struct fb_record *ret)
+{
+    struct fb_formed formed;
+    enum fb_status status = reader->form->next(fb_reader_state(reader), &formed);
+
+    if (status == FB_END) {
+        reader->passed_over += !reader->gave_something;
+        reader->is_open = false;
+        fb_reader_pass(reader, reader->open_size);
+    }
+    if (status != FB_OK)
+        return status;
+    reader->gave_something = true;
+    fb_reader_place_record(reader, formed.at, formed.size, ret);
+    ret->end_offset_bytes = reader->window.base + reader->window.begin + reader->open_size;
+    ret->operation = formed.operation;
+    switch (formed.kind) {
+    case FB_FORMED_JSON:
+        return transcode_formed(reader, &formed, ret);
+    case FB_FORMED_ITEM:
+        fb_reader_describe(&formed.item, ret);
+        break;
+    case FB_FORMED_DEAD:
+        ret->reason = formed.reason;
+        memcpy(ret->message, formed.message, sizeof formed.message);
+    }
+    return FB_OK;
+}
+
+/* ---- the next one ---- */
 
 /* True when the first bytes are no byte order mark, or it is passed over. */
 static bool pass_byte_order_mark(struct fb_record_reader *reader)
 {
     static const char mark[3] = {'\xef', '\xbb', '\xbf'};
-    const size_t size = available(reader) < sizeof mark ? available(reader) : sizeof mark;
+    const size_t size =
+        fb_reader_available(reader) < sizeof mark ? fb_reader_available(reader) : sizeof mark;
 
     if (memcmp(reader->window.bytes + reader->window.begin, mark, size) == 0) {
         if (size < sizeof mark && !reader->finished)
@@ -501,22 +356,25 @@ static bool pass_byte_order_mark(struct fb_record_reader *reader)
 
 enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_record *ret_record)
 {
-    const char *text;
-    const char *p;
+    const uint64_t number = reader->number;
+    enum fb_status status;
 
     if (reader->in_region)
-        return next_in_region(reader, ret_record);
+        return fb_region_next(reader, ret_record);
     if (reader->at_first_byte && !pass_byte_order_mark(reader))
         return FB_NEED_MORE;
-    text = reader->window.bytes + reader->window.begin;
-    p = fb_text_skip_blanks(text);
-    reader->window.begin += (size_t)(p - text);
-    if (p != text)
-        reader->retry_at = 0;
-    progress(reader, (uint64_t)(p - text));
-    if (available(reader) == 0)
-        return reader->finished ? FB_END : FB_NEED_MORE;
-    if (*p != '{')
-        return no_object(reader, ret_record);
-    return next_record(reader, ret_record);
+    for (;;) {
+        if (reader->is_open) {
+            status = fb_reader_next_formed(reader, ret_record);
+            if (status != FB_END)
+                return status;
+        } else {
+            const bool is_text = reader->form != NULL && reader->form->framing == FB_FRAMING_TEXT;
+
+            status = is_text ? fb_reader_cut_text(reader, ret_record)
+                             : fb_reader_cut_json(reader, ret_record);
+            if (status != FB_OK || reader->number != number)
+                return status;
+        }
+    }
 }

@@ -2,11 +2,22 @@
 #include "resync.h"
 
 /* What a byte means outside a string and inside; a byte of no meaning is skipped quickly. */
-enum meaning { NONE, BLANK, NEWLINE, OPEN_OBJECT, OPEN_LIST, CLOSE, QUOTE, BACKSLASH };
+enum meaning {
+    NONE,
+    BLANK,
+    NEWLINE,
+    OPEN_OBJECT,
+    OPEN_LIST,
+    CLOSE_OBJECT,
+    CLOSE_LIST,
+    QUOTE,
+    BACKSLASH
+};
 
 static const unsigned char outside[256] = {
-    [' '] = BLANK,     ['\t'] = BLANK, ['\r'] = BLANK, ['\n'] = NEWLINE, ['{'] = OPEN_OBJECT,
-    ['['] = OPEN_LIST, ['}'] = CLOSE,  [']'] = CLOSE,  ['"'] = QUOTE,
+    [' '] = BLANK,        ['\t'] = BLANK,      ['\r'] = BLANK,
+    ['\n'] = NEWLINE,     ['{'] = OPEN_OBJECT, ['['] = OPEN_LIST,
+    ['}'] = CLOSE_OBJECT, [']'] = CLOSE_LIST,  ['"'] = QUOTE,
 };
 
 static const unsigned char inside[256] = {
@@ -18,8 +29,10 @@ static void step_outside(struct fb_resync *resync, enum meaning meaning)
 {
     if (meaning == OPEN_OBJECT || meaning == OPEN_LIST)
         resync->depth++;
-    else if (meaning == CLOSE && resync->depth > 0)
+    else if ((meaning == CLOSE_OBJECT || meaning == CLOSE_LIST) && resync->depth > 0)
         resync->depth--;
+    else if (meaning == CLOSE_LIST)
+        resync->closed_outer = true;
     else if (meaning == QUOTE)
         resync->in_string = true;
 }
@@ -40,9 +53,12 @@ static void step(struct fb_resync *resync, enum meaning meaning)
         step_inside(resync, meaning);
     else
         step_outside(resync, meaning);
-    if (meaning == NEWLINE)
+    if (meaning == BLANK)
+        resync->indent++;
+    else if (meaning == NEWLINE) {
         resync->after_newline = true;
-    else if (meaning != BLANK)
+        resync->indent = 0;
+    } else
         resync->after_newline = false;
 }
 

@@ -17,6 +17,8 @@ struct fb_resync {
     bool in_string;
     bool escaped;       /* the next byte of a string is behind a backslash */
     bool after_newline; /* nothing but blanks since the last newline */
+    uint64_t indent;    /* blanks since that newline */
+    bool closed_outer;  /* a `]` that closes what was open before */
 };
 
 /*

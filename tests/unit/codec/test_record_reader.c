@@ -133,8 +133,38 @@ static void a_nested_object_of_a_bad_record_is_never_a_record(void **state)
     expect("{\"l\":[\n{\"id\":\"a\"},\n{\"id\":\"b\"}\n],}\n{\"id\":\"c\"}",
            "0+33(malformed-json) 34+10 ");
     expect("{\"m\":\n{\"id\":\"a\"}\n,}{\"id\":\"c\"}", "0+19(malformed-json) 19+10 ");
-    expect("[\n{\"id\":\"a\"},\n{\"id\":\"b\"}\n]\n{\"id\":\"c\"}", "0+26(not-an-object) 27+10 ");
-    expect("[\n{\"id\":\"a\"}  \n :", "0+17(not-an-object) ");
+    expect("1\n[{\"id\":\"a\"},\n{\"id\":\"b\"}\n]\n{\"id\":\"c\"}", "0+27(not-an-object) 28+10 ");
+}
+
+static void an_array_is_its_elements(void **state)
+{
+    (void)state;
+    expect("[]", "");
+    expect(" [ ] [\n] {\"id\":\"a\"}", "9+10 ");
+    expect("[{\"id\":\"a\"},{\"id\":\"b\"}]", "1+10 12+10 ");
+    expect("\xef\xbb\xbf[\n{\"id\":\"a\"},\n{\"id\":\"b\"}\n]\n{\"id\":\"c\"}[{\"id\":\"d\"}]",
+           "5+10 17+10 30+10 41+10 ");
+    expect("[{\"id\":\"a\"},5,\"x\",[{\"id\":\"b\"}],null ,{\"id\":\"c\"}]",
+           "1+10 12+1(not-an-object) 14+3(not-an-object) 18+12(not-an-object) "
+           "31+4(not-an-object) 37+10 ");
+    expect("[{\"id\":\"a\"}", "1+10 11+0(malformed-json) ");
+    expect("[{\"id\":\"a\"},{\"id\"", "1+10 12+5(malformed-json) 17+0(malformed-json) ");
+    expect("[\n{\"id\":\"a\"}  \n :", "2+10 16+1(malformed-json) 17+0(malformed-json) ");
+    /* The bracket behind the bad element closes the array. */
+    expect("[{\"id\":\"a\"}, x]{\"id\":\"b\"}, ", "1+10 13+2(malformed-json) 15+10 "
+                                                  "25+1(malformed-json) ");
+}
+
+static void a_bad_element_hides_only_what_may_be_its_own(void **state)
+{
+    (void)state;
+    expect("[{\"id\":1 2,\"l\":[{\"id\":\"n\"}]},{\"id\":\"a\"}]", "1+27(malformed-json) 29+10 ");
+    /* An open string: the next line with the same indent is the next element. */
+    expect("[\n {\"id\":\"x},\n {\"id\":\"a\"},\n {\"id\":\"b\"}\n]", "3+9(malformed-json) 15+10 "
+                                                                      "28+10 ");
+    /* One that stands deeper may be a part of it. */
+    expect("[\n {\"id\":\"x,\"l\":[\n  {\"id\":\"n\"},\n  {\"id\":\"n\"}]},\n {\"id\":\"b\"}\n]",
+           "3+43(malformed-json) 49+10 ");
 }
 
 static void what_is_no_object_is_a_dead_letter_up_to_the_next_record(void **state)
@@ -385,6 +415,8 @@ int main(void)
         cmocka_unit_test(a_bad_record_ends_where_its_brackets_do),
         cmocka_unit_test(an_unclosed_record_does_not_swallow_the_next_line),
         cmocka_unit_test(a_nested_object_of_a_bad_record_is_never_a_record),
+        cmocka_unit_test(an_array_is_its_elements),
+        cmocka_unit_test(a_bad_element_hides_only_what_may_be_its_own),
         cmocka_unit_test(what_is_no_object_is_a_dead_letter_up_to_the_next_record),
         cmocka_unit_test(a_broken_limit_ends_where_the_record_does),
         cmocka_unit_test(a_truncated_last_record_is_malformed),

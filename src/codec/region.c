@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lies between two records and is none: passed over, and told as one dead letter. */
+#include <stdio.h>
+#include <string.h>
+
+#include "record_reader_private.h"
+
+static size_t place(const struct fb_record_reader *reader, uint64_t offset)
+{
+    return (size_t)(offset - reader->window.base);
+}
+
+static uint64_t filled_to(const struct fb_record_reader *reader)
+{
+    return reader->window.base + reader->window.fill;
+}
+
+static bool is_text(const struct fb_record_reader *reader)
+{
+    return reader->form != NULL && reader->form->framing == FB_FRAMING_TEXT;
+}
+
+/* Behind a record that parses: does what follows show that it is only a part of something? */
+static enum fb_status look_behind(const char *text, size_t size, bool whole, bool in_array,
+                                  size_t *end)
+{
+    const char *p = text + *end;
+    bool is_part;
+
+    while (p < text + size && fb_is_blank(*p))
+        p++;
+    if (p == text + size) {
+        *end = size;
+        return whole ? FB_OK : FB_NEED_MORE;
+    }
+    *end = (size_t)(p - text) + 1;
+    is_part = *p == ',' || *p == ']' || *p == '}' || *p == ':';
+    if (in_array)
+        is_part = *p != ',' && *p != ']';
+    return is_part ? FB_INVALID : FB_OK;
+}
+
+/* FB_OK when a record begins at the `{` that was scanned up to, FB_INVALID when none does. */
+static enum fb_status try_candidate(struct fb_record_reader *reader)
+{
+    const size_t from = place(reader, reader->region.scanned);
+    const char *const text = reader->window.bytes + from;
+    const size_t had = reader->window.fill - from;
+    const size_t size = had < reader->max_text_size ? had : reader->max_text_size;
+    const bool whole = reader->finished || size == reader->max_text_size;
+    const char saved = text[size];
+    struct fb_validated validated = {.end = size};
+    enum fb_status status;
+
+    /* An element of an array stands where the damaged one stood; deeper ones are its own. */
+    if (reader->in_array && reader->region.resync.indent != reader->region.indent)
+        return FB_INVALID;
+    if (!fb_reader_worth_parsing(reader, from))
+        return FB_NEED_MORE;
+    reader->window.bytes[from + size] = '\0';
+    status = fb_json_validate(&reader->nesting, text, size, &validated);
+    reader->window.bytes[from + size] = saved;
+    if (status == FB_OK)
+        status = look_behind(text, size, whole, reader->in_array, &validated.end);
+    if (status == FB_NEED_MORE && whole)
+        status = FB_INVALID;
+    if (status == FB_NEED_MORE)
+        fb_reader_want_twice(reader, had);
+    else if (status != FB_NO_MEMORY) {
+        reader->retry_at = 0;
+        reader->budget -= (int64_t)validated.end;
+    }
+    return status;
+}
+
+static bool is_between(const struct fb_record_reader *reader, char c)
+{
+    return fb_is_blank(c) || (reader->in_array && c == ',');
+}
+
+/* Takes the bytes up to `offset` as the region's own. */
+static void advance_region(struct fb_record_reader *reader, uint64_t offset)
+{
+    struct fb_region *region = &reader->region;
+    uint64_t end = offset;
+
+    while (end > region->scanned &&
+           is_between(reader, reader->window.bytes[place(reader, end) - 1]))
+        end--;
+    if (end > region->scanned)
+        region->content_end = end;
+    fb_reader_progress(reader, offset - region->scanned);
+    region->scanned = offset;
+    if (region->head_size > 0)
+        reader->window.begin = place(reader, offset);
+}
+
+/*
+ * The scan outgrows a record: the region's bytes are set aside, those to come need not stay. If
+ * nothing but blanks comes, the region ends with what is in the head.
+ */
+static void keep_head(struct fb_record_reader *reader)
+{
+    struct fb_region *region = &reader->region;
+    const uint64_t size = region->content_end - region->begin;
+
+    region->head_size = size < reader->max_record_size ? (size_t)size : reader->max_record_size;
+    memcpy(reader->head, reader->window.bytes + place(reader, region->begin), region->head_size);
+    reader->window.begin = place(reader, region->scanned);
+}
+
+/* Up to where the next place of interest is looked for. FB_OK: found. */
+static bool find(struct fb_record_reader *reader, uint64_t limit, size_t *at)
+{
+    struct fb_window *window = &reader->window;
+    bool found;
+
+    if (!is_text(reader))
+        return fb_resync_find(&reader->region.resync, window->bytes, place(reader, limit), at);
+    *at += reader->form->pass(fb_reader_state(reader), window->bytes + *at,
+                              place(reader, limit) - *at, reader->finished, &found);
+    return found;
+}
+
+/* Scans on. FB_OK when the region ends at `scanned`, FB_NEED_MORE at the end of the window. */
+static enum fb_status scan_region(struct fb_record_reader *reader)
+{
+    struct fb_region *region = &reader->region;
+    const uint64_t keep_to = region->begin + reader->max_text_size;
+
+    for (;;) {
+        const uint64_t filled = filled_to(reader);
+        uint64_t limit = filled;
+        enum fb_status status = FB_INVALID;
+        size_t at;
+        bool found;
+
+        if (region->head_size == 0 && region->scanned >= keep_to)
+            keep_head(reader);
+        if (region->head_size == 0 && keep_to < filled)
+            limit = keep_to;
+        at = place(reader, region->scanned);
+        found = find(reader, limit, &at);
+        advance_region(reader, reader->window.base + at);
+        if (!found && limit == filled)
+            return FB_NEED_MORE;
+        if (!found) {
+            keep_head(reader);
+            continue;
+        }
+        if (is_text(reader) || fb_resync_at_top(&region->resync))
+            return FB_OK;
+        if (reader->budget > 0)
+            status = try_candidate(reader);
+        if (status != FB_INVALID)
+            return status;
+        fb_resync_pass_bracket(&region->resync);
+        advance_region(reader, region->scanned + 1);
+    }
+}
+
+static void report_region(struct fb_record_reader *reader, struct fb_record *ret)
+{
+    const struct fb_region *region = &reader->region;
+    const uint64_t size = region->content_end - region->begin;
+
+    *ret = (struct fb_record){
+        .number = reader->number++,
+        .offset_bytes = region->begin,
+        .size_bytes = size,
+        .end_offset_bytes = region->content_end,
+        .text = reader->head,
+        .text_size = region->head_size,
+        .reason = region->reason,
+    };
+    if (region->head_size == 0) {
+        ret->text = reader->window.bytes + place(reader, region->begin);
+        ret->text_size = (size_t)size;
+    }
+    if (size > reader->max_record_size && ret->text_size > FB_HEAD_BYTES)
+        ret->text_size = FB_HEAD_BYTES;
+    memcpy(ret->message, region->message, sizeof ret->message);
+    reader->window.begin = place(reader, region->scanned);
+    reader->in_region = false;
+    reader->in_array = reader->in_array && !region->resync.closed_outer;
+    reader->retry_at = 0;
+}
+
+enum fb_status fb_region_next(struct fb_record_reader *reader, struct fb_record *ret_record)
+{
+    const enum fb_status status = scan_region(reader);
+
+    if (status != FB_OK && !(status == FB_NEED_MORE && reader->finished))
+        return status;
+    report_region(reader, ret_record);
+    return FB_OK;
+}
+
+enum fb_status fb_region_begin(struct fb_record_reader *reader, enum fb_dead_reason reason,
+                               const char *message, size_t known, struct fb_record *ret_record)
+{
+    struct fb_region *region = &reader->region;
+
+    region->resync = (struct fb_resync){0};
+    region->reason = reason;
+    region->begin = reader->window.base + reader->window.begin;
+    region->scanned = region->begin;
+    region->content_end = region->begin;
+    region->head_size = 0;
+    region->indent = reader->line_indent;
+    snprintf(region->message, sizeof region->message, "%s", message);
+    reader->in_region = true;
+    reader->retry_at = 0;
+    if (is_text(reader))
+        advance_region(reader, region->begin + known);
+    /* The record that is known to be bad is not to be found again. */
+    else if (reader->window.bytes[reader->window.begin] == '{') {
+        fb_resync_pass_bracket(&region->resync);
+        region->scanned++;
+        region->content_end++;
+    }
+    return fb_region_next(reader, ret_record);
+}
