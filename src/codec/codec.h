@@ -62,6 +62,26 @@ extern const struct fb_codec *const fb_codecs[];
 enum fb_codec_match fb_codec_match_magic(const unsigned char *first, size_t size, const void *magic,
                                          size_t magic_size);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): literals, and parts of a table */
+/* The functions of a codec whose library was not there at build time. */
+#define FB_CODEC_NOT_BUILT(form, library)                                                          \
+    static enum fb_status begin(void **state, struct fb_error *error)                              \
+    {                                                                                              \
+        (void)state;                                                                               \
+        return fb_fail(error, FB_CORRUPT,                                                          \
+                       "it is " form ", and this firebridge was built without " library            \
+                       "; build it with " library ", or deliver GZIP");                            \
+    }
+/* NOLINTEND(bugprone-macro-parentheses) */
+
 extern const struct fb_codec fb_codec_gzip;
+extern const struct fb_codec fb_codec_gzip_by_zlib; /* whatever else there is; for comparison */
+extern const struct fb_codec fb_codec_zlib;
+extern const struct fb_codec fb_codec_zip;
+extern const struct fb_codec fb_codec_snappy_java;
+extern const struct fb_codec fb_codec_snappy_framing;
+extern const struct fb_codec fb_codec_hadoop_snappy;
+extern const struct fb_codec fb_codec_zstd;
+extern const struct fb_codec fb_codec_bzip2;
 
 #endif

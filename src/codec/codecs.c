@@ -39,5 +39,16 @@ REFUSED(orc, "ORC", "ORC\x1");
 REFUSED(avro, "Avro", "Obj\x01");
 
 const struct fb_codec *const fb_codecs[] = {
-    &fb_codec_gzip, &codec_parquet, &codec_orc, &codec_avro, NULL,
+    &fb_codec_gzip,
+    &fb_codec_zlib,
+    &fb_codec_zip,
+    &fb_codec_snappy_java,
+    &fb_codec_snappy_framing,
+    &fb_codec_hadoop_snappy,
+    &fb_codec_zstd,
+    &fb_codec_bzip2,
+    &codec_parquet,
+    &codec_orc,
+    &codec_avro,
+    NULL,
 };

@@ -1,172 +1,185 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gzip by zlib: members one behind the other are one object (RFC 1952, 2.2), zeros behind the last
- * one are the padding of a block device.
+ * gzip and zlib. Members one behind the other are one object (RFC 1952, 2.2). Zeros behind the last
+ * one are the padding of a block device; newlines behind a member are what Firehose adds to records
+ * that are members.
  */
 #include <stdlib.h>
 
-/* Without it, zlib's interface is older than const. */
-#define ZLIB_CONST
-#include <zlib.h>
+#include "deflate.h"
 
-#include "codec.h"
-
-#define GZIP_ONLY      (15 + 16)
 #define GZIP_ID1       0x1f
 #define GZIP_HEAD_SIZE 10
 
-struct gzip {
-    z_stream stream;
-    bool ready;
-    uint64_t members; /* complete ones */
+struct members {
+    const char *name;
+    const struct fb_deflate_engine *engine;
+    enum fb_wrapping wrapping;
+    void *stream;
+    uint64_t complete;
+    uint64_t member_bytes; /* of the one at work, compressed */
     enum { IN_MEMBER, BETWEEN, IN_PADDING } at;
 };
 
-static enum fb_status gzip_begin(void **state, struct fb_error *error)
+static enum fb_status begin_member(struct members *members, struct fb_error *error)
 {
-    struct gzip *gzip = *state;
-
-    if (gzip == NULL) {
-        gzip = calloc(1, sizeof *gzip);
-        if (gzip == NULL)
-            return fb_fail(error, FB_NO_MEMORY, "no memory to inflate gzip");
-        *state = gzip;
-    }
-    if (!gzip->ready && inflateInit2(&gzip->stream, GZIP_ONLY) != Z_OK)
-        return fb_fail(error, FB_NO_MEMORY, "no memory to inflate gzip");
-    gzip->ready = true;
-    gzip->members = 0;
-    gzip->at = IN_MEMBER;
-    if (inflateReset(&gzip->stream) != Z_OK)
-        return fb_fail(error, FB_NO_MEMORY, "zlib cannot begin anew");
+    if (members->engine->begin(&members->stream, members->wrapping) != FB_OK)
+        return fb_fail(error, FB_NO_MEMORY, "no memory to inflate %s", members->name);
+    members->member_bytes = 0;
+    members->at = IN_MEMBER;
     return FB_OK;
 }
 
-static enum fb_status damaged(const struct gzip *gzip, int result, uint64_t offset,
+static enum fb_status begin(void **state, const char *name, const struct fb_deflate_engine *engine,
+                            enum fb_wrapping wrapping, struct fb_error *error)
+{
+    struct members *members = *state;
+
+    if (members == NULL)
+        members = calloc(1, sizeof *members);
+    if (members == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory to inflate %s", name);
+    *state = members;
+    members->name = name;
+    members->engine = engine;
+    members->wrapping = wrapping;
+    members->complete = 0;
+    return begin_member(members, error);
+}
+
+static enum fb_status garbage(const struct members *members, uint64_t offset,
                               struct fb_error *error)
 {
-    const char *what = gzip->stream.msg == NULL ? "damaged" : gzip->stream.msg;
-
-    if (result == Z_MEM_ERROR)
-        return fb_fail(error, FB_NO_MEMORY, "no memory to inflate gzip");
-    if (result == Z_NEED_DICT)
-        what = "it needs a dictionary";
-    /* A head that is none, behind a good member, is something else than a member. */
-    if (gzip->members > 0 && gzip->stream.total_in < GZIP_HEAD_SIZE)
-        return fb_fail(error, FB_CORRUPT,
-                       "gzip: trailing garbage behind member %llu, at compressed byte %llu",
-                       (unsigned long long)gzip->members, (unsigned long long)offset);
-    return fb_fail(error, FB_CORRUPT, "gzip: %s, at compressed byte %llu", what,
-                   (unsigned long long)offset);
+    return fb_fail(
+        error, FB_CORRUPT, "%s: trailing garbage behind member %llu, at compressed byte %llu",
+        members->name, (unsigned long long)members->complete, (unsigned long long)offset);
 }
 
-static uInt clamp(size_t size)
+static enum fb_status in_member(struct members *members, struct fb_codec_io *io, uint64_t offset,
+                                struct fb_error *error)
 {
-    const size_t most = (uInt)-1;
+    const size_t before = io->in_size;
+    const char *what = NULL;
+    bool ended = false;
+    const enum fb_status status = members->engine->step(members->stream, io, &ended, &what);
 
-    return (uInt)(size < most ? size : most);
-}
-
-static enum fb_status inflate_member(struct gzip *gzip, struct fb_codec_io *io, uint64_t offset,
-                                     struct fb_error *error)
-{
-    z_stream *stream = &gzip->stream;
-    const uInt in_size = clamp(io->in_size);
-    const uInt room = clamp(io->capacity - io->written);
-    int result;
-
-    stream->next_in = (const Bytef *)io->in;
-    stream->avail_in = in_size;
-    stream->next_out = (Bytef *)(io->out + io->written);
-    stream->avail_out = room;
-    result = inflate(stream, Z_NO_FLUSH);
-    io->in += in_size - stream->avail_in;
-    io->in_size -= in_size - stream->avail_in;
-    io->written += room - stream->avail_out;
-    if (result == Z_STREAM_END) {
-        gzip->members++;
-        gzip->at = BETWEEN;
-        return FB_OK;
+    offset += before - io->in_size;
+    members->member_bytes += before - io->in_size;
+    if (ended && status == FB_OK) {
+        members->complete++;
+        members->at = BETWEEN;
     }
-    /* Z_BUF_ERROR only says that there was nothing to do. */
-    if (result == Z_OK || result == Z_BUF_ERROR)
-        return FB_OK;
-    return damaged(gzip, result, offset + (in_size - stream->avail_in), error);
+    if (status == FB_NO_MEMORY)
+        return fb_fail(error, status, "no memory to inflate %s", members->name);
+    /* A head that is none, behind a good member, is something else than a member. */
+    if (status != FB_OK && members->complete > 0 && members->member_bytes < GZIP_HEAD_SIZE)
+        return garbage(members, offset, error);
+    if (status != FB_OK)
+        return fb_fail(error, FB_CORRUPT, "%s: %s, at compressed byte %llu", members->name, what,
+                       (unsigned long long)offset);
+    return FB_OK;
 }
 
-/* Behind a member: another one, padding, or what must not be there. */
-static enum fb_status between_members(struct gzip *gzip, struct fb_codec_io *io, uint64_t offset,
-                                      struct fb_error *error)
+static bool begins_member(const struct members *members, unsigned char c)
+{
+    return members->wrapping == FB_WRAPPING_GZIP ? c == GZIP_ID1 : (c & 0x0f) == 8;
+}
+
+/* Behind a member: another one, newlines, padding, or what must not be there. */
+static enum fb_status between_members(struct members *members, struct fb_codec_io *io,
+                                      uint64_t offset, struct fb_error *error)
 {
     const unsigned char c = (unsigned char)*io->in;
 
-    if (c == GZIP_ID1 && gzip->at == BETWEEN) {
-        gzip->at = IN_MEMBER;
-        if (inflateReset(&gzip->stream) != Z_OK)
-            return fb_fail(error, FB_NO_MEMORY, "zlib cannot begin anew");
-        return FB_OK;
-    }
-    if (c != 0)
-        return fb_fail(error, FB_CORRUPT,
-                       "gzip: trailing garbage behind member %llu, at compressed byte %llu",
-                       (unsigned long long)gzip->members, (unsigned long long)offset);
-    gzip->at = IN_PADDING;
+    if (members->at == BETWEEN && begins_member(members, c))
+        return begin_member(members, error);
+    if (c == 0)
+        members->at = IN_PADDING;
+    else if (members->at == IN_PADDING || (c != '\n' && c != '\r'))
+        return garbage(members, offset, error);
     io->in++;
     io->in_size--;
     return FB_OK;
 }
 
-static enum fb_status gzip_step(void *state, struct fb_codec_io *io, uint64_t offset,
-                                struct fb_error *error)
+static enum fb_status step(void *state, struct fb_codec_io *io, uint64_t offset,
+                           struct fb_error *error)
 {
-    struct gzip *gzip = state;
-    const char *const begin = io->in;
+    struct members *members = state;
+    const char *const begin_in = io->in;
 
     for (;;) {
         const size_t in_before = io->in_size;
         const size_t written_before = io->written;
-        const uint64_t at = offset + (uint64_t)(io->in - begin);
+        const uint64_t at = offset + (uint64_t)(io->in - begin_in);
+        const bool inside = members->at == IN_MEMBER;
         enum fb_status status;
 
-        if (gzip->at != IN_MEMBER && io->in_size == 0)
+        if (!inside && io->in_size == 0)
             return FB_OK;
-        if (gzip->at == IN_MEMBER)
-            status = inflate_member(gzip, io, at, error);
+        if (inside)
+            status = in_member(members, io, at, error);
         else
-            status = between_members(gzip, io, at, error);
+            status = between_members(members, io, at, error);
         if (status != FB_OK || io->written == io->capacity)
             return status;
-        if (gzip->at == IN_MEMBER && io->in_size == in_before && io->written == written_before &&
-            (io->in_size == 0 || gzip->stream.total_in > 0))
+        if (inside && members->at == IN_MEMBER && io->in_size == in_before &&
+            io->written == written_before)
             return FB_OK;
     }
 }
 
-static enum fb_status gzip_finish(void *state, uint64_t offset, struct fb_error *error)
+static enum fb_status finish(void *state, uint64_t offset, struct fb_error *error)
 {
-    const struct gzip *gzip = state;
+    const struct members *members = state;
 
-    if (gzip->at != IN_MEMBER)
+    if (members->at != IN_MEMBER)
         return FB_OK;
-    return fb_fail(error, FB_CORRUPT,
-                   "gzip: the object is cut off inside member %llu, at compressed byte %llu",
-                   (unsigned long long)gzip->members + 1, (unsigned long long)offset);
+    return fb_fail(
+        error, FB_CORRUPT, "%s: the object is cut off inside member %llu, at compressed byte %llu",
+        members->name, (unsigned long long)members->complete + 1, (unsigned long long)offset);
 }
 
-static void gzip_free(void *state)
+static void free_state(void *state)
 {
-    struct gzip *gzip = state;
+    struct members *members = state;
 
-    if (gzip == NULL)
+    if (members == NULL)
         return;
-    if (gzip->ready)
-        (void)inflateEnd(&gzip->stream);
-    free(gzip);
+    members->engine->free(members->stream);
+    free(members);
 }
 
 static enum fb_codec_match gzip_match(const unsigned char *first, size_t size)
 {
     return fb_codec_match_magic(first, size, "\x1f\x8b", 2);
+}
+
+/* RFC 1950, 2.2: method 8, and a multiple of 31. `x^` (78 5e) is text as well. */
+static enum fb_codec_match zlib_match(const unsigned char *first, size_t size)
+{
+    if ((first[0] & 0x0f) != 8 || first[0] >> 4 > 7)
+        return FB_MATCH_NO;
+    if (size < 2)
+        return FB_MATCH_MORE;
+    if ((first[0] << 8 | first[1]) % 31 != 0 || (first[1] & 0x20) != 0)
+        return FB_MATCH_NO;
+    return first[0] == 'x' && first[1] != '^' ? FB_MATCH_YES : FB_MATCH_MAYBE;
+}
+
+static enum fb_status gzip_begin(void **state, struct fb_error *error)
+{
+    return begin(state, "gzip", &fb_deflate_quickest, FB_WRAPPING_GZIP, error);
+}
+
+static enum fb_status gzip_by_zlib_begin(void **state, struct fb_error *error)
+{
+    return begin(state, "gzip", &fb_deflate_zlib, FB_WRAPPING_GZIP, error);
+}
+
+static enum fb_status zlib_begin(void **state, struct fb_error *error)
+{
+    return begin(state, "zlib", &fb_deflate_quickest, FB_WRAPPING_ZLIB, error);
 }
 
 const struct fb_codec fb_codec_gzip = {
@@ -175,7 +188,27 @@ const struct fb_codec fb_codec_gzip = {
     .extensions = {".gz"},
     .match = gzip_match,
     .begin = gzip_begin,
-    .step = gzip_step,
-    .finish = gzip_finish,
-    .free = gzip_free,
+    .step = step,
+    .finish = finish,
+    .free = free_state,
+};
+
+const struct fb_codec fb_codec_gzip_by_zlib = {
+    .name = "gzip",
+    .match = gzip_match,
+    .begin = gzip_by_zlib_begin,
+    .step = step,
+    .finish = finish,
+    .free = free_state,
+};
+
+const struct fb_codec fb_codec_zlib = {
+    .name = "zlib",
+    .encoding = "deflate",
+    .extensions = {".zz", ".zlib"},
+    .match = zlib_match,
+    .begin = zlib_begin,
+    .step = step,
+    .finish = finish,
+    .free = free_state,
 };

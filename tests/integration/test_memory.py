@@ -3,19 +3,26 @@
 Memory does not grow with the object, nor with what the table gives back: all stays under 32 MiB.
 """
 
+import base64
 import contextlib
 import gzip
+import json
+import os
 import threading
 import zlib
 
 import pytest
 
+import compressors
 import fault_proxy
 import firehose
 import servers
 
 MIB = 1024 * 1024
 MEMBER_BYTES, MEMBERS = 64 * MIB, 16
+
+# What each form is tried with; MEMORY_MIB=1024 tries it with the gigabyte that is promised.
+FORM_BYTES = int(os.environ.get("MEMORY_MIB", "64")) * MIB
 
 
 def member():
@@ -49,6 +56,113 @@ def test_a_gigabyte_passes_in_under_32_mib(firebridge, make_conf, s3, bucket, se
     print(f"{count * MEMBERS} records in {result.seconds:.1f} s, "
           f"peak {result.peak_rss_bytes / MIB:.1f} MiB")
     assert 0 < result.peak_rss_bytes < 32 * MIB, f"{result.peak_rss_bytes / MIB:.1f} MiB"
+
+
+def clicks(number):
+    return {"id": f"{number:08x}", "path": f"/products/{number % 5003}/details?ref={number * 7919:x}",
+            "agent": "Mozilla/5.0 (X11; Linux x86_64)", "ms": number % 1999 / 8, "tags": ["a", None]}
+
+
+def as_json(number):
+    return json.dumps(clicks(number)).encode() + b"\n"
+
+
+def as_log_events(number):
+    events = [{"id": f"{number:08x}-{n}", "timestamp": 1795341600000 + n, "message": "x" * 200}
+              for n in range(500)]
+    return json.dumps({"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g",
+                       "logStream": "s", "subscriptionFilters": ["f"],
+                       "logEvents": events}).encode()
+
+
+def typed(number):
+    return {"id": {"S": f"{number:08x}"}, "path": {"S": "/products/details" * 5},
+            "ms": {"N": str(number / 8)}, "tags": {"SS": ["a", "b"]}}
+
+
+def as_change(number):
+    item = typed(number)
+    return json.dumps({"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": {
+        "Keys": {"id": item["id"]}, "NewImage": item, "SizeBytes": 99}}).encode() + b"\n"
+
+
+def as_error(number):
+    return json.dumps({"attemptsMade": 4, "errorCode": "Lambda.FunctionError", "errorMessage": "no",
+                       "rawData": base64.b64encode(as_json(number)).decode()}).encode() + b"\n"
+
+
+def as_row(separator):
+    return lambda number: separator.join(
+        [f"{number:08x}", "/products/details" * 5, str(number / 8)]).encode() + b"\n"
+
+
+RECORD_FORMS = {
+    "json": (as_json, ""),
+    "array": (lambda number: (b"," if number else b"[") + as_json(number), ""),
+    "cloudwatch-logs": (as_log_events, "format = cloudwatch-logs"),
+    "dynamodb-json": (lambda number: json.dumps({"Item": typed(number)}).encode() + b"\n",
+                      "format = dynamodb-json"),
+    "dynamodb-stream": (as_change, "format = dynamodb-stream"),
+    "firehose-errors": (as_error, "format = firehose-errors"),
+    "csv": (as_row(","), "format = csv\ncolumns = id, path, ms\ntypes = ms: number"),
+    "tsv": (as_row("\t"), "format = tsv\ncolumns = id, path, ms"),
+    "lines": (as_row(" "), "format = lines\npattern = ^([^ ]+) ([^ ]+)\nfields = id, path"),
+}
+
+
+def write_plain(path, make):
+    """FORM_BYTES of records; the same block again and again, which is no matter to memory."""
+    first = make(0)
+    block = b"".join(make(number) for number in range(1, 4 * MIB // len(first) + 1))
+    with open(path, "wb") as out:
+        out.write(first)
+        while out.tell() < FORM_BYTES:
+            out.write(block)
+        if first.startswith(b"["):
+            out.write(b"]")
+
+
+def peak_of(firebridge, make_conf, s3, bucket, server_folder, path, stream):
+    try:
+        accepting = servers.AcceptingDynamoDB(server_folder, "clicks", "id").start()
+    except servers.Missing as missing:
+        pytest.skip(str(missing))
+    try:
+        with open(path, "rb") as body:
+            firehose.put_body(s3, bucket, firehose.key("p/", firehose.now(), suffix=""), body)
+        conf = make_conf(main=(f"s3://{bucket}/p/", "clicks"), dynamodb_url=accepting.url,
+                         stream=stream)
+        result = firebridge.once(conf.replace("log_level = debug", "log_level = info"),
+                                 timeout_s=600)
+    finally:
+        accepting.stop()
+    assert firebridge.dead_letters() == []
+    print(f"{os.path.getsize(path) / MIB:.0f} MiB in {result.seconds:.1f} s, "
+          f"peak {result.peak_rss_bytes / MIB:.1f} MiB")
+    return result.peak_rss_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", RECORD_FORMS)
+def test_each_record_form_stays_under_32_mib(form, firebridge, make_conf, s3, bucket,
+                                             server_folder, tmp_path):
+    make, stream = RECORD_FORMS[form]
+    write_plain(tmp_path / "plain", make)
+    peak = peak_of(firebridge, make_conf, s3, bucket, server_folder, tmp_path / "plain", stream)
+    assert 0 < peak < 32 * MIB, f"{peak / MIB:.1f} MiB"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", compressors.MAKERS)
+def test_each_compression_stays_under_32_mib(name, firebridge, make_conf, s3, bucket,
+                                             server_folder, tmp_path):
+    write_plain(tmp_path / "plain", as_json)
+    try:
+        compressors.make(name, tmp_path / "plain", tmp_path / "compressed")
+    except compressors.Missing as missing:
+        pytest.skip(str(missing))
+    peak = peak_of(firebridge, make_conf, s3, bucket, server_folder, tmp_path / "compressed", "")
+    assert 0 < peak < 32 * MIB, f"{peak / MIB:.1f} MiB"
 
 
 LANES = 16
