@@ -28,7 +28,7 @@ enum fb_framing {
 /* Where a record of text ends. */
 struct fb_cut {
     size_t size;      /* of the record, without its delimiter */
-    size_t next;      /* behind the delimiter; FB_INVALID: up to where it is known to be bad */
+    size_t next;      /* behind the delimiter; FB_INVALID, FB_NEED_MORE: behind what was looked at */
     const char *what; /* FB_INVALID: what is wrong, a few words */
 };
 
@@ -93,6 +93,14 @@ struct fb_form {
 
 /* NULL for auto and json. */
 const struct fb_form *fb_form_of(enum fb_format format);
+
+extern const struct fb_form fb_form_cloudwatch_logs;
+extern const struct fb_form fb_form_dynamodb_json;
+extern const struct fb_form fb_form_dynamodb_stream;
+extern const struct fb_form fb_form_firehose_errors;
+extern const struct fb_form fb_form_csv;
+extern const struct fb_form fb_form_tsv;
+extern const struct fb_form fb_form_lines;
 
 /* In the order in which auto asks them; a NULL ends it. */
 extern const struct fb_form *const fb_forms[];

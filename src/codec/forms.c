@@ -2,7 +2,14 @@
 /* The table of record forms. */
 #include "form.h"
 
-const struct fb_form *const fb_forms[] = {NULL};
+const struct fb_form *const fb_forms[] = {
+    &fb_form_cloudwatch_logs,
+    &fb_form_firehose_errors,
+    &fb_form_csv,
+    &fb_form_tsv,
+    &fb_form_lines,
+    NULL,
+};
 
 static const char *const names[FB_FORMAT_COUNT] = {
     [FB_FORMAT_AUTO] = "auto",

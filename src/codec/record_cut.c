@@ -288,7 +288,7 @@ enum fb_status fb_reader_cut_text(struct fb_record_reader *reader, struct fb_rec
     if (status == FB_INVALID)
         return fb_region_begin(reader, FB_DEAD_MALFORMED_ROW, cut.what, cut.next, ret);
     if (status == FB_NEED_MORE)
-        return size == most ? too_long(reader, size, ret) : FB_NEED_MORE;
+        return size == most ? too_long(reader, cut.next, ret) : FB_NEED_MORE;
     if (status != FB_OK)
         return status;
     if (cut.size > reader->max_record_size) {

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows of fields: CSV as RFC 4180 has it, and tab-separated values, where a tab ends a field and
+ * nothing is quoted (IANA, text/tab-separated-values). The first row names the columns unless the
+ * conf does; a later row with the same bytes is that head again, from a file that was appended.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "delimiter.h"
+#include "firebridge/codec/json_text.h"
+#include "form.h"
+#include "json_writer.h"
+#include "number_columns.h"
+
+#define COLUMNS_MAX 4096
+#define HEAD_MAX    ((size_t)256 << 10)
+
+struct column {
+    size_t at, size; /* in the names */
+    bool is_number;
+};
+
+struct rows {
+    const struct fb_form_options *options;
+    struct fb_delimiter delimiter;
+    char separator;
+    bool quotes; /* fields may stand in them */
+
+    /* Of the record that is being cut. */
+    size_t looked_at;
+    enum { AT_FIELD, IN_PLAIN, IN_QUOTES, AFTER_QUOTE } place;
+
+    struct column columns[COLUMNS_MAX];
+    size_t column_count;
+    struct fb_buffer names;
+    struct fb_buffer head; /* the first row's bytes */
+    bool has_head;
+    char head_fault[96]; /* why no row can be read; empty: they can */
+
+    struct fb_json_writer record;
+    struct fb_buffer field; /* of one that has quotes inside */
+    const char *text;
+    size_t text_size;
+    bool given;
+};
+
+static void free_state(void *state)
+{
+    struct rows *rows = state;
+
+    if (rows == NULL)
+        return;
+    fb_buffer_done(&rows->names);
+    fb_buffer_done(&rows->head);
+    fb_buffer_done(&rows->field);
+    fb_json_writer_done(&rows->record);
+    free(rows);
+}
+
+static enum fb_status make(const struct fb_form_context *context, void **ret_state,
+                           struct fb_error *error)
+{
+    const struct fb_form_options *options = context->options;
+    const bool is_tsv = options->format == FB_FORMAT_TSV;
+    struct rows *rows = calloc(1, sizeof *rows);
+
+    if (rows == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a form");
+    rows->options = options;
+    rows->quotes = !is_tsv;
+    rows->separator = is_tsv ? '\t' : ',';
+    if (options->field_separator != '\0')
+        rows->separator = options->field_separator;
+    fb_delimiter_init(&rows->delimiter, options);
+    fb_buffer_init(&rows->names, HEAD_MAX);
+    fb_buffer_init(&rows->head, HEAD_MAX);
+    fb_buffer_init(&rows->field, context->max_record_size);
+    fb_json_writer_init(&rows->record, context->max_record_size);
+    *ret_state = rows;
+    return FB_OK;
+}
+
+static void begin(void *state)
+{
+    struct rows *rows = state;
+
+    rows->looked_at = 0;
+    rows->place = AT_FIELD;
+    rows->column_count = 0;
+    rows->has_head = false;
+    rows->head_fault[0] = '\0';
+    fb_buffer_reset(&rows->names);
+}
+
+/* ---- cutting ---- */
+
+static bool is_delimiter_at(const struct rows *rows, const char *p, const char *end)
+{
+    const size_t left = (size_t)(end - p);
+
+    return left >= rows->delimiter.size &&
+           memcmp(p, rows->delimiter.bytes, rows->delimiter.size) == 0;
+}
+
+/* Behind a closing quote a carriage return may come before the newline. */
+static bool is_return(const struct rows *rows, const char *p, const char *end)
+{
+    return rows->delimiter.is_newline && *p == '\r' && (p + 1 == end || p[1] == '\n');
+}
+
+static enum fb_status forget(struct rows *rows, enum fb_status status)
+{
+    rows->looked_at = 0;
+    rows->place = AT_FIELD;
+    return status;
+}
+
+static enum fb_status cut_quoted(struct rows *rows, const char *text, size_t size, bool last,
+                                 struct fb_cut *ret_cut)
+{
+    const char *const end = text + size;
+    /* A delimiter, or what stands behind a quote, is looked at whole. */
+    const size_t ahead = last ? 0 : rows->delimiter.size;
+    const char *p = text + rows->looked_at;
+
+    for (; p + ahead < end; p++) {
+        if (rows->place == IN_QUOTES) {
+            if (*p == '"')
+                rows->place = AFTER_QUOTE;
+            continue;
+        }
+        if (is_delimiter_at(rows, p, end)) {
+            fb_delimiter_end(&rows->delimiter, text, p, ret_cut);
+            return forget(rows, FB_OK);
+        }
+        if (*p == rows->separator)
+            rows->place = AT_FIELD;
+        else if (*p == '"' && rows->place == AT_FIELD)
+            rows->place = IN_QUOTES;
+        else if (*p == '"' && rows->place == AFTER_QUOTE)
+            rows->place = IN_QUOTES;
+        else if (*p == '"' || (rows->place == AFTER_QUOTE && !is_return(rows, p, end))) {
+            ret_cut->what = *p == '"' ? "a quote inside a field that does not begin with one"
+                                      : "something behind a field's closing quote";
+            ret_cut->next = (size_t)(p - text) + 1;
+            return forget(rows, FB_INVALID);
+        } else if (rows->place == AT_FIELD)
+            rows->place = IN_PLAIN;
+    }
+    rows->looked_at = (size_t)(p - text);
+    ret_cut->next = rows->looked_at;
+    if (!last)
+        return FB_NEED_MORE;
+    ret_cut->size = size;
+    ret_cut->next = size;
+    ret_cut->what = "a quote that is never closed";
+    return forget(rows, rows->place == IN_QUOTES ? FB_INVALID : FB_OK);
+}
+
+static enum fb_status cut(void *state, const char *text, size_t size, bool last,
+                          struct fb_cut *ret_cut)
+{
+    struct rows *rows = state;
+
+    if (rows->quotes)
+        return cut_quoted(rows, text, size, last, ret_cut);
+    return fb_delimiter_cut(&rows->delimiter, text, size, last, ret_cut);
+}
+
+/* A row that is too long may end inside quotes: then the closing one comes first. */
+static size_t pass(void *state, const char *text, size_t size, bool last, bool *ret_found)
+{
+    struct rows *rows = state;
+    size_t from = 0;
+
+    *ret_found = false;
+    if (rows->place == IN_QUOTES) {
+        const char *quote = memchr(text, '"', size);
+
+        if (quote == NULL)
+            return size;
+        rows->place = IN_PLAIN;
+        from = (size_t)(quote - text) + 1;
+    }
+    from += fb_delimiter_pass(&rows->delimiter, text + from, size - from, last, ret_found);
+    if (*ret_found || last)
+        (void)forget(rows, FB_OK);
+    return from;
+}
+
+/* ---- fields ---- */
+
+/* The field at `*text`, which moves on behind its separator; false at the row's end. */
+static bool next_field(struct rows *rows, const char **text, const char *end, const char **ret,
+                       size_t *ret_size)
+{
+    const char *p = *text;
+    const char *separator;
+
+    if (p > end)
+        return false;
+    if (!rows->quotes || p == end || *p != '"') {
+        separator = memchr(p, rows->separator, (size_t)(end - p));
+        separator = separator == NULL ? end : separator;
+        *ret = p;
+        *ret_size = (size_t)(separator - p);
+        *text = separator + 1;
+        return true;
+    }
+    fb_buffer_reset(&rows->field);
+    for (p++; p < end; p++) {
+        if (*p == '"' && ++p < end && *p != '"')
+            break;
+        if (p < end && fb_buffer_append(&rows->field, p, 1) != FB_OK)
+            break;
+    }
+    *ret = rows->field.bytes;
+    *ret_size = rows->field.size;
+    separator = p < end ? memchr(p, rows->separator, (size_t)(end - p)) : NULL;
+    *text = separator == NULL ? end + 1 : separator + 1;
+    return true;
+}
+
+/* ---- the head ---- */
+
+static bool head_is(struct rows *rows, const char *what, const char *name, size_t size)
+{
+    snprintf(rows->head_fault, sizeof rows->head_fault, "the head line %s%.*s", what,
+             (int)(size < 40 ? size : 40), name);
+    return false;
+}
+
+static int compare_names(const void *a, const void *b, void *names)
+{
+    const struct column *one = a;
+    const struct column *two = b;
+    const size_t size = one->size < two->size ? one->size : two->size;
+    const int order = memcmp((char *)names + one->at, (char *)names + two->at, size);
+
+    if (order != 0)
+        return order;
+    return one->size < two->size ? -1 : one->size > two->size;
+}
+
+static bool names_differ(struct rows *rows)
+{
+    struct column *sorted = malloc(rows->column_count * sizeof *sorted);
+    bool good = true;
+
+    if (sorted == NULL)
+        return head_is(rows, "could not be read: no memory", "", 0);
+    memcpy(sorted, rows->columns, rows->column_count * sizeof *sorted);
+    qsort_r(sorted, rows->column_count, sizeof *sorted, compare_names, rows->names.bytes);
+    for (size_t i = 1; i < rows->column_count && good; i++)
+        if (compare_names(&sorted[i - 1], &sorted[i], rows->names.bytes) == 0)
+            good = head_is(rows, "names a column twice: ", rows->names.bytes + sorted[i].at,
+                           sorted[i].size);
+    free(sorted);
+    return good;
+}
+
+static bool add_column(struct rows *rows, const char *name, size_t size)
+{
+    struct column *column = &rows->columns[rows->column_count];
+
+    if (rows->column_count == COLUMNS_MAX)
+        return head_is(rows, "has over 4096 columns", "", 0);
+    if (size == 0)
+        return head_is(rows, "has a column without a name", "", 0);
+    *column =
+        (struct column){rows->names.size, size, fb_is_number_column(rows->options, name, size)};
+    if (fb_buffer_append(&rows->names, name, size) != FB_OK)
+        return head_is(rows, "is over 256 KiB", "", 0);
+    rows->column_count++;
+    return true;
+}
+
+static void take_names(struct rows *rows, const char *text, size_t size)
+{
+    const char *const end = text + size;
+    const char *name;
+    size_t name_size;
+    size_t numbers = 0;
+    bool good = true;
+
+    while (good && next_field(rows, &text, end, &name, &name_size))
+        good = add_column(rows, name, name_size);
+    for (size_t i = 0; i < rows->column_count; i++)
+        numbers += rows->columns[i].is_number;
+    if (good && names_differ(rows) && numbers < rows->options->number_column_count)
+        (void)head_is(rows, "lacks a column that `types` names", "", 0);
+}
+
+static void take_conf(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->options->column_count; i++)
+        (void)add_column(rows, rows->options->columns[i], strlen(rows->options->columns[i]));
+}
+
+/* ---- rows ---- */
+
+/* True when the row is the head, or the head once more. */
+static bool take_head(struct rows *rows, const char *text, size_t size)
+{
+    if (rows->options->column_count > 0) {
+        if (rows->column_count == 0)
+            take_conf(rows);
+        return false;
+    }
+    if (rows->has_head)
+        return rows->head.size == size && memcmp(rows->head.bytes, text, size) == 0;
+    rows->has_head = true;
+    fb_buffer_reset(&rows->head);
+    if (fb_buffer_append(&rows->head, text, size) == FB_OK)
+        take_names(rows, text, size);
+    else
+        (void)head_is(rows, "is over 256 KiB", "", 0);
+    return rows->head_fault[0] == '\0';
+}
+
+static enum fb_status open_row(void *state, const char *text, size_t size)
+{
+    struct rows *rows = state;
+
+    rows->text = text;
+    rows->text_size = size;
+    rows->given = take_head(rows, text, size);
+    return FB_OK;
+}
+
+static enum fb_status dead(struct fb_formed *ret, enum fb_dead_reason reason)
+{
+    ret->kind = FB_FORMED_DEAD;
+    ret->reason = reason;
+    return FB_OK;
+}
+
+static bool write_row(struct rows *rows, struct fb_formed *ret)
+{
+    const char *text = rows->text;
+    const char *const end = text + rows->text_size;
+    const char *field;
+    size_t field_size;
+    size_t count = 0;
+
+    for (; next_field(rows, &text, end, &field, &field_size); count++) {
+        const struct column *column = &rows->columns[count];
+        const char *const name = rows->names.bytes + column->at;
+
+        if (count >= rows->column_count || (column->is_number && field_size == 0))
+            continue;
+        fb_json_writer_name(&rows->record, name, column->size);
+        if (!column->is_number)
+            fb_json_writer_string(&rows->record, field, field_size);
+        else if (!fb_write_number(&rows->record, field, field_size)) {
+            snprintf(ret->message, sizeof ret->message, "column %.*s is no number",
+                     (int)(column->size < 60 ? column->size : 60), name);
+            return false;
+        }
+    }
+    if (count != rows->column_count)
+        snprintf(ret->message, sizeof ret->message, "%zu fields, where there are %zu columns",
+                 count, rows->column_count);
+    return count == rows->column_count;
+}
+
+static enum fb_status next(void *state, struct fb_formed *ret)
+{
+    struct rows *rows = state;
+    enum fb_status status;
+
+    if (rows->given)
+        return FB_END;
+    rows->given = true;
+    ret->at = 0;
+    ret->size = rows->text_size;
+    ret->operation = FB_PUT;
+    if (rows->head_fault[0] != '\0') {
+        snprintf(ret->message, sizeof ret->message, "%s", rows->head_fault);
+        return dead(ret, FB_DEAD_MALFORMED_ROW);
+    }
+    fb_json_writer_begin(&rows->record);
+    if (!write_row(rows, ret))
+        return dead(ret, FB_DEAD_MALFORMED_ROW);
+    status = fb_json_writer_end(&rows->record, &ret->json, &ret->json_size);
+    if (status == FB_TOO_LARGE) {
+        snprintf(ret->message, sizeof ret->message, "the row's item is over max_record_size");
+        return dead(ret, FB_DEAD_RECORD_TOO_LARGE);
+    }
+    ret->kind = FB_FORMED_JSON;
+    return status;
+}
+
+const struct fb_form fb_form_csv = {
+    .format = FB_FORMAT_CSV,
+    .name = "csv",
+    .framing = FB_FRAMING_TEXT,
+    .make = make,
+    .free = free_state,
+    .begin = begin,
+    .cut = cut,
+    .pass = pass,
+    .open = open_row,
+    .next = next,
+};
+
+const struct fb_form fb_form_tsv = {
+    .format = FB_FORMAT_TSV,
+    .name = "tsv",
+    .framing = FB_FRAMING_TEXT,
+    .make = make,
+    .free = free_state,
+    .begin = begin,
+    .cut = cut,
+    .pass = pass,
+    .open = open_row,
+    .next = next,
+};
