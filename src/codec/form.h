@@ -27,8 +27,8 @@ enum fb_framing {
 
 /* Where a record of text ends. */
 struct fb_cut {
-    size_t size;      /* of the record, without its delimiter */
-    size_t next;      /* behind the delimiter; FB_INVALID, FB_NEED_MORE: behind what was looked at */
+    size_t size; /* of the record, without its delimiter */
+    size_t next; /* behind the delimiter; FB_INVALID, FB_NEED_MORE: behind what was looked at */
     const char *what; /* FB_INVALID: what is wrong, a few words */
 };
 

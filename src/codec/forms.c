@@ -4,6 +4,8 @@
 
 const struct fb_form *const fb_forms[] = {
     &fb_form_cloudwatch_logs,
+    &fb_form_dynamodb_stream,
+    &fb_form_dynamodb_json,
     &fb_form_firehose_errors,
     &fb_form_csv,
     &fb_form_tsv,
