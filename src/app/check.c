@@ -194,8 +194,8 @@ static void check_prefix(struct check *check, const struct fb_conf_stream *strea
     struct fb_layout_options options = {.prefix = stream->prefix,
                                         .form = stream->layout,
                                         .time_zone = stream->time_zone,
-                                        .exclude = (const char *const *)stream->exclude,
-                                        .exclude_count = stream->exclude_count};
+                                        .exclude = (const char *const *)stream->exclude.entries,
+                                        .exclude_count = stream->exclude.count};
     struct fb_layout *layout = NULL;
     struct fb_client client;
     struct fb_error error = {0};

@@ -260,7 +260,7 @@ struct fb_conf *fb_cli_read_conf(const char *path)
     enum fb_status status = fb_conf_read(path, fb_cli_report, NULL, &conf);
 
     if (status == FB_OK)
-        status = fb_conf_check_layouts(conf, fb_cli_report, NULL);
+        status = fb_conf_check_streams(conf, fb_cli_report, NULL);
     if (status == FB_OK)
         return conf;
     if (status == FB_NO_MEMORY)

@@ -15,9 +15,12 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->prefix);
     free(stream->table);
     free(stream->time_zone);
-    for (size_t i = 0; i < stream->exclude_count; i++)
-        free(stream->exclude[i]);
-    free(stream->exclude);
+    fb_conf_list_done(&stream->exclude);
+    free(stream->compression);
+    fb_conf_list_done(&stream->columns);
+    fb_conf_list_done(&stream->number_columns);
+    free(stream->pattern);
+    fb_conf_list_done(&stream->fields);
     free(stream->file);
     *stream = (struct fb_conf_stream){0};
 }

@@ -26,6 +26,7 @@ struct fb_decoder {
     pthread_t thread;
     uint64_t ordinal; /* records seen since the start */
     char what[1200];
+    char reads_as[160]; /* what was logged last of how objects are read */
 };
 
 /* The object at work. */
@@ -138,6 +139,24 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
     return FB_OK;
 }
 
+/* Says how objects are read, once for all that are alike. */
+static void note_form(struct fb_decoder *decoder, const struct reading *reading)
+{
+    const bool is_auto = decoder->options.reader.form.format == FB_FORMAT_AUTO;
+    char compression[64];
+    char reads_as[sizeof decoder->reads_as];
+
+    fb_object_reader_describe(decoder->reader, compression, sizeof compression);
+    snprintf(reads_as, sizeof reads_as, "compression %s, format %s%s", compression,
+             fb_format_name(fb_object_reader_format(decoder->reader)),
+             is_auto ? " (auto, by the first record)" : "");
+    if (strcmp(reads_as, decoder->reads_as) == 0)
+        return;
+    memcpy(decoder->reads_as, reads_as, sizeof reads_as);
+    fb_log_info("stream %s: from object %s on: %s", decoder->options.stream, reading->identity->key,
+                reads_as);
+}
+
 /* FB_NEED_MORE or FB_END when the reader has no record left. */
 static enum fb_status take_records(struct reading *reading)
 {
@@ -146,6 +165,8 @@ static enum fb_status take_records(struct reading *reading)
 
     do {
         status = fb_object_reader_next(reading->decoder->reader, &record, &reading->error);
+        if (status == FB_OK && record.number == 0)
+            note_form(reading->decoder, reading);
         if (status == FB_OK && record.number >= reading->next_record)
             status = take_record(reading, &record);
     } while (status == FB_OK);
@@ -356,6 +377,15 @@ static enum fb_status note_damage(struct reading *reading)
     return status;
 }
 
+static void stop_at_damage(struct reading *reading)
+{
+    const struct fb_error damage = reading->error;
+
+    fb_fail(&reading->error, FB_CORRUPT,
+            "object %.400s cannot be read, and on_damaged_object is stop: %.200s",
+            reading->identity->key, damage.message);
+}
+
 static void note_change(struct reading *reading, bool vanished)
 {
     struct fb_decoder_counters *counters = reading->decoder->options.counters;
@@ -382,6 +412,10 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
         *status = FB_OK;
         return FB_OBJECT_CHANGED;
     case FB_CORRUPT:
+        if (reading->decoder->options.on_damage == FB_DAMAGE_STOP) {
+            stop_at_damage(reading);
+            return FB_OBJECT_ACTIVE;
+        }
         *status = note_damage(reading);
         atomic_fetch_add(&counters->objects_damaged, 1);
         return FB_OBJECT_DAMAGED;
@@ -422,6 +456,8 @@ static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object
     status = read_body(&reading);
     if (status == FB_OK)
         status = finish_body(&reading);
+    atomic_fetch_add(&decoder->options.counters->passed_over,
+                     reading.begun ? fb_object_reader_passed_over(decoder->reader) : 0);
     outcome = outcome_of(&reading, &status);
     close_span(&reading);
     if (status == FB_OK)

@@ -371,6 +371,7 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .objects_changed = atomic_load(&stream->read.objects_changed),
         .objects_vanished = atomic_load(&stream->read.objects_vanished),
         .objects_damaged = atomic_load(&stream->read.objects_damaged),
+        .passed_over = atomic_load(&stream->read.passed_over),
         .records = atomic_load(&stream->read.records),
         .bytes_read = atomic_load(&stream->read.bytes_read),
         .dead_letters = stream->letters == NULL ? 0 : fb_dead_letters_count(stream->letters),
