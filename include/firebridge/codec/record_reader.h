@@ -5,7 +5,8 @@
  *
  * The reader owns one window of bytes, reused for the next object. It grows to at most
  * max_record_size plus one read, and twice max_record_size where a record may begin behind a
- * damaged one. Nothing is allocated per record.
+ * damaged one; in forms that hold many records in one text, to a few times that. Nothing is
+ * allocated per record.
  *
  *     fb_record_reader_begin(reader);
  *     while (there are bytes) {
