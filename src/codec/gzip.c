@@ -72,7 +72,7 @@ static enum fb_status in_member(struct members *members, struct fb_codec_io *io,
     if (status == FB_NO_MEMORY)
         return fb_fail(error, status, "no memory to inflate %s", members->name);
     /* A head that is none, behind a good member, is something else than a member. */
-    if (status != FB_OK && members->complete > 0 && members->member_bytes < GZIP_HEAD_SIZE)
+    if (status != FB_OK && members->complete > 0 && members->member_bytes <= GZIP_HEAD_SIZE)
         return garbage(members, offset, error);
     if (status != FB_OK)
         return fb_fail(error, FB_CORRUPT, "%s: %s, at compressed byte %llu", members->name, what,

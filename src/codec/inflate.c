@@ -106,6 +106,8 @@ enum fb_status fb_inflate_new(const struct fb_inflate_options *options,
 
     if (options->max_layers < 1 || options->max_layers > FB_LAYERS_MAX)
         return fb_fail(error, FB_INVALID, "max_layers must be 1 to %d", FB_LAYERS_MAX);
+    if (options->max_expansion < 1)
+        return fb_fail(error, FB_INVALID, "max_expansion must be at least 1");
     if (options->compression != NULL && !as_it_is) {
         fixed = find_by_name(options->compression);
         if (fixed == NULL)
@@ -334,8 +336,9 @@ static enum fb_status run(struct fb_inflate *inflate, unsigned top, struct fb_co
             continue;
         if (!inflate->finished)
             return FB_OK;
-        layer->failed =
-            layer->codec->finish(layer->state, layer->in_bytes, &layer->failure) != FB_OK;
+        /* Of no bytes at all, an object is empty whatever it should be. */
+        layer->failed = layer->in_bytes > 0 && layer->codec->finish(layer->state, layer->in_bytes,
+                                                                    &layer->failure) != FB_OK;
         layer->finished = !layer->failed;
     }
     if (!layer->failed)
@@ -391,7 +394,9 @@ static enum fb_codec_match choose(const struct fb_inflate *inflate, bool all,
         }
         if (match == FB_MATCH_MORE && !all)
             verdict = FB_MATCH_MORE;
-        if (match == FB_MATCH_MAYBE && verdict == FB_MATCH_NO && is_said_to_be(inflate, codec)) {
+        /* What ends before it is sure is what it is said to be. */
+        if ((match == FB_MATCH_MAYBE || (match == FB_MATCH_MORE && all)) &&
+            verdict == FB_MATCH_NO && is_said_to_be(inflate, codec)) {
             *ret_codec = codec;
             verdict = FB_MATCH_YES;
         }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snappy_block.h"
 
+#include "byte_order.h"
+
 #include <string.h>
 
 #if FB_HAVE_snappy
@@ -118,8 +120,7 @@ bool fb_snappy_take_be32(unsigned char head[4], size_t *have, struct fb_codec_io
     if (*have < 4)
         return false;
     *have = 0;
-    *ret_number = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 |
-                  (uint32_t)head[3];
+    *ret_number = fb_be32(head);
     return true;
 }
 

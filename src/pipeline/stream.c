@@ -104,7 +104,8 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
             status = fb_fail(&error, FB_NOT_FOUND, "table %s is %s, not ACTIVE",
                              stream->options.table, stream->table.status);
         if (status == FB_OK)
-            status = fb_table_check_key(&stream->table, stream->options.table, &error);
+            status = fb_table_check_key(&stream->table, stream->options.table,
+                                        stream->options.reader.form.format, &error);
         if (status == FB_OK) {
             fb_patience_success(&patience);
             return FB_OK;

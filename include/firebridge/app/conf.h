@@ -108,6 +108,13 @@ enum fb_status fb_conf_read(const char *path, fb_conf_report_fn report, void *co
                             struct fb_conf **ret_conf) FB_MUST_CHECK;
 void fb_conf_free(struct fb_conf *conf);
 
+/* A conf of defaults alone, with one stream without source and table. FB_NO_MEMORY. */
+enum fb_status fb_conf_new_default(struct fb_conf **ret_conf) FB_MUST_CHECK;
+
+/* Sets a stream's key by "NAME=VALUE"; blanks around both are left out. FB_INVALID. */
+enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *assignment,
+                                  struct fb_error *error) FB_MUST_CHECK;
+
 /* The stream's layout, to be freed by the caller. Before the first thread: see fb_layout_new. */
 enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_layout **ret_layout,
                               struct fb_error *error) FB_MUST_CHECK;
