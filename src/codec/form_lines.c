@@ -50,7 +50,6 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
         return fb_fail(error, FB_NO_MEMORY, "no memory for a form");
     lines->options = context->options;
     fb_delimiter_init(&lines->delimiter, context->options);
-    /* Each byte may need an escape of six, and the groups are told again. */
     fb_json_writer_init(&lines->record, context->max_record_size);
     if (context->options->pattern != NULL) {
         if (regcomp(&lines->pattern, context->options->pattern, REG_EXTENDED) != 0) {
@@ -78,11 +77,12 @@ static enum fb_status cut(void *state, const char *text, size_t size, bool last,
     return fb_delimiter_cut(&lines->delimiter, text, size, last, ret_cut);
 }
 
-static size_t pass(void *state, const char *text, size_t size, bool last, bool *ret_found)
+static size_t pass(void *state, const char *text, size_t size, bool last,
+                   size_t *ret_delimiter_size)
 {
     struct lines *lines = state;
 
-    return fb_delimiter_pass(&lines->delimiter, text, size, last, ret_found);
+    return fb_delimiter_pass(&lines->delimiter, text, size, last, ret_delimiter_size);
 }
 
 static enum fb_status open_line(void *state, const char *text, size_t size)
