@@ -25,6 +25,10 @@ enum fb_framing {
     FB_FRAMING_TEXT, /* records that end with the delimiter */
 };
 
+/* What a record of text becomes may be so many times max_record_size long, as JSON: a byte may need
+ * an escape of six, and names come along. */
+#define FB_FORMED_FACTOR 8
+
 /* Where a record of text ends. */
 struct fb_cut {
     size_t size; /* of the record, without its delimiter */

@@ -79,7 +79,7 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
     fb_buffer_init(&rows->names, HEAD_MAX);
     fb_buffer_init(&rows->head, HEAD_MAX);
     fb_buffer_init(&rows->field, context->max_record_size);
-    fb_json_writer_init(&rows->record, context->max_record_size);
+    fb_json_writer_init(&rows->record, FB_FORMED_FACTOR * context->max_record_size);
     *ret_state = rows;
     return FB_OK;
 }
@@ -456,7 +456,8 @@ static enum fb_status next(void *state, struct fb_formed *ret)
         return dead(ret, FB_DEAD_MALFORMED_ROW);
     status = fb_json_writer_end(&rows->record, &ret->json, &ret->json_size);
     if (status == FB_TOO_LARGE) {
-        snprintf(ret->message, sizeof ret->message, "the row's item is over max_record_size");
+        snprintf(ret->message, sizeof ret->message,
+                 "the row's item is over 8 times max_record_size");
         return dead(ret, FB_DEAD_RECORD_TOO_LARGE);
     }
     ret->kind = FB_FORMED_JSON;

@@ -303,7 +303,8 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
                                            "the record that it becomes is over max_record_size"};
     enum fb_status status = FB_OK;
 
-    if (formed->json_size <= reader->max_record_size)
+    /* Text was measured as it was cut. */
+    if (reader->form->framing == FB_FRAMING_TEXT || formed->json_size <= reader->max_record_size)
         status = fb_transcode(reader->transcoder, formed->json, formed->json_size, &transcoded);
     if (status == FB_NO_MEMORY)
         return status;

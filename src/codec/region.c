@@ -148,7 +148,8 @@ static bool find(struct fb_record_reader *reader, uint64_t limit)
 static enum fb_status scan_region(struct fb_record_reader *reader)
 {
     struct fb_region *region = &reader->region;
-    const uint64_t keep_to = region->begin + reader->max_text_size;
+    /* The last bytes of text are not told from a delimiter's first. */
+    const uint64_t keep_to = region->begin + reader->max_text_size + FB_DELIMITER_MAX_BYTES;
 
     for (;;) {
         const uint64_t filled = filled_to(reader);
@@ -215,12 +216,25 @@ enum fb_status fb_region_next(struct fb_record_reader *reader, struct fb_record 
     return FB_OK;
 }
 
+static struct fb_resync begin_resync(const struct fb_record_reader *reader)
+{
+    const struct fb_form_options *options = &reader->form_options;
+    struct fb_resync resync = {0};
+
+    for (size_t i = 0; i < options->delimiter_size; i++)
+        if ((unsigned char)options->delimiter[i] < 0x20) {
+            resync.delimiter = options->delimiter;
+            resync.delimiter_size = options->delimiter_size;
+        }
+    return resync;
+}
+
 enum fb_status fb_region_begin(struct fb_record_reader *reader, enum fb_dead_reason reason,
                                const char *message, size_t known, struct fb_record *ret_record)
 {
     struct fb_region *region = &reader->region;
 
-    region->resync = (struct fb_resync){0};
+    region->resync = begin_resync(reader);
     region->reason = reason;
     region->begin = reader->window.base + reader->window.begin;
     region->scanned = region->begin;
