@@ -213,15 +213,38 @@ static enum fb_status no_object(struct fb_record_reader *reader, struct fb_recor
                            ret);
 }
 
+/* FB_OK when the conf's delimiter stands at `p`, FB_NEED_MORE when it may, FB_INVALID. */
+static enum fb_status delimiter_at(const struct fb_record_reader *reader, const char *p)
+{
+    const struct fb_form_options *options = &reader->form_options;
+    const size_t left = (size_t)(reader->window.bytes + reader->window.fill - p);
+    const size_t size = left < options->delimiter_size ? left : options->delimiter_size;
+
+    if (size == 0 || memcmp(p, options->delimiter, size) != 0)
+        return FB_INVALID;
+    return size == options->delimiter_size ? FB_OK : FB_NEED_MORE;
+}
+
+static void pass_delimiter(struct fb_record_reader *reader)
+{
+    const struct fb_form_options *options = &reader->form_options;
+
+    fb_reader_pass(reader, options->delimiter_size);
+    if (options->delimiter[options->delimiter_size - 1] == '\n')
+        reader->line_indent = 0;
+}
+
+/* Up to what is none, or begins a delimiter; the first one is none's beginning. */
 static void pass_blanks(struct fb_record_reader *reader)
 {
     const char *const text = fb_reader_here(reader);
-    const char *const p = fb_text_skip_blanks(text);
     const uint64_t indent = reader->line_indent;
-    const char *line = p;
+    const char *p = text + 1;
+    const char *line;
 
-    if (p == text)
-        return;
+    while (fb_is_blank(*p) && delimiter_at(reader, p) == FB_INVALID)
+        p++;
+    line = p;
     while (line > text && line[-1] != '\n')
         line--;
     fb_reader_pass(reader, (size_t)(p - text));
@@ -234,34 +257,25 @@ static void pass_blanks(struct fb_record_reader *reader)
 /* What may stand between two records. False when more bytes must tell. */
 static bool pass_between(struct fb_record_reader *reader)
 {
-    const struct fb_form_options *options = &reader->form_options;
+    while (fb_reader_available(reader) > 0) {
+        const char c = *fb_reader_here(reader);
+        const enum fb_status delimiter = delimiter_at(reader, fb_reader_here(reader));
 
-    for (;;) {
-        const size_t before = reader->window.begin;
-        size_t size;
-
-        pass_blanks(reader);
-        size = fb_reader_available(reader);
-        if (options->delimiter_size > 0 && size > 0) {
-            const bool whole = size >= options->delimiter_size;
-
-            if (memcmp(fb_reader_here(reader), options->delimiter,
-                       whole ? options->delimiter_size : size) == 0) {
-                if (!whole)
-                    return reader->finished;
-                fb_reader_pass(reader, options->delimiter_size);
-                continue;
-            }
-        }
-        if (size > 0 && reader->in_array && *fb_reader_here(reader) == ',')
+        if (delimiter == FB_NEED_MORE && !reader->finished)
+            return false;
+        if (delimiter == FB_OK)
+            pass_delimiter(reader);
+        else if (fb_is_blank(c))
+            pass_blanks(reader);
+        else if (reader->in_array && c == ',')
             fb_reader_pass(reader, 1);
-        else if (size > 0 && *fb_reader_here(reader) == (reader->in_array ? ']' : '[')) {
+        else if (c == (reader->in_array ? ']' : '[')) {
             fb_reader_pass(reader, 1);
             reader->in_array = !reader->in_array;
-        }
-        if (reader->window.begin == before)
-            return true;
+        } else
+            break;
     }
+    return true;
 }
 
 static enum fb_status end_of_json(struct fb_record_reader *reader, struct fb_record *ret)
