@@ -155,7 +155,8 @@ static void push_layer(struct fb_inflate *inflate, const struct fb_codec *codec)
 
     if (inflate->depth == inflate->max_layers) {
         fb_fail(&error, FB_CORRUPT,
-                "over max_layers = %u forms inside one another; the next one is %s",
+                "over max_layers = %u compressions inside one another, the next is %s; raise it if "
+                "that is right",
                 inflate->max_layers, codec->name);
         fail(inflate, &error);
         return;
@@ -243,14 +244,17 @@ static size_t take_raw(struct fb_inflate *inflate, char *out, size_t capacity)
 static enum fb_status check_limits(struct fb_inflate *inflate, struct layer *layer)
 {
     if (layer->out_bytes > inflate->max_inflated_size)
-        return fb_fail(&layer->failure, FB_CORRUPT,
-                       "%s: it inflates to over max_inflated_size = %llu bytes", layer->codec->name,
-                       (unsigned long long)inflate->max_inflated_size);
+        return fb_fail(
+            &layer->failure, FB_CORRUPT,
+            "%s: it inflates to over max_inflated_size = %llu bytes; raise it if that is "
+            "right",
+            layer->codec->name, (unsigned long long)inflate->max_inflated_size);
     if (layer->out_bytes > FB_EXPANSION_FLOOR_BYTES &&
         layer->out_bytes / inflate->max_expansion > layer->in_bytes)
         return fb_fail(
             &layer->failure, FB_CORRUPT,
-            "%s: %llu bytes inflate to over %llu, more than max_expansion = %llu for one",
+            "%s: %llu bytes inflate to over %llu, more than max_expansion = %llu for one; "
+            "raise it if that is right",
             layer->codec->name, (unsigned long long)layer->in_bytes,
             (unsigned long long)layer->out_bytes, (unsigned long long)inflate->max_expansion);
     return FB_OK;

@@ -25,8 +25,7 @@ static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
     if (looked_at == reader->max_text_size)
         return too_long(reader, 0, ret);
     if (reader->finished)
-        return fb_region_begin(reader, FB_DEAD_MALFORMED, "the object ends inside the record", 0,
-                               ret);
+        return fb_region_begin(reader, FB_DEAD_MALFORMED, "the record does not end", 0, ret);
     fb_reader_want_twice(reader, looked_at);
     return FB_NEED_MORE;
 }

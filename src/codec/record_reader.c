@@ -12,7 +12,7 @@
 /* Beside a damaged region and the record that may begin behind it: one read. */
 #define READ_BYTES ((size_t)64 << 10)
 
-static const char *const reason_names[] = {
+static const char *const reason_names[FB_DEAD_REASON_COUNT] = {
     [FB_DEAD_NONE] = "none",
     [FB_DEAD_MALFORMED] = "malformed-json",
     [FB_DEAD_NOT_AN_OBJECT] = "not-an-object",

@@ -54,6 +54,8 @@ enum fb_dead_reason {
     FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
 };
 
+#define FB_DEAD_REASON_COUNT (FB_DEAD_NO_MATCH + 1)
+
 enum fb_operation { FB_PUT, FB_DELETE };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
