@@ -10,6 +10,8 @@ struct fb_object_reader {
     size_t size;
     bool finished;
     bool inflated; /* nothing more will come out of the codecs */
+    bool damaged;  /* ... and why, in `damage` */
+    struct fb_error damage;
 };
 
 enum fb_status fb_object_reader_new(const struct fb_object_reader_options *options,
@@ -52,6 +54,7 @@ void fb_object_reader_begin(struct fb_object_reader *reader, const struct fb_inf
     reader->size = 0;
     reader->finished = false;
     reader->inflated = false;
+    reader->damaged = false;
 }
 
 void fb_object_reader_feed(struct fb_object_reader *reader, const char *bytes, size_t size)
@@ -89,9 +92,19 @@ static enum fb_status fill(struct fb_object_reader *reader, struct fb_error *err
     return FB_OK;
 }
 
+/* What is whole of what came before the damage is given yet. */
+static void take_damage(struct fb_object_reader *reader, const struct fb_error *damage)
+{
+    reader->damaged = true;
+    reader->damage = *damage;
+    fb_record_reader_look_again(reader->records);
+}
+
 enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_record *ret_record,
                                      struct fb_error *error)
 {
+    struct fb_error failure = {0};
+
     for (;;) {
         enum fb_status status = fb_record_reader_next(reader->records, ret_record);
 
@@ -99,7 +112,18 @@ enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_
             fb_fail(error, status, "no memory for a record");
         if (status != FB_NEED_MORE)
             return status;
-        status = fill(reader, error);
+        if (reader->damaged) {
+            if (error != NULL)
+                *error = reader->damage;
+            return reader->damage.status;
+        }
+        status = fill(reader, &failure);
+        if (status == FB_CORRUPT) {
+            take_damage(reader, &failure);
+            continue;
+        }
+        if (status != FB_OK && status != FB_NEED_MORE && error != NULL)
+            *error = failure;
         if (status != FB_OK)
             return status;
     }

@@ -202,6 +202,11 @@ void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size)
     fb_window_wrote(&reader->window, size);
 }
 
+void fb_record_reader_look_again(struct fb_record_reader *reader)
+{
+    reader->retry_at = 0;
+}
+
 void fb_record_reader_finish(struct fb_record_reader *reader)
 {
     reader->finished = true;
