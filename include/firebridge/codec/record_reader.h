@@ -29,6 +29,7 @@
 
 #include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
+#include "firebridge/codec/operation.h"
 
 /* Why a record can never be written. The names (fb_dead_reason_name) are an interface. */
 enum fb_dead_reason {
@@ -52,8 +53,6 @@ enum fb_dead_reason {
     FB_DEAD_MALFORMED_ROW,    /* "malformed-row": of csv and tsv */
     FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
 };
-
-enum fb_operation { FB_PUT, FB_DELETE };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
