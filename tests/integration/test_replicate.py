@@ -12,7 +12,7 @@ import fault_proxy
 import firehose
 from test_property import FAULTS
 
-CHANGES, KEYS = 4000, 300
+CHANGES, KEYS = 3000, 300
 ALL_TYPES = {"S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"}
 
 
@@ -28,9 +28,10 @@ def history(dynamodb, dynamodb_server):
 def replica(make_table, dynamodb, history):
     """It holds something under each key already, so that a delete that is missing shows."""
     table = make_table(partition=("id", "S"), sort=("n", "N"))
-    keys = {json.dumps(record["dynamodb"]["Keys"]) for record in history.records}
-    for key in keys:
-        dynamodb.put_item(TableName=table.name, Item={**json.loads(key), "old": {"BOOL": True}})
+    keys = sorted({json.dumps(record["dynamodb"]["Keys"]) for record in history.records})
+    puts = [{"PutRequest": {"Item": {**json.loads(key), "old": {"BOOL": True}}}} for key in keys]
+    for begin in range(0, len(puts), 25):
+        dynamodb.batch_write_item(RequestItems={table.name: puts[begin:begin + 25]})
     assert table.count() == len(keys) > KEYS / 2
     return table
 
@@ -104,7 +105,8 @@ def test_and_through_throttling_errors_and_crashes(firebridge, make_conf, histor
             held.append(fault_proxy.operation_in(entry)[0])
         return kept
     unprocessed = fault_proxy.unprocessed(keep)
-    rule = fault_proxy.randomly(4, "BatchWriteItem", unprocessed, unprocessed, unprocessed, *FAULTS)
+    faults = [unprocessed] * len(FAULTS) + list(FAULTS)
+    rule = fault_proxy.randomly(4, "BatchWriteItem", *faults, share=0.5)
     kills = 0
     with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
         conf = make_conf(main=(source, replica), dynamodb_url=proxy.url,
