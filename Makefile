@@ -228,6 +228,10 @@ build/man/%.txt: docs/man/%
 	$(call quiet,MAN,$@) mandoc -T utf8 $< > $@.bold && \
 	    LC_ALL=C.UTF-8 sed 's/.\x08//g' $@.bold > $@ && rm $@.bold
 
+.PHONY: docs
+docs: all                    ## what the program prints now, into the examples of docs/formats.md
+	@$(PYTHON) -B tests/integration/console_blocks.py docs/formats.md
+
 .PHONY: dist
 dist:                        ## build/firebridge-VERSION.tar.gz of what is committed
 	@mkdir -p build

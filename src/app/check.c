@@ -92,7 +92,7 @@ static void print_table(struct check *check, const struct fb_conf_stream *stream
         snprintf(sort_key, sizeof sort_key, ", %s (%c)", keys[1].name, (char)keys[1].type);
     find(check, fb_table_is_usable(table) ? OK : FAIL, "stream %s: table %s is %s, key %s (%c)%s",
          stream->name, stream->table, table->status, keys[0].name, (char)keys[0].type, sort_key);
-    if (fb_table_check_key(table, stream->table, &error) != FB_OK)
+    if (fb_table_check_key(table, stream->table, stream->format, &error) != FB_OK)
         find(check, FAIL, "stream %s: %s", stream->name, error.message);
     fb_stream_identity_of(stream, table, fingerprint, &identity);
     if (check->state != NULL &&
@@ -136,13 +136,6 @@ static enum fb_status take_listed(void *context, const struct fb_s3_listed *obje
 /* ", 3 excluded, 1 folder"; empty when nothing is left out. */
 static void describe_left_out(const struct page *page, char *text, size_t size)
 {
-    static const char *const names[] = {
-        [FB_KEY_EXCLUDED] = "excluded",
-        [FB_KEY_ERROR_OUTPUT] = "of Firehose's error output",
-        [FB_KEY_FOLDER] = "for a folder",
-        [FB_KEY_UNREADABLE] = "archived",
-        [FB_KEY_FOREIGN] = "not of this prefix",
-    };
     size_t used = 0;
 
     *text = '\0';
@@ -151,7 +144,8 @@ static void describe_left_out(const struct page *page, char *text, size_t size)
 
         if (page->verdicts[i] > 0)
             wrote = snprintf(text + used, size - used, "%s%" PRIu64 " %s",
-                             used == 0 ? "; left out: " : ", ", page->verdicts[i], names[i]);
+                             used == 0 ? "; left out: " : ", ", page->verdicts[i],
+                             fb_key_verdict_name((enum fb_key_verdict)i));
         used += wrote > 0 ? (size_t)wrote : 0;
     }
 }
@@ -194,8 +188,8 @@ static void check_prefix(struct check *check, const struct fb_conf_stream *strea
     struct fb_layout_options options = {.prefix = stream->prefix,
                                         .form = stream->layout,
                                         .time_zone = stream->time_zone,
-                                        .exclude = (const char *const *)stream->exclude,
-                                        .exclude_count = stream->exclude_count};
+                                        .exclude = (const char *const *)stream->exclude.entries,
+                                        .exclude_count = stream->exclude.count};
     struct fb_layout *layout = NULL;
     struct fb_client client;
     struct fb_error error = {0};

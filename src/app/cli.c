@@ -4,12 +4,19 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "firebridge/app/nearest.h"
 
+/* --set may be given so often. */
+#define SETS_MAX 40
+
 struct arguments {
+    const char *conf_path; /* NULL: not given */
     struct fb_run_options run;
+    struct fb_explain_options explain;
+    const char *sets[SETS_MAX];
     bool wants_help;
     char **words; /* what is no option */
     int count;
@@ -24,18 +31,32 @@ struct command {
     int (*run)(const struct arguments *arguments);
 };
 
-enum { OPTION_ONCE = 'o', OPTION_ACCEPT = 'a' };
+enum {
+    OPTION_ONCE = 'o',
+    OPTION_ACCEPT = 'a',
+    OPTION_STREAM = 's',
+    OPTION_KEY = 'k',
+    OPTION_SET = 'e',
+    OPTION_LIMIT = 'l',
+    OPTION_OUTPUT = 'u',
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"once", no_argument, NULL, OPTION_ONCE},
     {"accept-dead-letters", no_argument, NULL, OPTION_ACCEPT},
+    {"stream", required_argument, NULL, OPTION_STREAM},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"output", required_argument, NULL, OPTION_OUTPUT},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
 static int run_run(const struct arguments *arguments);
 static int run_check(const struct arguments *arguments);
+static int run_explain(const struct arguments *arguments);
 static int run_state(const struct arguments *arguments);
 static int run_version(const struct arguments *arguments);
 static int run_help(const struct arguments *arguments);
@@ -58,6 +79,19 @@ static const struct command commands[] = {
      "\n"
      "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n",
      "c:", run_check},
+    {"explain", "explain [OPTION...] FILE | s3://BUCKET/KEY | -",
+     "show what would become of an object",
+     "Reads an object as the daemon would, and shows its compression, the form of its\n"
+     "records, the first items and dead letters, and sums over all. Writes nothing.\n"
+     "Ends with 1 if there are dead letters, or the object is damaged.\n"
+     "\n"
+     "  -c, --config FILE       the conf file; without one, the defaults\n"
+     "  --stream NAME           the stream of the conf, where there are several\n"
+     "  --key NAME:TYPE[,...]   the table's key, where the table is not to be asked\n"
+     "  --set KEY=VALUE         another value for one of the stream's keys; repeatable\n"
+     "  --limit N               show so many records; default 10\n"
+     "  --output text|json      for a person, or a JSON object a line; default text\n",
+     "c:skelu", run_explain},
     {"state", "state adopt STREAM | rename OLD NEW  [-c FILE]",
      "change what a checkpoint belongs to",
      "adopt STREAM      the checkpoint of STREAM goes on with the source and the table\n"
@@ -139,6 +173,18 @@ static int run_check(const struct arguments *arguments)
     return fb_cmd_check(arguments->run.conf_path);
 }
 
+static int run_explain(const struct arguments *arguments)
+{
+    struct fb_explain_options options = arguments->explain;
+
+    if (arguments->count != 1)
+        return wrong_use("explain [OPTION...] FILE | s3://BUCKET/KEY | -");
+    options.object = arguments->words[0];
+    options.conf_path = arguments->conf_path;
+    options.sets = arguments->sets;
+    return fb_cmd_explain(&options);
+}
+
 static int run_state(const struct arguments *arguments)
 {
     char *const *words = arguments->words;
@@ -178,6 +224,55 @@ static bool is_taken(const struct command *command, int option)
            (option != '?' && option != ':' && strchr(command->options, option) != NULL);
 }
 
+static bool refuse_value(const char *option, const char *expected)
+{
+    fprintf(stderr, "firebridge: %s %s: expected %s\n", option, optarg, expected);
+    return false;
+}
+
+static bool take_limit(uint64_t *ret_limit)
+{
+    char *end = NULL;
+
+    errno = 0;
+    *ret_limit = strtoull(optarg, &end, 10);
+    if (*optarg < '0' || *optarg > '9' || *end != '\0' || errno != 0)
+        return refuse_value("--limit", "a whole number");
+    return true;
+}
+
+static bool take_set(struct arguments *arguments)
+{
+    if (arguments->explain.set_count == SETS_MAX) {
+        fputs("firebridge: --set is given too often\n", stderr);
+        return false;
+    }
+    arguments->sets[arguments->explain.set_count++] = optarg;
+    return true;
+}
+
+static bool take_explain_option(int option, struct arguments *arguments)
+{
+    struct fb_explain_options *explain = &arguments->explain;
+
+    switch (option) {
+    case OPTION_STREAM:
+        explain->stream = optarg;
+        return true;
+    case OPTION_KEY:
+        explain->key = optarg;
+        return true;
+    case OPTION_SET:
+        return take_set(arguments);
+    case OPTION_LIMIT:
+        return take_limit(&explain->limit);
+    default:
+        explain->as_json = strcmp(optarg, "json") == 0;
+        return explain->as_json || strcmp(optarg, "text") == 0 ||
+               refuse_value("--output", "text or json");
+    }
+}
+
 static bool take_option(const struct command *command, int option, struct arguments *arguments)
 {
     if (!is_taken(command, option)) {
@@ -188,18 +283,20 @@ static bool take_option(const struct command *command, int option, struct argume
     if (option == 'h')
         arguments->wants_help = true;
     else if (option == 'c')
-        arguments->run.conf_path = optarg;
+        arguments->run.conf_path = arguments->conf_path = optarg;
     else if (option == OPTION_ONCE)
         arguments->run.once = true;
-    else
+    else if (option == OPTION_ACCEPT)
         arguments->run.accept_dead_letters = true;
+    else
+        return take_explain_option(option, arguments);
     return true;
 }
 
 /* Only -c and -h have a short form. getopt_long itself names what is unknown, after argv[0]. */
 static int run_command(const struct command *command, int argc, char **argv)
 {
-    struct arguments arguments = {.run.conf_path = FB_CONF_DEFAULT_PATH};
+    struct arguments arguments = {.run.conf_path = FB_CONF_DEFAULT_PATH, .explain.limit = 10};
     static char program[] = "firebridge";
     int option;
 
@@ -260,7 +357,7 @@ struct fb_conf *fb_cli_read_conf(const char *path)
     enum fb_status status = fb_conf_read(path, fb_cli_report, NULL, &conf);
 
     if (status == FB_OK)
-        status = fb_conf_check_layouts(conf, fb_cli_report, NULL);
+        status = fb_conf_check_streams(conf, fb_cli_report, NULL);
     if (status == FB_OK)
         return conf;
     if (status == FB_NO_MEMORY)

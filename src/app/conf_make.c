@@ -15,9 +15,12 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->prefix);
     free(stream->table);
     free(stream->time_zone);
-    for (size_t i = 0; i < stream->exclude_count; i++)
-        free(stream->exclude[i]);
-    free(stream->exclude);
+    fb_conf_list_done(&stream->exclude);
+    free(stream->compression);
+    fb_conf_list_done(&stream->columns);
+    fb_conf_list_done(&stream->number_columns);
+    free(stream->pattern);
+    fb_conf_list_done(&stream->fields);
     free(stream->file);
     *stream = (struct fb_conf_stream){0};
 }
@@ -236,5 +239,70 @@ enum fb_status fb_conf_make(struct fb_conf_text *text, const char *path, struct 
         *ret_conf = conf;
     else
         fb_conf_free(conf);
+    return status;
+}
+
+enum fb_status fb_conf_new_default(struct fb_conf **ret_conf)
+{
+    struct fb_conf *conf = new_conf(1);
+    enum fb_status status;
+
+    if (conf == NULL)
+        return FB_NO_MEMORY;
+    conf->stream_count = 1;
+    status = fill(FB_CONF_AWS, NULL, NULL, &conf->aws);
+    if (status == FB_OK)
+        status = fill(FB_CONF_DAEMON, NULL, NULL, &conf->daemon);
+    if (status == FB_OK)
+        status = fill(FB_CONF_STREAM, NULL, NULL, &conf->streams[0]);
+    if (status == FB_OK)
+        *ret_conf = conf;
+    else
+        fb_conf_free(conf);
+    return status;
+}
+
+static enum fb_status set_key(struct fb_conf_stream *stream, const char *name, const char *value,
+                              struct fb_error *error)
+{
+    const size_t key = fb_conf_key_find(FB_CONF_STREAM, name);
+    const char *nearest = fb_conf_key_nearest(FB_CONF_STREAM, name);
+
+    if (key < FB_CONF_KEY_COUNT)
+        return parse(&fb_conf_keys[key], value, stream, error);
+    return fb_fail(error, FB_INVALID, "a stream has no key %s%s%s%s", name,
+                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
+                   nearest == NULL ? "" : "?");
+}
+
+static void cut_blanks(char *text)
+{
+    size_t size = strlen(text);
+
+    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
+        text[--size] = '\0';
+}
+
+enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *assignment,
+                                  struct fb_error *error)
+{
+    const char *equals = strchr(assignment, '=');
+    char *name;
+    char *value;
+    enum fb_status status;
+
+    if (equals == NULL)
+        return fb_fail(error, FB_INVALID, "expected KEY=VALUE");
+    name = strndup(assignment, (size_t)(equals - assignment));
+    value = strdup(equals + 1 + strspn(equals + 1, " \t"));
+    if (name != NULL && value != NULL) {
+        cut_blanks(name);
+        cut_blanks(value);
+        status = set_key(stream, name, value, error);
+    } else {
+        status = fb_fail(error, FB_NO_MEMORY, "out of memory");
+    }
+    free(name);
+    free(value);
     return status;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The types of keys that only a stream has. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "firebridge/app/conf.h"
@@ -11,8 +10,6 @@
 
 /* S3 user guide, "Object key names": at most 1,024 bytes. */
 #define PREFIX_MAX_BYTES 1024
-
-#define GLOBS_MAX 1000
 
 /* S3 user guide, "General purpose bucket naming rules". */
 static bool is_bucket(const char *name, size_t size)
@@ -94,59 +91,6 @@ static enum fb_status parse_table(const struct fb_conf_key *key, const char *tex
     return fb_conf_set_text(&stream->table, text) ? FB_OK : FB_NO_MEMORY;
 }
 
-static void free_globs(char **globs, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(globs[i]);
-    free(globs);
-}
-
-/* The next entry at `*text` without the blanks around it, which moves on; false at the end. */
-static bool next_glob(const char **text, const char **ret_glob, size_t *ret_size)
-{
-    const char *at = *text + strspn(*text, ", \t\n");
-    size_t size = strcspn(at, ",\n");
-
-    if (*at == '\0')
-        return false;
-    *text = at + size;
-    while (at[size - 1] == ' ' || at[size - 1] == '\t')
-        size--;
-    *ret_glob = at;
-    *ret_size = size;
-    return true;
-}
-
-static enum fb_status parse_globs(const struct fb_conf_key *key, const char *text, void *base,
-                                  struct fb_error *error)
-{
-    struct fb_conf_stream *stream = base;
-    char **globs = NULL;
-    size_t count = 0;
-    const char *glob;
-    size_t size;
-
-    (void)key;
-    while (next_glob(&text, &glob, &size)) {
-        char **grown = count < GLOBS_MAX ? realloc(globs, (count + 1) * sizeof *globs) : NULL;
-        char *copy = grown != NULL ? strndup(glob, size) : NULL;
-
-        if (grown != NULL)
-            globs = grown;
-        if (copy == NULL) {
-            free_globs(globs, count);
-            if (count < GLOBS_MAX)
-                return FB_NO_MEMORY;
-            return fb_fail(error, FB_INVALID, "has over %d entries", GLOBS_MAX);
-        }
-        globs[count++] = copy;
-    }
-    free_globs(stream->exclude, stream->exclude_count);
-    stream->exclude = globs;
-    stream->exclude_count = count;
-    return FB_OK;
-}
-
 static enum fb_status parse_start(const struct fb_conf_key *key, const char *text, void *base,
                                   struct fb_error *error)
 {
@@ -204,6 +148,5 @@ static enum fb_status parse_share(const struct fb_conf_key *key, const char *tex
 
 const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
 const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
-const struct fb_conf_type fb_conf_type_globs = {"list", parse_globs, true};
 const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};
 const struct fb_conf_type fb_conf_type_share = {"share", parse_share, false};

@@ -8,6 +8,8 @@
 #include "firebridge/app/conf_keys.h"
 #include "firebridge/app/conf_value.h"
 
+#define LIST_MAX 1000
+
 struct unit {
     const char *name;
     int64_t factor;
@@ -244,6 +246,76 @@ static enum fb_status parse_choice(const struct fb_conf_key *key, const char *te
     return fb_fail(error, FB_INVALID, "\"%s\"; expected %s", text, list);
 }
 
+void fb_conf_list_done(struct fb_conf_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->entries[i]);
+    free(list->entries);
+    *list = (struct fb_conf_list){0};
+}
+
+/* The next entry at `*text` without the blanks around it, which moves on; false at the end. */
+static bool next_entry(const char **text, const char **ret_entry, size_t *ret_size)
+{
+    const char *at = *text + strspn(*text, ", \t\n");
+    size_t size = strcspn(at, ",\n");
+
+    if (*at == '\0')
+        return false;
+    *text = at + size;
+    while (at[size - 1] == ' ' || at[size - 1] == '\t')
+        size--;
+    *ret_entry = at;
+    *ret_size = size;
+    return true;
+}
+
+static bool add_entry(struct fb_conf_list *list, const char *entry, size_t size)
+{
+    char **grown = realloc(list->entries, (list->count + 1) * sizeof *grown);
+
+    if (grown == NULL)
+        return false;
+    list->entries = grown;
+    grown[list->count] = strndup(entry, size);
+    return grown[list->count] != NULL && ++list->count > 0;
+}
+
+enum fb_status fb_conf_take_list(const char *text, struct fb_conf_list *ret_list,
+                                 struct fb_error *error)
+{
+    struct fb_conf_list list = {0};
+    enum fb_status status = FB_OK;
+    const char *entry;
+    size_t size;
+
+    while (status == FB_OK && next_entry(&text, &entry, &size)) {
+        if (list.count == LIST_MAX)
+            status = fb_fail(error, FB_INVALID, "has over %d entries", LIST_MAX);
+        else if (!add_entry(&list, entry, size))
+            status = FB_NO_MEMORY;
+    }
+    if (status == FB_OK)
+        *ret_list = list;
+    else
+        fb_conf_list_done(&list);
+    return status;
+}
+
+static enum fb_status parse_list(const struct fb_conf_key *key, const char *text, void *base,
+                                 struct fb_error *error)
+{
+    struct fb_conf_list *target = (struct fb_conf_list *)((char *)base + key->offset);
+    struct fb_conf_list list;
+    enum fb_status status = fb_conf_take_list(text, &list, error);
+
+    if (status != FB_OK)
+        return status;
+    fb_conf_list_done(target);
+    *target = list;
+    return FB_OK;
+}
+
 const struct fb_conf_type fb_conf_type_text = {"text", parse_text, false};
 const struct fb_conf_type fb_conf_type_word = {"word", parse_word, false};
 const struct fb_conf_type fb_conf_type_path = {"path", parse_path, false};
@@ -252,3 +324,4 @@ const struct fb_conf_type fb_conf_type_duration = {"duration", parse_duration, f
 const struct fb_conf_type fb_conf_type_size = {"size", parse_size, false};
 const struct fb_conf_type fb_conf_type_count = {"count", parse_count, false};
 const struct fb_conf_type fb_conf_type_choice = {"choice", parse_choice, false};
+const struct fb_conf_type fb_conf_type_list = {"list", parse_list, true};

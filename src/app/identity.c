@@ -7,10 +7,20 @@
 /* Rises when the cutting of bytes into records changes, so that no number means another record. */
 #define RECORD_READER_FORM "records/2"
 
+/* All of the conf that decides which bytes are a record of which number. */
 void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, size_t size)
 {
-    snprintf(ret_text, size, RECORD_READER_FORM " max_record_size=%" PRIu64,
-             stream->max_record_size);
+    char delimiter[2 * FB_DELIMITER_MAX_BYTES + 1] = "";
+
+    for (size_t i = 0; i < stream->delimiter.size; i++)
+        snprintf(delimiter + 2 * i, 3, "%02x", (unsigned char)stream->delimiter.bytes[i]);
+    snprintf(ret_text, size,
+             RECORD_READER_FORM " max_record_size=%" PRIu64
+                                " compression=%s format=%s delimiter=%s "
+                                "separator=%02x head=%d",
+             stream->max_record_size, stream->compression == NULL ? "auto" : stream->compression,
+             fb_format_name(stream->format), delimiter, (unsigned char)stream->field_separator,
+             stream->columns.count == 0);
 }
 
 void fb_stream_identity_of(const struct fb_conf_stream *stream, const struct fb_table *table,

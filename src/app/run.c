@@ -146,8 +146,8 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .lookback_ms = conf->lookback_ms,
         .writers = conf->writers,
         .linger_ms = conf->linger_ms,
-        .inflate = {.max_expansion = 1000, .max_inflated_size = UINT64_C(64) << 30, .max_layers = 3},
-        .max_record_size = conf->max_record_size,
+        .reader = fb_conf_reader_options(conf),
+        .on_damage = conf->on_damaged_object,
         .max_in_flight = conf->max_in_flight,
         .max_dead_letters = conf->max_dead_letters,
         .max_dead_letters_in = conf->max_dead_letters_in,
@@ -311,19 +311,23 @@ static bool sum_up(struct daemon *daemon)
 
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
-        char deletes[48] = "";
+        char deletes[48] = "", passed_over[64] = "";
 
         fb_stream_report(daemon->streams[i], &report);
         if (report.items_deleted > 0)
             snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
                      (unsigned long long)report.items_deleted);
+        if (report.passed_over > 0)
+            snprintf(passed_over, sizeof passed_over,
+                     ", %llu heads and control messages passed over",
+                     (unsigned long long)report.passed_over);
         fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
-                    "%llu replaced by a later one of their key, %llu dead letters%s",
+                    "%llu replaced by a later one of their key, %llu dead letters%s%s",
                     daemon->conf->streams[i].name, (unsigned long long)report.objects,
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
                     deletes, (unsigned long long)report.calls,
                     (unsigned long long)report.items_folded,
-                    (unsigned long long)report.dead_letters,
+                    (unsigned long long)report.dead_letters, passed_over,
                     report.objects_damaged > 0    ? "; some objects could not be read"
                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"
                                                   : "");

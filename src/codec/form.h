@@ -63,6 +63,9 @@ struct fb_form {
     /* A text may be so many times max_record_size long, as it holds many records, or a coded one.
      */
     size_t text_factor;
+    /* For `format = auto`: what each of its texts over max_record_size has within that, of either
+     * case. Only where there is one is such a text waited for. */
+    const char *tell;
     /* For `format = auto`: a valid JSON object that can hardly be anything but this. */
     bool (*fits)(struct fb_json_cursor record, const struct fb_key_schema *schema);
 

@@ -266,6 +266,7 @@ const struct fb_form fb_form_cloudwatch_logs = {
     .name = "cloudwatch-logs",
     .framing = FB_FRAMING_JSON,
     .text_factor = 8,
+    .tell = "\"messageType\"",
     .fits = fits,
     .make = make,
     .free = free_state,

@@ -175,6 +175,7 @@ const struct fb_form fb_form_firehose_errors = {
     .name = "firehose-errors",
     .framing = FB_FRAMING_JSON,
     .text_factor = 8,
+    .tell = "\"rawData\"",
     .fits = fits,
     .make = make,
     .free = free_state,

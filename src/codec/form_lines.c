@@ -13,7 +13,9 @@
 #include "json_writer.h"
 #include "number_columns.h"
 
-#define GROUPS_MAX 64
+#define GROUPS_MAX (FB_FIELDS_MAX + 1)
+
+#define MESSAGE "message"
 
 /* A pattern costs up to the square of a line's length. */
 #define MATCHED_MAX ((size_t)16 << 10)
@@ -24,6 +26,7 @@ struct lines {
     struct fb_json_writer record;
     regex_t pattern;
     bool has_pattern;
+    bool keeps_line; /* as `message`, unless a group is called so */
     const char *text;
     size_t text_size;
     bool given;
@@ -59,6 +62,9 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
         }
         lines->has_pattern = true;
     }
+    lines->keeps_line = true;
+    for (size_t i = 0; i < context->options->field_count; i++)
+        lines->keeps_line &= strcmp(context->options->fields[i], MESSAGE) != 0;
     *ret_state = lines;
     return FB_OK;
 }
@@ -111,7 +117,7 @@ static bool write_groups(struct lines *lines, const regmatch_t *groups, struct f
     for (size_t i = 0; i < options->field_count; i++) {
         const regmatch_t *group = &groups[i + 1];
 
-        if (group->rm_so < 0)
+        if (group->rm_so < 0 || strcmp(options->fields[i], FB_FIELD_LEFT_OUT) == 0)
             continue;
         if (!fb_write_column(&lines->record, options, options->fields[i],
                              lines->text + group->rm_so, (size_t)(group->rm_eo - group->rm_so))) {
@@ -142,8 +148,10 @@ static enum fb_status next(void *state, struct fb_formed *ret)
         regexec(&lines->pattern, lines->text, GROUPS_MAX, groups, REG_STARTEND) != 0)
         return dead(ret, FB_DEAD_NO_MATCH, "the pattern does not match the line");
     fb_json_writer_begin(&lines->record);
-    fb_json_writer_name(&lines->record, "message", strlen("message"));
-    fb_json_writer_string(&lines->record, lines->text, lines->text_size);
+    if (lines->keeps_line) {
+        fb_json_writer_name(&lines->record, MESSAGE, strlen(MESSAGE));
+        fb_json_writer_string(&lines->record, lines->text, lines->text_size);
+    }
     if (lines->has_pattern && !write_groups(lines, groups, ret)) {
         ret->kind = FB_FORMED_DEAD;
         ret->reason = FB_DEAD_MALFORMED_ROW;

@@ -72,7 +72,7 @@ static enum fb_status in_member(struct members *members, struct fb_codec_io *io,
     if (status == FB_NO_MEMORY)
         return fb_fail(error, status, "no memory to inflate %s", members->name);
     /* A head that is none, behind a good member, is something else than a member. */
-    if (status != FB_OK && members->complete > 0 && members->member_bytes < GZIP_HEAD_SIZE)
+    if (status != FB_OK && members->complete > 0 && members->member_bytes <= GZIP_HEAD_SIZE)
         return garbage(members, offset, error);
     if (status != FB_OK)
         return fb_fail(error, FB_CORRUPT, "%s: %s, at compressed byte %llu", members->name, what,
@@ -169,7 +169,7 @@ static enum fb_codec_match zlib_match(const unsigned char *first, size_t size)
 
 static enum fb_status gzip_begin(void **state, struct fb_error *error)
 {
-    return begin(state, "gzip", &fb_deflate_quickest, FB_WRAPPING_GZIP, error);
+    return begin(state, "gzip", &fb_deflate_for_gzip, FB_WRAPPING_GZIP, error);
 }
 
 static enum fb_status gzip_by_zlib_begin(void **state, struct fb_error *error)
@@ -179,7 +179,7 @@ static enum fb_status gzip_by_zlib_begin(void **state, struct fb_error *error)
 
 static enum fb_status zlib_begin(void **state, struct fb_error *error)
 {
-    return begin(state, "zlib", &fb_deflate_quickest, FB_WRAPPING_ZLIB, error);
+    return begin(state, "zlib", &fb_deflate_zlib, FB_WRAPPING_ZLIB, error);
 }
 
 const struct fb_codec fb_codec_gzip = {

@@ -9,15 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "byte_order.h"
 #include "snappy_block.h"
 
 /* A block's length, a chunk's length, and the chunk's own length as it was (a varint). */
 #define LENGTHS_MAX 13
-
-static uint32_t be32(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
-}
 
 /* Up to five bytes of seven bits, the lowest first; 0: not within `size`. */
 static size_t take_varint(const unsigned char *p, size_t size, uint64_t *ret_number)
@@ -38,11 +34,12 @@ static enum fb_codec_match match(const unsigned char *first, size_t size)
 
     if (first[0] != 0)
         return FB_MATCH_NO;
-    if (size < LENGTHS_MAX)
+    /* The last of them may be as short as a byte. */
+    if (size < LENGTHS_MAX && (size <= 8 || take_varint(first + 8, size - 8, &plain) == 0))
         return FB_MATCH_MORE;
-    block = be32(first);
-    chunk = be32(first + 4);
-    if (take_varint(first + 8, 5, &plain) == 0 || block == 0 || chunk == 0 || plain == 0 ||
+    block = fb_be32(first);
+    chunk = fb_be32(first + 4);
+    if (take_varint(first + 8, size - 8, &plain) == 0 || block == 0 || chunk == 0 || plain == 0 ||
         plain > block || chunk > 32 + plain + plain / 6)
         return FB_MATCH_MAYBE;
     return FB_MATCH_YES;

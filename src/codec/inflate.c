@@ -106,6 +106,8 @@ enum fb_status fb_inflate_new(const struct fb_inflate_options *options,
 
     if (options->max_layers < 1 || options->max_layers > FB_LAYERS_MAX)
         return fb_fail(error, FB_INVALID, "max_layers must be 1 to %d", FB_LAYERS_MAX);
+    if (options->max_expansion < 1)
+        return fb_fail(error, FB_INVALID, "max_expansion must be at least 1");
     if (options->compression != NULL && !as_it_is) {
         fixed = find_by_name(options->compression);
         if (fixed == NULL)
@@ -153,7 +155,8 @@ static void push_layer(struct fb_inflate *inflate, const struct fb_codec *codec)
 
     if (inflate->depth == inflate->max_layers) {
         fb_fail(&error, FB_CORRUPT,
-                "over max_layers = %u forms inside one another; the next one is %s",
+                "over max_layers = %u compressions inside one another, the next is %s; raise it if "
+                "that is right",
                 inflate->max_layers, codec->name);
         fail(inflate, &error);
         return;
@@ -241,14 +244,17 @@ static size_t take_raw(struct fb_inflate *inflate, char *out, size_t capacity)
 static enum fb_status check_limits(struct fb_inflate *inflate, struct layer *layer)
 {
     if (layer->out_bytes > inflate->max_inflated_size)
-        return fb_fail(&layer->failure, FB_CORRUPT,
-                       "%s: it inflates to over max_inflated_size = %llu bytes", layer->codec->name,
-                       (unsigned long long)inflate->max_inflated_size);
+        return fb_fail(
+            &layer->failure, FB_CORRUPT,
+            "%s: it inflates to over max_inflated_size = %llu bytes; raise it if that is "
+            "right",
+            layer->codec->name, (unsigned long long)inflate->max_inflated_size);
     if (layer->out_bytes > FB_EXPANSION_FLOOR_BYTES &&
         layer->out_bytes / inflate->max_expansion > layer->in_bytes)
         return fb_fail(
             &layer->failure, FB_CORRUPT,
-            "%s: %llu bytes inflate to over %llu, more than max_expansion = %llu for one",
+            "%s: %llu bytes inflate to over %llu, more than max_expansion = %llu for one; "
+            "raise it if that is right",
             layer->codec->name, (unsigned long long)layer->in_bytes,
             (unsigned long long)layer->out_bytes, (unsigned long long)inflate->max_expansion);
     return FB_OK;
@@ -334,8 +340,9 @@ static enum fb_status run(struct fb_inflate *inflate, unsigned top, struct fb_co
             continue;
         if (!inflate->finished)
             return FB_OK;
-        layer->failed =
-            layer->codec->finish(layer->state, layer->in_bytes, &layer->failure) != FB_OK;
+        /* Of no bytes at all, an object is empty whatever it should be. */
+        layer->failed = layer->in_bytes > 0 && layer->codec->finish(layer->state, layer->in_bytes,
+                                                                    &layer->failure) != FB_OK;
         layer->finished = !layer->failed;
     }
     if (!layer->failed)
@@ -391,7 +398,9 @@ static enum fb_codec_match choose(const struct fb_inflate *inflate, bool all,
         }
         if (match == FB_MATCH_MORE && !all)
             verdict = FB_MATCH_MORE;
-        if (match == FB_MATCH_MAYBE && verdict == FB_MATCH_NO && is_said_to_be(inflate, codec)) {
+        /* What ends before it is sure is what it is said to be. */
+        if ((match == FB_MATCH_MAYBE || (match == FB_MATCH_MORE && all)) &&
+            verdict == FB_MATCH_NO && is_said_to_be(inflate, codec)) {
             *ret_codec = codec;
             verdict = FB_MATCH_YES;
         }

@@ -25,8 +25,7 @@ static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
     if (looked_at == reader->max_text_size)
         return too_long(reader, 0, ret);
     if (reader->finished)
-        return fb_region_begin(reader, FB_DEAD_MALFORMED, "the object ends inside the record", 0,
-                               ret);
+        return fb_region_begin(reader, FB_DEAD_MALFORMED, "the record does not end", 0, ret);
     fb_reader_want_twice(reader, looked_at);
     return FB_NEED_MORE;
 }
@@ -132,6 +131,25 @@ static bool holds_key(const struct fb_record_reader *reader, struct fb_json_curs
     return reader->schema.count > 0 && found >= reader->schema.count;
 }
 
+/* The record is longer than most; true when it may be of a form that holds many in one. */
+static bool widen(struct fb_record_reader *reader)
+{
+    char *const text = fb_reader_here(reader);
+    const char saved = text[reader->max_record_size];
+    size_t factor = 1;
+
+    if (reader->max_text_size > reader->max_record_size)
+        return false;
+    text[reader->max_record_size] = '\0';
+    for (size_t i = 0; fb_forms[i] != NULL; i++)
+        if (fb_forms[i]->tell != NULL && fb_forms[i]->text_factor > factor &&
+            strcasestr(text, fb_forms[i]->tell) != NULL)
+            factor = fb_forms[i]->text_factor;
+    text[reader->max_record_size] = saved;
+    reader->max_text_size = factor * reader->max_record_size;
+    return factor > 1;
+}
+
 /* FB_OK when the format stands, or this record tells nothing. */
 static enum fb_status decide_format(struct fb_record_reader *reader)
 {
@@ -142,11 +160,14 @@ static enum fb_status decide_format(struct fb_record_reader *reader)
 
     if (!fb_reader_worth_parsing(reader, reader->window.begin))
         return FB_NEED_MORE;
-    status = validate_here(reader, &validated, &looked_at);
+    do
+        status = validate_here(reader, &validated, &looked_at);
+    while (status == FB_NEED_MORE && looked_at == reader->max_text_size && widen(reader));
     if (status == FB_NEED_MORE && looked_at < reader->max_text_size && !reader->finished) {
         fb_reader_want_twice(reader, looked_at);
         return status;
     }
+    reader->max_text_size = reader->max_record_size;
     if (status == FB_NO_MEMORY)
         return status;
     if (status != FB_OK || validated.bad_utf8)

@@ -12,7 +12,7 @@
 /* Beside a damaged region and the record that may begin behind it: one read. */
 #define READ_BYTES ((size_t)64 << 10)
 
-static const char *const reason_names[] = {
+static const char *const reason_names[FB_DEAD_REASON_COUNT] = {
     [FB_DEAD_NONE] = "none",
     [FB_DEAD_MALFORMED] = "malformed-json",
     [FB_DEAD_NOT_AN_OBJECT] = "not-an-object",
@@ -62,8 +62,9 @@ static bool may_be(const struct fb_record_reader *reader, const struct fb_form *
     return form->format == format || (format == FB_FORMAT_AUTO && form->framing == FB_FRAMING_JSON);
 }
 
+/* *ret_factor: how many times max_record_size the longest text of theirs may be. */
 static enum fb_status make_forms(struct fb_record_reader *reader, uint64_t hash_seed,
-                                 struct fb_error *error)
+                                 size_t *ret_factor, struct fb_error *error)
 {
     const struct fb_form_context context = {
         .options = &reader->form_options,
@@ -71,17 +72,15 @@ static enum fb_status make_forms(struct fb_record_reader *reader, uint64_t hash_
         .hash_seed = hash_seed,
         .max_record_size = reader->max_record_size,
     };
-    size_t factor = 1;
     enum fb_status status = FB_OK;
 
     for (size_t i = 0; fb_forms[i] != NULL && status == FB_OK; i++) {
         if (!may_be(reader, fb_forms[i]))
             continue;
-        if (fb_forms[i]->text_factor > factor)
-            factor = fb_forms[i]->text_factor;
+        if (fb_forms[i]->text_factor > *ret_factor)
+            *ret_factor = fb_forms[i]->text_factor;
         status = fb_forms[i]->make(&context, &reader->states[fb_forms[i]->format], error);
     }
-    reader->max_text_size = factor * reader->max_record_size;
     return status;
 }
 
@@ -89,13 +88,14 @@ static enum fb_status make_parts(struct fb_record_reader *reader, uint64_t hash_
                                  struct fb_error *error)
 {
     const size_t max = reader->max_record_size;
-    enum fb_status status = make_forms(reader, hash_seed, error);
+    size_t factor = 1;
+    enum fb_status status = make_forms(reader, hash_seed, &factor, error);
 
     if (status != FB_OK)
         return status;
     reader->head = malloc(max < FB_HEAD_BYTES ? FB_HEAD_BYTES : max);
     if (reader->head == NULL ||
-        fb_window_init(&reader->window, 2 * reader->max_text_size + READ_BYTES) != FB_OK ||
+        fb_window_init(&reader->window, 2 * factor * max + READ_BYTES) != FB_OK ||
         fb_transcoder_new(&reader->schema, hash_seed, &reader->transcoder) != FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
     return FB_OK;
@@ -151,8 +151,12 @@ void fb_reader_set_format(struct fb_record_reader *reader, enum fb_format format
 {
     reader->format = format;
     reader->form = fb_form_of(format);
-    if (reader->form != NULL)
-        reader->form->begin(fb_reader_state(reader));
+    reader->max_text_size = reader->max_record_size;
+    if (reader->form == NULL)
+        return;
+    if (reader->form->text_factor > 1)
+        reader->max_text_size *= reader->form->text_factor;
+    reader->form->begin(fb_reader_state(reader));
 }
 
 void fb_record_reader_begin(struct fb_record_reader *reader)
@@ -168,8 +172,8 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     reader->in_array = false;
     reader->line_indent = 0;
     reader->in_region = false;
-    reader->budget = budget_cap(reader);
     fb_reader_set_format(reader, reader->form_options.format);
+    reader->budget = budget_cap(reader);
 }
 
 enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)

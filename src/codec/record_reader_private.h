@@ -38,7 +38,7 @@ struct fb_record_reader {
     struct fb_key_schema schema;
     struct fb_form_options form_options;
     size_t max_record_size;
-    size_t max_text_size; /* of what is cut: some forms hold many records in one text */
+    size_t max_text_size; /* of what is cut: the form at hand may hold many records in one text */
     uint64_t number;
     uint64_t passed_over;
     size_t retry_at; /* bytes that must be there before a parse is tried again */

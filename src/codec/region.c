@@ -126,7 +126,7 @@ static bool find(struct fb_record_reader *reader, uint64_t limit, size_t *at)
 static enum fb_status scan_region(struct fb_record_reader *reader)
 {
     struct fb_region *region = &reader->region;
-    const uint64_t keep_to = region->begin + reader->max_text_size;
+    const uint64_t keep_to = region->begin + reader->max_record_size;
 
     for (;;) {
         const uint64_t filled = filled_to(reader);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "byte_order.h"
+
 #if FB_HAVE_snappy
 
 #include <snappy-c.h>
@@ -118,8 +120,7 @@ bool fb_snappy_take_be32(unsigned char head[4], size_t *have, struct fb_codec_io
     if (*have < 4)
         return false;
     *have = 0;
-    *ret_number = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 |
-                  (uint32_t)head[3];
+    *ret_number = fb_be32(head);
     return true;
 }
 

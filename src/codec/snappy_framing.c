@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "byte_order.h"
 #include "snappy_block.h"
 
 #define IDENTIFIER      "\xff\x06\0\0sNaPpY"
@@ -139,8 +140,7 @@ static enum fb_status in_chunk(struct frames *frames, struct fb_codec_io *io, ui
         frames->at = AT_HEAD;
         return whole ? FB_OK : corrupt("a damaged identifier", offset, error);
     }
-    said = packed[0] | (uint32_t)packed[1] << 8 | (uint32_t)packed[2] << 16 |
-           (uint32_t)packed[3] << 24;
+    said = fb_le32(packed);
     if (frames->type == CHUNK_PACKED)
         status = fb_snappy_block_undo(block, NAME, CRC_SIZE, offset, error);
     else

@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "byte_order.h"
 #include "snappy_block.h"
 
 #define MAGIC      "\x82SNAPPY\0"
 #define MAGIC_SIZE 8
 #define HEAD_SIZE  16
+
+/* Heads name the version of their writer, and the oldest whose readers can follow. */
+#define VERSION_READ 1
 
 /* The magic's first half as a length: no block is as long. */
 #define MAGIC_AS_LENGTH 0x82534e41U
@@ -53,6 +57,8 @@ static enum fb_status begin(void **state, struct fb_error *error)
 static enum fb_status in_head(struct stream *stream, struct fb_codec_io *io, uint64_t offset,
                               struct fb_error *error)
 {
+    uint32_t oldest;
+
     while (stream->have < HEAD_SIZE && io->in_size > 0) {
         stream->head[stream->have++] = (unsigned char)*io->in++;
         io->in_size--;
@@ -65,6 +71,13 @@ static enum fb_status in_head(struct stream *stream, struct fb_codec_io *io, uin
         return fb_fail(error, FB_CORRUPT,
                        NAME ": no head of a snappy-java stream, at compressed byte %llu",
                        (unsigned long long)offset);
+    oldest = fb_be32(stream->head + MAGIC_SIZE + 4);
+    if (oldest > VERSION_READ)
+        return fb_fail(error, FB_CORRUPT,
+                       NAME ": version %lu of the stream, for readers of version %lu or later; "
+                            "this one reads version %d",
+                       (unsigned long)fb_be32(stream->head + MAGIC_SIZE), (unsigned long)oldest,
+                       VERSION_READ);
     return FB_OK;
 }
 

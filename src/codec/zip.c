@@ -8,13 +8,11 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
+#include "byte_order.h"
 #include "deflate.h"
+#include "zip_content.h"
 
-#define SIGNATURE_LOCAL         0x04034b50U
-#define SIGNATURE_DESCRIPTOR    0x08074b50U
-#define SIGNATURE_CENTRAL       0x02014b50U
 #define SIGNATURE_DIGITAL       0x05054b50U
 #define SIGNATURE_END_64        0x06064b50U
 #define SIGNATURE_END_64_LOCATE 0x07064b50U
@@ -28,7 +26,6 @@
 #define SIZE_IN_ZIP64       0xffffffffU
 #define METHOD_STORED       0
 #define METHOD_DEFLATED     8
-#define DESCRIPTOR_MAX      24
 #define NAME_KEPT           60
 
 enum place {
@@ -60,29 +57,15 @@ struct zip {
     size_t extra_left, field_left;
     bool has_zip64, field_is_zip64;
     unsigned flags, method;
-    uint32_t crc, crc_said;
-    uint64_t in_bytes, out_bytes, in_said, out_said;
-    char last;
+    uint32_t crc_said;
+    uint64_t in_bytes, in_said, out_said;
+    struct fb_zip_content content;
+    struct fb_zip_search search;
 
     /* Of a record behind the entries. */
     uint32_t signature;
     uint64_t skip_left;
 };
-
-static unsigned get16(const unsigned char *p)
-{
-    return (unsigned)p[0] | (unsigned)p[1] << 8;
-}
-
-static uint32_t get32(const unsigned char *p)
-{
-    return (uint32_t)get16(p) | (uint32_t)get16(p + 2) << 16;
-}
-
-static uint64_t get64(const unsigned char *p)
-{
-    return (uint64_t)get32(p) | (uint64_t)get32(p + 4) << 32;
-}
 
 static enum fb_status zip_begin(void **state, struct fb_error *error)
 {
@@ -128,27 +111,11 @@ static enum fb_status corrupt(const struct zip *zip, const char *what, struct fb
 
 /* ---- content ---- */
 
-static void note_content(struct zip *zip, const char *bytes, size_t size)
-{
-    zip->crc = (uint32_t)crc32_z(zip->crc, (const Bytef *)bytes, size);
-    zip->out_bytes += size;
-    if (size > 0)
-        zip->last = bytes[size - 1];
-}
-
-static void put(struct zip *zip, struct fb_codec_io *io, const char *bytes, size_t size)
-{
-    if (size > 0)
-        memcpy(io->out + io->written, bytes, size);
-    note_content(zip, bytes, size);
-    io->written += size;
-}
-
 static enum fb_status end_entry(struct zip *zip, struct fb_error *error)
 {
-    if (zip->crc != zip->crc_said)
+    if (zip->content.crc != zip->crc_said)
         return corrupt(zip, "the content's checksum is wrong", error);
-    if (zip->in_bytes != zip->in_said || zip->out_bytes != zip->out_said)
+    if (zip->in_bytes != zip->in_said || zip->content.size != zip->out_said)
         return corrupt(zip, "the content has another size than was said", error);
     zip->at = AT_SIGNATURE;
     return FB_OK;
@@ -162,63 +129,22 @@ static enum fb_status step_stored(struct zip *zip, struct fb_codec_io *io, struc
 
     if (size > left)
         size = (size_t)left;
-    put(zip, io, io->in, size);
+    if (size > 0)
+        memcpy(io->out + io->written, io->in, size);
+    fb_zip_content_note(&zip->content, io->in, size);
+    io->written += size;
     use(io, size);
     zip->in_bytes += size;
     return zip->in_bytes == zip->in_said ? end_entry(zip, error) : FB_OK;
 }
 
-/* Is what was collected the descriptor of all that came before? */
-static bool is_descriptor(const struct zip *zip)
+static void step_searched(struct zip *zip, struct fb_codec_io *io)
 {
-    const unsigned char *head = zip->head;
-
-    if (get32(head) != SIGNATURE_DESCRIPTOR || get32(head + 4) != zip->crc)
-        return false;
-    if (zip->has_zip64)
-        return zip->have == DESCRIPTOR_MAX && get64(head + 8) == zip->out_bytes &&
-               get64(head + 16) == zip->out_bytes;
-    return get32(head + 8) == (uint32_t)zip->out_bytes &&
-           get32(head + 12) == (uint32_t)zip->out_bytes;
-}
-
-/* A stored content of unknown size ends where its descriptor fits all that it describes. */
-static enum fb_status step_searched(struct zip *zip, struct fb_codec_io *io)
-{
-    const size_t size = zip->has_zip64 ? DESCRIPTOR_MAX : 16;
-    static const unsigned char mark[] = {'P', 'K', 7, 8};
-
-    if (zip->have == 0) {
-        const size_t room = io->capacity - io->written;
-        const size_t most = io->in_size < room ? io->in_size : room;
-        const char *found = most == 0 ? NULL : memchr(io->in, 'P', most);
-        const size_t plain = found == NULL ? most : (size_t)(found - io->in);
-
-        put(zip, io, io->in, plain);
-        use(io, plain);
-        if (found == NULL)
-            return FB_OK;
-    }
-    while (zip->have < size && io->in_size > 0 &&
-           memcmp(zip->head, mark, zip->have < 4 ? zip->have : 4) == 0) {
-        zip->head[zip->have++] = (unsigned char)*io->in;
-        use(io, 1);
-    }
-    if (zip->have == size && is_descriptor(zip)) {
-        zip->have = 0;
-        zip->at = AT_SIGNATURE;
-        return FB_OK;
-    }
-    if (zip->have < size && memcmp(zip->head, mark, zip->have < 4 ? zip->have : 4) == 0)
-        return FB_OK;
-    /* It was content; what follows its first byte is looked at again. */
-    while (zip->have > 0 && io->written < io->capacity) {
-        put(zip, io, (const char *)zip->head, 1);
-        memmove(zip->head, zip->head + 1, --zip->have);
-        if (zip->have > 0 && memcmp(zip->head, mark, zip->have < 4 ? zip->have : 4) == 0)
-            break;
-    }
-    return FB_OK;
+    if (!fb_zip_search_step(&zip->search, &zip->content, io))
+        return;
+    memcpy(zip->head, zip->search.next, zip->search.next_size);
+    zip->have = zip->search.next_size;
+    zip->at = AT_SIGNATURE;
 }
 
 static enum fb_status step_deflated(struct zip *zip, struct fb_codec_io *io, struct fb_error *error)
@@ -238,7 +164,7 @@ static enum fb_status step_deflated(struct zip *zip, struct fb_codec_io *io, str
     used -= part.in_size;
     use(io, used);
     zip->in_bytes += used;
-    note_content(zip, out, part.written - io->written);
+    fb_zip_content_note(&zip->content, out, part.written - io->written);
     io->written = part.written;
     if (status == FB_NO_MEMORY)
         return fb_fail(error, status, "no memory to read ZIP");
@@ -253,47 +179,41 @@ static enum fb_status step_deflated(struct zip *zip, struct fb_codec_io *io, str
     return FB_OK;
 }
 
+/* Collects up to `size` bytes and keeps them; true when they are there. */
+static bool gather(struct zip *zip, struct fb_codec_io *io, size_t size)
+{
+    if (zip->have >= size)
+        return true;
+    if (!collect(zip, io, size))
+        return false;
+    zip->have = size;
+    return true;
+}
+
 /* With or without its signature, with sizes of 32 or 64 bits: all of them are written. */
 static enum fb_status step_descriptor(struct zip *zip, struct fb_codec_io *io,
                                       struct fb_error *error)
 {
-    const unsigned char *sizes = zip->head + 4;
-    size_t size = 12;
+    const unsigned char *crc = zip->head;
+    const unsigned char *sizes;
 
-    while (zip->have < 4 && io->in_size > 0) {
-        zip->head[zip->have++] = (unsigned char)*io->in;
-        use(io, 1);
-    }
-    if (zip->have < 4)
+    if (!gather(zip, io, 4))
         return FB_OK;
-    if (get32(zip->head) == SIGNATURE_DESCRIPTOR) {
-        size += 4;
-        sizes += 4;
-    }
-    while (zip->have < size && io->in_size > 0) {
-        zip->head[zip->have++] = (unsigned char)*io->in;
-        use(io, 1);
-    }
-    if (zip->have < size)
+    if (fb_le32(crc) == FB_ZIP_DESCRIPTOR)
+        crc += 4;
+    sizes = crc + 4;
+    if (!gather(zip, io, (size_t)(sizes - zip->head) + 8))
         return FB_OK;
-    zip->in_said = get32(sizes);
-    zip->out_said = get32(sizes + 4);
-    if (zip->has_zip64 || zip->in_said != (uint32_t)zip->in_bytes ||
-        zip->out_said != (uint32_t)zip->out_bytes) {
-        size += 8;
-        while (zip->have < size && io->in_size > 0) {
-            zip->head[zip->have++] = (unsigned char)*io->in;
-            use(io, 1);
-        }
-        if (zip->have < size)
+    zip->in_said = zip->in_bytes;
+    zip->out_said = zip->content.size;
+    if (zip->has_zip64 || fb_le32(sizes) != (uint32_t)zip->in_bytes ||
+        fb_le32(sizes + 4) != (uint32_t)zip->content.size) {
+        if (!gather(zip, io, (size_t)(sizes - zip->head) + 16))
             return FB_OK;
-        zip->in_said = get64(sizes);
-        zip->out_said = get64(sizes + 8);
-    } else {
-        zip->in_said = zip->in_bytes;
-        zip->out_said = zip->out_bytes;
+        zip->in_said = fb_le64(sizes);
+        zip->out_said = fb_le64(sizes + 8);
     }
-    zip->crc_said = get32(sizes - 4);
+    zip->crc_said = fb_le32(crc);
     zip->have = 0;
     return end_entry(zip, error);
 }
@@ -343,6 +263,7 @@ static enum fb_status begin_content(struct zip *zip, struct fb_error *error)
     }
     /* A folder has a descriptor now and then, but never content. */
     zip->at = (zip->flags & FLAG_DESCRIPTOR) != 0 ? IN_SEARCHED : IN_STORED;
+    zip->search = (struct fb_zip_search){.is_zip64 = zip->has_zip64};
     if (zip->at == IN_STORED && zip->in_said == 0)
         return end_entry(zip, error);
     return FB_OK;
@@ -353,18 +274,17 @@ static void take_local(struct zip *zip)
     const unsigned char *head = zip->head;
 
     zip->number++;
-    zip->flags = get16(head + 2);
-    zip->method = get16(head + 4);
-    zip->crc_said = get32(head + 10);
-    zip->in_said = get32(head + 14);
-    zip->out_said = get32(head + 18);
-    zip->name_size = get16(head + 22);
-    zip->extra_left = get16(head + 24);
+    zip->flags = fb_le16(head + 2);
+    zip->method = fb_le16(head + 4);
+    zip->crc_said = fb_le32(head + 10);
+    zip->in_said = fb_le32(head + 14);
+    zip->out_said = fb_le32(head + 18);
+    zip->name_size = fb_le16(head + 22);
+    zip->extra_left = fb_le16(head + 24);
     zip->name_have = 0;
     zip->name[0] = '\0';
-    zip->crc = 0;
+    zip->content = (struct fb_zip_content){0};
     zip->in_bytes = 0;
-    zip->out_bytes = 0;
     zip->has_zip64 = false;
     zip->at = IN_NAME;
 }
@@ -392,12 +312,12 @@ static void take_zip64(struct zip *zip, size_t size)
 
     zip->has_zip64 = true;
     if (zip->out_said == SIZE_IN_ZIP64 && size >= 8) {
-        zip->out_said = get64(at);
+        zip->out_said = fb_le64(at);
         at += 8;
         size -= 8;
     }
     if (zip->in_said == SIZE_IN_ZIP64 && size >= 8)
-        zip->in_said = get64(at);
+        zip->in_said = fb_le64(at);
 }
 
 static enum fb_status step_extra_head(struct zip *zip, struct fb_codec_io *io,
@@ -414,8 +334,8 @@ static enum fb_status step_extra_head(struct zip *zip, struct fb_codec_io *io,
     if (!collect(zip, io, 4))
         return FB_OK;
     zip->extra_left -= 4;
-    zip->field_is_zip64 = get16(zip->head) == EXTRA_ZIP64;
-    zip->field_left = get16(zip->head + 2);
+    zip->field_is_zip64 = fb_le16(zip->head) == EXTRA_ZIP64;
+    zip->field_left = fb_le16(zip->head + 2);
     if (zip->field_left > zip->extra_left)
         zip->field_left = zip->extra_left;
     zip->extra_left -= zip->field_left;
@@ -443,7 +363,7 @@ static void step_extra(struct zip *zip, struct fb_codec_io *io)
 static size_t trailer_size(uint32_t signature)
 {
     switch (signature) {
-    case SIGNATURE_CENTRAL:
+    case FB_ZIP_CENTRAL:
         return 42;
     case SIGNATURE_DIGITAL:
         return 2;
@@ -461,14 +381,15 @@ static size_t trailer_size(uint32_t signature)
 static uint64_t trailer_rest(const struct zip *zip)
 {
     switch (zip->signature) {
-    case SIGNATURE_CENTRAL:
-        return (uint64_t)get16(zip->head + 24) + get16(zip->head + 26) + get16(zip->head + 28);
+    case FB_ZIP_CENTRAL:
+        return (uint64_t)fb_le16(zip->head + 24) + fb_le16(zip->head + 26) +
+               fb_le16(zip->head + 28);
     case SIGNATURE_DIGITAL:
-        return get16(zip->head);
+        return fb_le16(zip->head);
     case SIGNATURE_END_64:
-        return get64(zip->head);
+        return fb_le64(zip->head);
     case SIGNATURE_END:
-        return get16(zip->head + 16);
+        return fb_le16(zip->head + 16);
     default:
         return 0;
     }
@@ -488,9 +409,9 @@ static enum fb_status take_signature(struct zip *zip, uint64_t offset, struct fb
 {
     const bool is_behind = trailer_size(zip->signature) > 0;
 
-    zip->signature = get32(zip->head);
-    if (zip->signature == SIGNATURE_LOCAL && !is_behind) {
-        const bool runs_on = zip->out_bytes > 0 && zip->last != '\n';
+    zip->signature = fb_le32(zip->head);
+    if (zip->signature == FB_ZIP_LOCAL && !is_behind) {
+        const bool runs_on = zip->content.size > 0 && zip->content.last != '\n';
 
         zip->at = runs_on ? AT_NEWLINE : IN_LOCAL;
         return FB_OK;
@@ -509,7 +430,7 @@ static void step_newline(struct zip *zip, struct fb_codec_io *io)
     if (io->written == io->capacity)
         return;
     io->out[io->written++] = '\n';
-    zip->last = '\n';
+    zip->content.last = '\n';
     zip->at = IN_LOCAL;
 }
 
@@ -537,7 +458,8 @@ static enum fb_status step_once(struct zip *zip, struct fb_codec_io *io, uint64_
     case IN_STORED:
         return step_stored(zip, io, error);
     case IN_SEARCHED:
-        return step_searched(zip, io);
+        step_searched(zip, io);
+        return FB_OK;
     case IN_DEFLATED:
         return step_deflated(zip, io, error);
     case IN_DESCRIPTOR:

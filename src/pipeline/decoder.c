@@ -8,6 +8,7 @@
 
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
+#include "successor.h"
 
 /* Records that are acknowledged together: small enough to move often, large enough to be cheap. */
 #define SPAN_RECORDS 256
@@ -18,6 +19,7 @@
 /* Objects begun but not passed by the frontier; bounds memory behind one stuck key. */
 #define OBJECTS_IN_FLIGHT 1000
 #define FRONTIER_LOOK_MS  20
+#define LANES_LOOK_MS     20
 
 struct fb_decoder {
     struct fb_decoder_options options;
@@ -26,6 +28,7 @@ struct fb_decoder {
     pthread_t thread;
     uint64_t ordinal; /* records seen since the start */
     char what[1200];
+    char reads_as[160]; /* what was logged last of how objects are read */
 };
 
 /* The object at work. */
@@ -139,6 +142,24 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
     return FB_OK;
 }
 
+/* Says how objects are read, once for all that are alike. */
+static void note_form(struct fb_decoder *decoder, const struct reading *reading)
+{
+    const bool is_auto = decoder->options.reader.form.format == FB_FORMAT_AUTO;
+    char compression[64];
+    char reads_as[sizeof decoder->reads_as];
+
+    fb_object_reader_describe(decoder->reader, compression, sizeof compression);
+    snprintf(reads_as, sizeof reads_as, "compression %s, format %s%s", compression,
+             fb_format_name(fb_object_reader_format(decoder->reader)),
+             is_auto ? " (auto, by the first record)" : "");
+    if (strcmp(reads_as, decoder->reads_as) == 0)
+        return;
+    memcpy(decoder->reads_as, reads_as, sizeof reads_as);
+    fb_log_info("stream %s: from object %s on: %s", decoder->options.stream, reading->identity->key,
+                reads_as);
+}
+
 /* FB_NEED_MORE or FB_END when the reader has no record left. */
 static enum fb_status take_records(struct reading *reading)
 {
@@ -147,6 +168,8 @@ static enum fb_status take_records(struct reading *reading)
 
     do {
         status = fb_object_reader_next(reading->decoder->reader, &record, &reading->error);
+        if (status == FB_OK && record.number == 0)
+            note_form(reading->decoder, reading);
         if (status == FB_OK && record.number >= reading->next_record)
             status = take_record(reading, &record);
     } while (status == FB_OK);
@@ -198,71 +221,6 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     return reading->sink_status;
 }
 
-/* Looks for the one key among those that begin with it. */
-struct successor {
-    const struct fb_state_object *object; /* what it takes the place of */
-    struct fb_state_listed listed;
-    char etag[256];
-};
-
-static enum fb_status on_listed(void *context, const struct fb_s3_listed *object)
-{
-    struct successor *successor = context;
-
-    if (strcmp(object->key, successor->object->key) != 0)
-        return FB_OK;
-    snprintf(successor->etag, sizeof successor->etag, "%s", object->etag);
-    successor->listed = (struct fb_state_listed){
-        .key = successor->object->key,
-        .etag = successor->etag,
-        .size_bytes = object->size_bytes,
-        .key_time_ms = successor->object->key_time_ms,
-        .last_modified_ms = object->last_modified_ms,
-    };
-    return FB_OK;
-}
-
-/* Its folder may be one that no sweep lists again, so it is looked for by name. */
-static enum fb_status find_successor(struct fb_decoder *decoder, struct successor *successor,
-                                     struct fb_error *error)
-{
-    const struct fb_s3_list_request request = {
-        .bucket = decoder->options.bucket,
-        .prefix = successor->object->key,
-        .max_keys = 1, /* the key itself sorts before all that begin with it */
-        .on_object = on_listed,
-        .context = successor,
-    };
-    struct fb_s3_list_result result;
-    enum fb_status status =
-        decoder->options.list_page(&decoder->options.client, &request, &result, error);
-
-    if (status != FB_OK || successor->listed.key == NULL ||
-        strcmp(successor->etag, successor->object->etag) == 0)
-        return status;
-    return fb_state_add_objects(decoder->options.state, decoder->options.stream_id,
-                                &successor->listed, 1, NULL, error);
-}
-
-/*
- * After a 412. FB_CHANGED: what is there now is a pending object of its own. FB_NOT_FOUND: there
- * is nothing any more. Otherwise nothing is known, and the GET is to be tried again.
- */
-static enum fb_status take_successor(struct reading *reading, struct fb_error *error)
-{
-    struct successor successor = {.object = reading->identity};
-    enum fb_status status = find_successor(reading->decoder, &successor, error);
-
-    if (status != FB_OK)
-        return status;
-    if (successor.listed.key == NULL)
-        return fb_fail(error, FB_NOT_FOUND, "it was deleted");
-    if (strcmp(successor.etag, reading->identity->etag) == 0)
-        return fb_fail(error, FB_UNAVAILABLE,
-                       "S3 says that the object changed (412), and lists it as it was");
-    return FB_CHANGED;
-}
-
 /* Some tiers show only when they are read; waiting for a restore would hold up all behind it. */
 static bool is_archived(const struct fb_error *error)
 {
@@ -308,7 +266,7 @@ static enum fb_status read_body(struct reading *reading)
         if (status == FB_CANCELED)
             return status;
         if (status == FB_CHANGED)
-            status = take_successor(reading, &error);
+            status = fb_successor_take(&decoder->options, reading->identity, &error);
         if (status == FB_CHANGED || status == FB_NOT_FOUND || is_archived(&error)) {
             reading->error = error;
             return is_archived(&error) ? FB_CORRUPT : status;
@@ -357,6 +315,24 @@ static enum fb_status note_damage(struct reading *reading)
     return status;
 }
 
+/* What was read before the damage is written before the stream ends, which leaves all else. */
+static void stop_at_damage(struct reading *reading)
+{
+    const struct fb_error damage = reading->error;
+    const struct fb_decoder_options *options = &reading->decoder->options;
+
+    close_span(reading);
+    flush_lanes(reading->decoder);
+    while (fb_item_pool_in_use_bytes(options->pool) > 0 &&
+           !fb_stop_wait(options->stop, FB_STOP_NOW, LANES_LOOK_MS))
+        ;
+    fb_fail(&reading->error, FB_CORRUPT,
+            "object %.300s cannot be read: %.150s. on_damaged_object = stop, so the stream stands "
+            "here. Replace or delete the object, or set on_damaged_object = dead-letter, and start "
+            "firebridge again",
+            reading->identity->key, damage.message);
+}
+
 static void note_change(struct reading *reading, bool vanished)
 {
     struct fb_decoder_counters *counters = reading->decoder->options.counters;
@@ -383,6 +359,10 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
         *status = FB_OK;
         return FB_OBJECT_CHANGED;
     case FB_CORRUPT:
+        if (reading->decoder->options.on_damage == FB_DAMAGE_STOP) {
+            stop_at_damage(reading);
+            return FB_OBJECT_ACTIVE;
+        }
         *status = note_damage(reading);
         atomic_fetch_add(&counters->objects_damaged, 1);
         return FB_OBJECT_DAMAGED;
@@ -423,6 +403,8 @@ static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object
     status = read_body(&reading);
     if (status == FB_OK)
         status = finish_body(&reading);
+    atomic_fetch_add(&decoder->options.counters->passed_over,
+                     reading.begun ? fb_object_reader_passed_over(decoder->reader) : 0);
     outcome = outcome_of(&reading, &status);
     close_span(&reading);
     if (status == FB_OK)

@@ -108,6 +108,19 @@ bool fb_layout_is_error_output(const struct fb_layout *layout, const char *key)
     return false;
 }
 
+const char *fb_key_verdict_name(enum fb_key_verdict verdict)
+{
+    static const char *const names[] = {
+        [FB_KEY_EXCLUDED] = "excluded",
+        [FB_KEY_ERROR_OUTPUT] = "of Firehose's error output",
+        [FB_KEY_FOLDER] = "for a folder",
+        [FB_KEY_UNREADABLE] = "archived",
+        [FB_KEY_FOREIGN] = "not of this prefix",
+    };
+
+    return names[verdict];
+}
+
 enum fb_key_verdict fb_layout_judge(const struct fb_layout *layout, const char *key,
                                     uint64_t size_bytes, const char *storage_class)
 {

@@ -104,7 +104,8 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
             status = fb_fail(&error, FB_NOT_FOUND, "table %s is %s, not ACTIVE",
                              stream->options.table, stream->table.status);
         if (status == FB_OK)
-            status = fb_table_check_key(&stream->table, stream->options.table, &error);
+            status = fb_table_check_key(&stream->table, stream->options.table,
+                                        stream->options.reader.form.format, &error);
         if (status == FB_OK) {
             fb_patience_success(&patience);
             return FB_OK;
@@ -371,6 +372,7 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .objects_changed = atomic_load(&stream->read.objects_changed),
         .objects_vanished = atomic_load(&stream->read.objects_vanished),
         .objects_damaged = atomic_load(&stream->read.objects_damaged),
+        .passed_over = atomic_load(&stream->read.passed_over),
         .records = atomic_load(&stream->read.records),
         .bytes_read = atomic_load(&stream->read.bytes_read),
         .dead_letters = stream->letters == NULL ? 0 : fb_dead_letters_count(stream->letters),

@@ -111,14 +111,8 @@ static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *e
         .stream_id = stream->row.id,
         .frontier_record = stream->row.frontier_record,
         .frontier_offset_bytes = stream->row.frontier_offset_bytes,
-        .reader =
-            {
-                .schema = &stream->table.schema,
-                .hash_seed = stream->options.seed,
-                .max_record_size = stream->options.max_record_size,
-                .inflate = stream->options.inflate,
-                .form = stream->options.form,
-            },
+        .reader = stream->options.reader,
+        .on_damage = stream->options.on_damage,
         .pool = stream->pool,
         .progress = stream->progress,
         .letters = stream->letters,
@@ -139,6 +133,8 @@ static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *e
         fb_stream_connect(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &stream->read_client, error);
 
     options.client = stream->read_client;
+    options.reader.schema = &stream->table.schema;
+    options.reader.hash_seed = stream->options.seed;
     return status != FB_OK ? status : fb_decoder_new(&options, &stream->decoder, error);
 }
 

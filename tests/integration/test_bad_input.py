@@ -102,9 +102,10 @@ def test_empty_objects(job):
 
 
 def gigabyte_line():
-    """One record of 1 GB, as 1 MB of gzip, and a good one on each side."""
+    """One record of 1 GB, as 2 MB of gzip, and a good one on each side."""
     deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
-    chunk = b"x" * MIB
+    # Of one letter alone it would pass for a bomb: deflate makes 1 byte of up to 1032.
+    chunk = b"".join(b"x" * 4000 + b"%96x" % n for n in range(256))
     parts = [deflate.compress(b'{"id":"before"}\n{"id":"long","v":"')]
     parts += [deflate.compress(chunk) for _ in range(1024)]
     parts += [deflate.compress(b'"}\n{"id":"after"}\n'), deflate.flush()]

@@ -110,7 +110,7 @@ def test_and_through_throttling_errors_and_crashes(firebridge, make_conf, histor
     kills = 0
     with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
         conf = make_conf(main=(source, replica), dynamodb_url=proxy.url,
-                         stream=f"writers = {writers}")
+                         stream=f"writers = {writers}\nformat = dynamodb-stream")
         for _ in range(2):
             calls_before = len(proxy.of("BatchWriteItem"))
             process = firebridge.start(conf, "run", "--once")

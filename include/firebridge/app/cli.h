@@ -9,6 +9,8 @@
 #define FIREBRIDGE_APP_CLI_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "firebridge/app/conf.h"
 
@@ -33,6 +35,18 @@ struct fb_run_options {
 };
 
 int fb_cmd_run(const struct fb_run_options *options);
+struct fb_explain_options {
+    const char *conf_path;   /* NULL: the default one, where it is there */
+    const char *stream;      /* NULL: the only one, or the one that reads the object's place */
+    const char *key;         /* "NAME[:TYPE][,NAME[:TYPE]]"; NULL: the table is asked */
+    const char *const *sets; /* "KEY=VALUE", in place of the conf's */
+    size_t set_count;
+    uint64_t limit; /* records to show */
+    bool as_json;
+    const char *object; /* a path, "s3://BUCKET/KEY", or "-" for the standard input */
+};
+
+int fb_cmd_explain(const struct fb_explain_options *options);
 int fb_cmd_check(const char *conf_path);
 int fb_cmd_state_adopt(const char *conf_path, const char *stream);
 int fb_cmd_state_rename(const char *conf_path, const char *old_name, const char *new_name);

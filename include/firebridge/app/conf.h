@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #include "firebridge/base/log.h"
+#include "firebridge/codec/object_reader.h"
+#include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/layout.h"
 
 struct fb_conf_aws {
@@ -36,6 +38,18 @@ struct fb_conf_daemon {
 
 enum fb_start_at { FB_START_OLDEST, FB_START_NOW, FB_START_TIME };
 
+enum fb_unwrap { FB_UNWRAP_NONE, FB_UNWRAP_MESSAGE };
+
+struct fb_conf_list {
+    char **entries;
+    size_t count;
+};
+
+struct fb_conf_delimiter {
+    char bytes[FB_DELIMITER_MAX_BYTES];
+    size_t size; /* 0: a newline */
+};
+
 struct fb_conf_stream {
     char *name;
     char *source; /* as written */
@@ -44,13 +58,25 @@ struct fb_conf_stream {
     char *table;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
-    char **exclude;
-    size_t exclude_count;
+    struct fb_conf_list exclude;
     enum fb_start_at start_at;
-    int64_t start_at_ms;          /* for FB_START_TIME */
-    int64_t poll_interval_ms;     /* 10s */
-    int64_t sweep_interval_ms;    /* 10min */
-    int64_t lookback_ms;          /* 25h */
+    int64_t start_at_ms;        /* for FB_START_TIME */
+    int64_t poll_interval_ms;   /* 10s */
+    int64_t sweep_interval_ms;  /* 10min */
+    int64_t lookback_ms;        /* 25h */
+    char *compression;          /* NULL: detected */
+    unsigned max_layers;        /* 3; 1 to FB_LAYERS_MAX */
+    unsigned max_expansion;     /* 1000 bytes out for one in */
+    uint64_t max_inflated_size; /* 64 GiB */
+    enum fb_on_damage on_damaged_object;
+    enum fb_format format;
+    struct fb_conf_delimiter delimiter;
+    char field_separator; /* '\0': the format's own */
+    struct fb_conf_list columns;
+    struct fb_conf_list number_columns; /* of `types` */
+    char *pattern;                      /* NULL: none */
+    struct fb_conf_list fields;
+    enum fb_unwrap unwrap;
     unsigned writers;             /* 16; 1 to 256 */
     int64_t linger_ms;            /* 50ms */
     uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
@@ -82,12 +108,25 @@ enum fb_status fb_conf_read(const char *path, fb_conf_report_fn report, void *co
                             struct fb_conf **ret_conf) FB_MUST_CHECK;
 void fb_conf_free(struct fb_conf *conf);
 
+/* A conf of defaults alone, with one stream without source and table. FB_NO_MEMORY. */
+enum fb_status fb_conf_new_default(struct fb_conf **ret_conf) FB_MUST_CHECK;
+
+/* Sets a stream's key by "NAME=VALUE"; blanks around both are left out. FB_INVALID. */
+enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *assignment,
+                                  struct fb_error *error) FB_MUST_CHECK;
+
 /* The stream's layout, to be freed by the caller. Before the first thread: see fb_layout_new. */
 enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_layout **ret_layout,
                               struct fb_error *error) FB_MUST_CHECK;
 
-/* Whether each stream's prefix, time zone and globs are good; reports as fb_conf_read does. */
-enum fb_status fb_conf_check_layouts(const struct fb_conf *conf, fb_conf_report_fn report,
+/* How the stream's objects are read. Without a schema and a seed; the strings are the conf's. */
+struct fb_object_reader_options fb_conf_reader_options(const struct fb_conf_stream *stream);
+
+/*
+ * Whether each stream's prefix, time zone and globs are good, and what is said about its records
+ * goes together; reports as fb_conf_read does.
+ */
+enum fb_status fb_conf_check_streams(const struct fb_conf *conf, fb_conf_report_fn report,
                                      void *context) FB_MUST_CHECK;
 
 #endif

@@ -35,19 +35,24 @@ struct fb_conf_type {
     bool is_list; /* each line of the value is an entry; else the lines are joined as they are */
 };
 
-extern const struct fb_conf_type fb_conf_type_text;     /* any text */
-extern const struct fb_conf_type fb_conf_type_word;     /* letters, digits and -_./:@ */
-extern const struct fb_conf_type fb_conf_type_path;     /* of a file, from / */
-extern const struct fb_conf_type fb_conf_type_endpoint; /* http[s]://HOST[:PORT] */
-extern const struct fb_conf_type fb_conf_type_duration; /* int64_t, milliseconds */
-extern const struct fb_conf_type fb_conf_type_size;     /* uint64_t, bytes */
-extern const struct fb_conf_type fb_conf_type_count;    /* unsigned */
-extern const struct fb_conf_type fb_conf_type_choice;   /* an enum */
-extern const struct fb_conf_type fb_conf_type_source;   /* source, bucket and prefix */
-extern const struct fb_conf_type fb_conf_type_table;    /* a table's name or ARN */
-extern const struct fb_conf_type fb_conf_type_globs;    /* exclude and exclude_count */
-extern const struct fb_conf_type fb_conf_type_start;    /* start_at and start_at_ms */
-extern const struct fb_conf_type fb_conf_type_share;    /* "1000 in 10000" */
+extern const struct fb_conf_type fb_conf_type_text;        /* any text */
+extern const struct fb_conf_type fb_conf_type_word;        /* letters, digits and -_./:@ */
+extern const struct fb_conf_type fb_conf_type_path;        /* of a file, from / */
+extern const struct fb_conf_type fb_conf_type_endpoint;    /* http[s]://HOST[:PORT] */
+extern const struct fb_conf_type fb_conf_type_duration;    /* int64_t, milliseconds */
+extern const struct fb_conf_type fb_conf_type_size;        /* uint64_t, bytes */
+extern const struct fb_conf_type fb_conf_type_count;       /* unsigned */
+extern const struct fb_conf_type fb_conf_type_choice;      /* an enum */
+extern const struct fb_conf_type fb_conf_type_source;      /* source, bucket and prefix */
+extern const struct fb_conf_type fb_conf_type_table;       /* a table's name or ARN */
+extern const struct fb_conf_type fb_conf_type_list;        /* struct fb_conf_list */
+extern const struct fb_conf_type fb_conf_type_start;       /* start_at and start_at_ms */
+extern const struct fb_conf_type fb_conf_type_share;       /* "1000 in 10000" */
+extern const struct fb_conf_type fb_conf_type_compression; /* a codec's name; NULL: auto */
+extern const struct fb_conf_type fb_conf_type_format;      /* enum fb_format */
+extern const struct fb_conf_type fb_conf_type_delimiter;   /* struct fb_conf_delimiter */
+extern const struct fb_conf_type fb_conf_type_separator;   /* char; '\0': unset */
+extern const struct fb_conf_type fb_conf_type_types;       /* struct fb_conf_list: the numbers */
 
 struct fb_conf_key {
     const char *name;
@@ -62,7 +67,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 27
+#define FB_CONF_KEY_COUNT 40
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

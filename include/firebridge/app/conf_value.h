@@ -7,8 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firebridge/app/conf.h"
+
 /* Puts a copy in place of what was there; false when there is no memory. */
 bool fb_conf_set_text(char **target, const char *text);
+
+/* Entries by commas or on lines of their own, without the blanks around them. */
+enum fb_status fb_conf_take_list(const char *text, struct fb_conf_list *ret_list,
+                                 struct fb_error *error) FB_MUST_CHECK;
+void fb_conf_list_done(struct fb_conf_list *list);
 
 /* At least one byte, and all ASCII letters, digits or one of `extra`. */
 bool fb_conf_only_of(const char *text, size_t size, const char *extra);

@@ -7,7 +7,7 @@
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/state/state.h"
 
-#define FB_FINGERPRINT_SIZE 128
+#define FB_FINGERPRINT_SIZE 256
 
 /* All that decides which record of an object has which number. Another one, another numbering. */
 void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, size_t size);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "firebridge/aws/client.h"
+#include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
 #include "firebridge/codec/operation.h"
 
@@ -28,11 +29,11 @@ enum fb_status fb_dynamodb_describe_table(struct fb_client *client, const char *
 bool fb_table_is_usable(const struct fb_table *table);
 
 /*
- * Whether JSON records can give such a key: FB_UNSUPPORTED for a binary key attribute, with what
- * to do.
+ * Whether records of this form can give such a key: FB_UNSUPPORTED, with what to do, for a binary
+ * key attribute, which plain JSON and text have no form of.
  */
 enum fb_status fb_table_check_key(const struct fb_table *table, const char *name,
-                                  struct fb_error *error) FB_MUST_CHECK;
+                                  enum fb_format format, struct fb_error *error) FB_MUST_CHECK;
 
 /* BatchWriteItem's limits (API reference). */
 #define FB_BATCH_MAX_ITEMS 25

@@ -28,6 +28,10 @@ enum fb_format {
 
 #define FB_DELIMITER_MAX_BYTES 16
 
+/* Groups of a pattern, and the name of one that is not kept. */
+#define FB_FIELDS_MAX     63
+#define FB_FIELD_LEFT_OUT "-"
+
 /* All strings belong to the caller and outlive whoever was given the options. */
 struct fb_form_options {
     enum fb_format format;
@@ -39,7 +43,7 @@ struct fb_form_options {
     const char *const *number_columns; /* whose values are numbers; the others are strings */
     size_t number_column_count;
     const char *pattern;       /* of lines: a POSIX extended regular expression; NULL: none */
-    const char *const *fields; /* what its groups are called, in their order */
+    const char *const *fields; /* what its groups are called, in their order; "-" leaves one out */
     size_t field_count;
     bool unwrap_message; /* of cloudwatch-logs: a message that is a JSON object is merged in */
 };

@@ -37,7 +37,7 @@ struct fb_inflate_hints {
 
 struct fb_inflate;
 
-/* Copies the options. FB_INVALID when there is no such codec; FB_NO_MEMORY. */
+/* Copies the options. FB_INVALID when they cannot be; FB_NO_MEMORY. */
 enum fb_status fb_inflate_new(const struct fb_inflate_options *options,
                               struct fb_inflate **ret_inflate,
                               struct fb_error *error) FB_MUST_CHECK;
@@ -47,10 +47,10 @@ void fb_inflate_free(struct fb_inflate *inflate);
 void fb_inflate_begin(struct fb_inflate *inflate, const struct fb_inflate_hints *hints);
 
 /*
- * Takes bytes from `*input` (moved on by what was used) and writes up to `capacity` bytes to
- * `out`. FB_OK with *ret_written 0 means that all input is used. FB_CORRUPT with what was wrong
- * and where, or which limit it broke; what was written before it is good, and no further step
- * gives more.
+ * Takes bytes from `*input` (moved on by what was used) and writes up to `capacity` bytes, which
+ * are 1 or more, to `out`. FB_OK with *ret_written 0 means that all input is used. FB_CORRUPT with
+ * what was wrong and where, or which limit it broke; what was written before it is good, and no
+ * further step gives more.
  */
 enum fb_status fb_inflate_step(struct fb_inflate *inflate, const char **input, size_t *input_size,
                                char *out, size_t capacity, size_t *ret_written,

@@ -5,7 +5,8 @@
  *
  * The reader owns one window of bytes, reused for the next object. It grows to at most
  * max_record_size plus one read, and twice max_record_size where a record may begin behind a
- * damaged one. Nothing is allocated per record.
+ * damaged one; in forms that hold many records in one text, to a few times that. Nothing is
+ * allocated per record.
  *
  *     fb_record_reader_begin(reader);
  *     while (there are bytes) {
@@ -53,6 +54,8 @@ enum fb_dead_reason {
     FB_DEAD_MALFORMED_ROW,    /* "malformed-row": of csv and tsv */
     FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
 };
+
+#define FB_DEAD_REASON_COUNT (FB_DEAD_NO_MATCH + 1)
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 

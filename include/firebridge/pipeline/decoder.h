@@ -21,15 +21,22 @@
 
 struct fb_decoder;
 
+/* What a damaged object does behind the records that could be read of it. */
+enum fb_on_damage {
+    FB_DAMAGE_DEAD_LETTER, /* one stands for the rest; the stream goes on */
+    FB_DAMAGE_STOP,        /* the object stays unfinished, and the stream ends as failed */
+};
+
 struct fb_decoder_counters {
     atomic_uint_fast64_t objects;          /* read to their end */
     atomic_uint_fast64_t objects_changed;  /* while they were read; what took their place waits */
     atomic_uint_fast64_t objects_vanished; /* while they were read */
     atomic_uint_fast64_t objects_damaged;
     atomic_uint_fast64_t records;
-    atomic_uint_fast64_t bytes_read; /* as they came, compressed */
-    atomic_bool finished;            /* the thread is at its end */
-    atomic_bool idle;                /* nothing is taken up and nothing is pending */
+    atomic_uint_fast64_t passed_over; /* none of the user's: heads of tables, CONTROL_MESSAGE */
+    atomic_uint_fast64_t bytes_read;  /* as they came, compressed */
+    atomic_bool finished;             /* the thread is at its end */
+    atomic_bool idle;                 /* nothing is taken up and nothing is pending */
 };
 
 /* GetObject, or a test's idea of it. */
@@ -47,6 +54,7 @@ struct fb_decoder_options {
     int64_t stream_id;
     uint64_t frontier_record, frontier_offset_bytes; /* in the first object to resume */
     struct fb_object_reader_options reader;
+    enum fb_on_damage on_damage;
     struct fb_item_pool *pool;
     struct fb_progress *progress;
     struct fb_dead_letters *letters;

@@ -86,6 +86,9 @@ enum fb_key_verdict {
 enum fb_key_verdict fb_layout_judge(const struct fb_layout *layout, const char *key,
                                     uint64_t size_bytes, const char *storage_class);
 
+/* Why such a key is left out, for "it is ..."; NULL for data. */
+const char *fb_key_verdict_name(enum fb_key_verdict verdict);
+
 /*
  * The folder's time, refined by the name's where the name is of Firehose's form and its time is
  * in the folder's span; else last_modified_ms.

@@ -16,8 +16,7 @@
 
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
-#include "firebridge/codec/form.h"
-#include "firebridge/codec/inflate.h"
+#include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/state/state.h"
 
@@ -52,9 +51,9 @@ struct fb_stream_options {
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
     unsigned writers;
     int64_t linger_ms;
-    struct fb_inflate_options inflate;
-    struct fb_form_options form;
-    uint64_t max_record_size, max_in_flight;
+    struct fb_object_reader_options reader; /* but its schema and seed */
+    enum fb_on_damage on_damage;
+    uint64_t max_in_flight;
     uint64_t max_dead_letters, max_dead_letters_in;
     bool accept_dead_letters;
     const char *dead_letter_directory;
@@ -90,7 +89,7 @@ struct fb_stream_report {
     bool left_undone;  /* with once: not everything is written */
     char problem[512]; /* the last; empty when healthy */
     uint64_t objects, objects_changed, objects_vanished, objects_damaged;
-    uint64_t records, dead_letters, bytes_read;
+    uint64_t records, passed_over, dead_letters, bytes_read;
     uint64_t items_written, items_deleted, items_folded, calls, retries;
 };
 

@@ -136,7 +136,7 @@ static void every_default_is_what_a_careful_person_would_pick(void **state)
     stream = &conf->streams[0];
     assert_int_equal(stream->layout, FB_LAYOUT_FIREHOSE);
     assert_null(stream->time_zone);
-    assert_int_equal(stream->exclude_count, 0);
+    assert_int_equal(stream->exclude.count, 0);
     assert_int_equal(stream->start_at, FB_START_OLDEST);
     assert_int_equal(stream->poll_interval_ms, 10000);
     assert_int_equal(stream->sweep_interval_ms, 600000);
@@ -164,7 +164,12 @@ static void every_key_can_be_set(void **state)
         "once_patience=1h\n" STREAM "layout=flat\ntime_zone=Europe/Vienna\n"
         "exclude=*.tmp, a b*,\nstart_at=2026-11-22T10:00:00Z\npoll_interval=1s\n"
         "sweep_interval=1d\nlookback=7d\nwriters=256\nlinger=0ms\nmax_record_size=64KiB\n"
-        "max_in_flight=10MB\nmax_dead_letters=5 in 5\n");
+        "max_in_flight=10MB\nmax_dead_letters=5 in 5\ncompression=gzip\nmax_layers=1\n"
+        "max_expansion=20\nmax_inflated_size=1GiB\non_damaged_object=stop\nformat=csv\n"
+        "delimiter=\\x1e\\n\\0\nfield_separator=semicolon\ncolumns=id, unit price\n"
+        "types=unit price: number, id:string\n[stream t]\nsource=s3://bucket/\ntable=tab\n"
+        "format=lines\npattern=^([^ ]+) \n  (.*)$\nfields=host\n  -\n"
+        "[stream u]\nsource=s3://bucket/\ntable=tab\nunwrap=message\n");
     conf = read_good();
     assert_string_equal(conf->aws.region, "eu-central-1");
     assert_string_equal(conf->aws.endpoint_s3, "http://127.0.0.1:8080");
@@ -182,9 +187,9 @@ static void every_key_can_be_set(void **state)
     stream = &conf->streams[0];
     assert_int_equal(stream->layout, FB_LAYOUT_FLAT);
     assert_string_equal(stream->time_zone, "Europe/Vienna");
-    assert_int_equal(stream->exclude_count, 2);
-    assert_string_equal(stream->exclude[0], "*.tmp");
-    assert_string_equal(stream->exclude[1], "a b*");
+    assert_int_equal(stream->exclude.count, 2);
+    assert_string_equal(stream->exclude.entries[0], "*.tmp");
+    assert_string_equal(stream->exclude.entries[1], "a b*");
     assert_int_equal(stream->start_at, FB_START_TIME);
     assert_int_equal(stream->start_at_ms, INT64_C(1795341600000));
     assert_int_equal(stream->poll_interval_ms, 1000);
@@ -196,6 +201,23 @@ static void every_key_can_be_set(void **state)
     assert_int_equal(stream->max_in_flight, 10000000);
     assert_int_equal(stream->max_dead_letters, 5);
     assert_int_equal(stream->max_dead_letters_in, 5);
+    assert_string_equal(stream->compression, "gzip");
+    assert_int_equal(stream->max_layers, 1);
+    assert_int_equal(stream->max_expansion, 20);
+    assert_int_equal(stream->max_inflated_size, 1 << 30);
+    assert_int_equal(stream->on_damaged_object, FB_DAMAGE_STOP);
+    assert_int_equal(stream->format, FB_FORMAT_CSV);
+    assert_int_equal(stream->delimiter.size, 3);
+    assert_memory_equal(stream->delimiter.bytes, "\x1e\n", 3);
+    assert_int_equal(stream->field_separator, ';');
+    assert_int_equal(stream->columns.count, 2);
+    assert_string_equal(stream->columns.entries[1], "unit price");
+    assert_int_equal(stream->number_columns.count, 1);
+    assert_string_equal(stream->number_columns.entries[0], "unit price");
+    assert_string_equal(conf->streams[1].pattern, "^([^ ]+)(.*)$");
+    assert_int_equal(conf->streams[1].fields.count, 2);
+    assert_string_equal(conf->streams[1].fields.entries[1], "-");
+    assert_int_equal(conf->streams[2].unwrap, FB_UNWRAP_MESSAGE);
     fb_conf_free(conf);
 }
 
@@ -234,11 +256,11 @@ static void a_continued_list_has_an_entry_a_line(void **state)
     (void)state;
     put("a.conf", STREAM "exclude =\n  *.tmp\n# between\n\n\tx=*, y:*\n  [ab]*\n");
     conf = read_good();
-    assert_int_equal(conf->streams[0].exclude_count, 4);
-    assert_string_equal(conf->streams[0].exclude[0], "*.tmp");
-    assert_string_equal(conf->streams[0].exclude[1], "x=*");
-    assert_string_equal(conf->streams[0].exclude[2], "y:*");
-    assert_string_equal(conf->streams[0].exclude[3], "[ab]*");
+    assert_int_equal(conf->streams[0].exclude.count, 4);
+    assert_string_equal(conf->streams[0].exclude.entries[0], "*.tmp");
+    assert_string_equal(conf->streams[0].exclude.entries[1], "x=*");
+    assert_string_equal(conf->streams[0].exclude.entries[2], "y:*");
+    assert_string_equal(conf->streams[0].exclude.entries[3], "[ab]*");
     fb_conf_free(conf);
 }
 
@@ -274,8 +296,8 @@ static void shared_values_apply_wherever_they_stand(void **state)
     assert_int_equal(conf->streams[0].writers, 3);
     assert_int_equal(conf->streams[1].writers, 5);
     assert_string_equal(conf->streams[0].table, "tab");
-    assert_int_equal(conf->streams[0].exclude_count, 1);
-    assert_int_equal(conf->streams[1].exclude_count, 0);
+    assert_int_equal(conf->streams[0].exclude.count, 1);
+    assert_int_equal(conf->streams[1].exclude.count, 0);
     assert_int_equal(conf->streams[0].linger_ms, 1000);
     assert_int_equal(conf->streams[1].linger_ms, 1000);
     fb_conf_free(conf);
@@ -353,7 +375,7 @@ static void a_line_may_have_197_bytes_and_a_comment_any(void **state)
     strcat(text, "\n");
     put("a.conf", text);
     conf = read_good();
-    assert_int_equal(strlen(conf->streams[0].exclude[0]), 187);
+    assert_int_equal(strlen(conf->streams[0].exclude.entries[0]), 187);
     fb_conf_free(conf);
 }
 
@@ -378,6 +400,26 @@ static const struct {
      "a.conf:4: the line is not UTF-8 text, or has control characters in it\n"},
     {STREAM "exclude = \xff\n",
      "a.conf:4: the line is not UTF-8 text, or has control characters in it\n"},
+    /* how objects are read */
+    {STREAM "compression = gz\n",
+     "a.conf:4: compression: \"gz\"; expected auto, none, gzip, zlib, zip, snappy, snappy-framed, "
+     "hadoop-snappy, zstd or bzip2\n"},
+    {STREAM "format = jsonl\n",
+     "a.conf:4: format: \"jsonl\"; expected auto, json, cloudwatch-logs, dynamodb-json, "
+     "dynamodb-stream, firehose-errors, csv, tsv or lines\n"},
+    {STREAM "delimiter = \\q\n",
+     "a.conf:4: delimiter: \"\\q\"; expected newline, or 1 to 16 bytes, with \\n, \\r, \\t, \\0, "
+     "\\\\ and \\xHH for those that cannot be written\n"},
+    {STREAM "delimiter = 12345678901234567\n",
+     "a.conf:4: delimiter: \"12345678901234567\"; expected newline, or 1 to 16 bytes, with \\n, "
+     "\\r, \\t, \\0, \\\\ and \\xHH for those that cannot be written\n"},
+    {STREAM "field_separator = ,,\n",
+     "a.conf:4: field_separator: \",,\"; expected comma, semicolon, tab, pipe, space or another "
+     "byte\n"},
+    {STREAM "types = price\n", "a.conf:4: types: \"price\"; expected NAME: number or NAME: string, "
+                               "by commas\n"},
+    {STREAM "types = a: number, price: money\n",
+     "a.conf:4: types: \"price: money\"; expected NAME: number or NAME: string, by commas\n"},
     /* indented lines */
     {STREAM "writers = 3\n  linger = 1s\n",
      "a.conf:5: an indented line continues the value above; write linger from the first column\n"},

@@ -178,7 +178,10 @@ static void the_state_lies_where_the_conf_or_systemd_says(void **state)
 static void the_identity_names_what_decides_record_numbers(void **state)
 {
     char source[] = "s3://bucket/p/";
-    struct fb_conf_stream stream = {.source = source, .max_record_size = 1048576};
+    struct fb_conf_stream stream = {.source = source,
+                                    .max_record_size = 1048576,
+                                    .format = FB_FORMAT_CSV,
+                                    .delimiter = {.bytes = "\r\n", .size = 2}};
     struct fb_table table = {.arn = "arn:aws:dynamodb:r:1:table/t", .created_ms = 7};
     struct fb_stream_identity identity;
     char fingerprint[FB_FINGERPRINT_SIZE];
@@ -188,7 +191,10 @@ static void the_identity_names_what_decides_record_numbers(void **state)
     assert_string_equal(identity.source, source);
     assert_string_equal(identity.table_arn, table.arn);
     assert_int_equal(identity.table_created_ms, 7);
-    assert_string_equal(identity.fingerprint, "json/1 max_record_size=1048576");
+    assert_string_equal(
+        identity.fingerprint,
+        "records/2 max_record_size=1048576 compression=auto format=csv delimiter=0d0a "
+        "separator=00 head=1");
 }
 
 #define test(function) cmocka_unit_test_setup(function, clear_variables)

@@ -280,6 +280,35 @@ static void a_line_of_16_mb_is_one_dead_letter_in_constant_memory(void **state)
     free(end.bytes);
 }
 
+/* Of Firehose's errors a record may be larger: its rawData is coded. */
+static void
+before_its_first_record_tells_the_form_a_reader_waits_only_for_what_may_be_larger(void **state)
+{
+    static const struct {
+        const char *begin;
+        enum fb_dead_reason reason;
+    } cases[] = {
+        {"{\"errorCode\":\"X\",\"rawData\":\"", FB_DEAD_MALFORMED},
+        {"{\"errorCode\":\"X\",\"anyData\":\"", FB_DEAD_RECORD_TOO_LARGE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct text text = {0};
+        struct too_large first = {0};
+
+        add(&text, cases[i].begin);
+        add_times(&text, "eHh4", MAX_RECORD / 4);
+        add(&text, "\"}");
+        fb_record_reader_begin(reader);
+        feed(reader, text.bytes, text.size, 1000, keep_first, &first);
+        assert_int_equal(first.count, 1);
+        assert_int_equal(first.reason, cases[i].reason);
+        expect_same_in_pieces(text.bytes, text.size);
+        free(text.bytes);
+    }
+}
+
 static void a_region_of_just_max_record_size_keeps_its_text_over_any_blanks(void **state)
 {
     struct text text = {0};
@@ -422,6 +451,8 @@ int main(void)
         cmocka_unit_test(a_truncated_last_record_is_malformed),
         cmocka_unit_test(a_record_has_max_record_size_to_the_byte),
         cmocka_unit_test(a_line_of_16_mb_is_one_dead_letter_in_constant_memory),
+        cmocka_unit_test(
+            before_its_first_record_tells_the_form_a_reader_waits_only_for_what_may_be_larger),
         cmocka_unit_test(a_region_of_just_max_record_size_keeps_its_text_over_any_blanks),
         cmocka_unit_test(an_over_long_record_hides_no_nested_object_as_a_record),
         cmocka_unit_test(looking_for_records_stays_linear_on_hostile_lines),

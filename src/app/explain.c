@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `firebridge explain`: what a conf would make of one object, without writing anything. Finds the
+ * stream, the table's key and the object, reads it as the daemon would, and shows what comes out.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "explain.h"
+#include "firebridge/app/cli.h"
+#include "firebridge/app/environment.h"
+#include "firebridge/aws/dynamodb.h"
+#include "firebridge/aws/s3.h"
+#include "firebridge/base/backoff.h"
+
+#define READ_BYTES      ((size_t)64 << 10)
+#define CALL_TIMEOUT_MS 5000
+
+struct explain {
+    const struct fb_explain_options *options;
+    struct fb_conf *conf;
+    struct fb_conf_stream *stream;
+    bool has_conf; /* else the stream is all defaults */
+    struct fb_environment *environment;
+    struct fb_key_schema schema;
+    struct fb_object_reader *reader;
+    struct fb_explanation explanation;
+    bool begun, is_damaged;
+};
+
+/* ---- the stream ---- */
+
+/* The conf that was asked for, or the default one where it is there, or none. */
+static bool read_conf(struct explain *explain)
+{
+    const char *path = explain->options->conf_path;
+
+    explain->has_conf = path != NULL || access(FB_CONF_DEFAULT_PATH, F_OK) == 0;
+    if (explain->has_conf)
+        explain->conf = fb_cli_read_conf(path != NULL ? path : FB_CONF_DEFAULT_PATH);
+    else if (fb_conf_new_default(&explain->conf) != FB_OK)
+        fb_cli_report(NULL, "out of memory");
+    return explain->conf != NULL;
+}
+
+static bool complain(const char *format, ...) FB_PRINTF(1, 2);
+
+static bool complain(const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    fb_make_printable(message);
+    fb_cli_report(NULL, message);
+    return false;
+}
+
+/* The prefix up to its first expression. */
+static bool is_source_of(const struct fb_conf_stream *stream, const char *bucket,
+                         size_t bucket_size, const char *key)
+{
+    const char *expression = strstr(stream->prefix, "!{");
+    const size_t root =
+        expression == NULL ? strlen(stream->prefix) : (size_t)(expression - stream->prefix);
+
+    return strlen(stream->bucket) == bucket_size &&
+           memcmp(stream->bucket, bucket, bucket_size) == 0 &&
+           strncmp(stream->prefix, key, root) == 0;
+}
+
+/* The one stream that reads this place; NULL when none or several do. */
+static struct fb_conf_stream *find_by_place(struct explain *explain)
+{
+    const char *place = explain->options->object;
+    struct fb_conf_stream *found = NULL;
+    const char *slash;
+
+    if (strncmp(place, "s3://", 5) != 0 || (slash = strchr(place + 5, '/')) == NULL)
+        return NULL;
+    for (size_t i = 0; i < explain->conf->stream_count; i++) {
+        struct fb_conf_stream *stream = &explain->conf->streams[i];
+
+        if (!is_source_of(stream, place + 5, (size_t)(slash - place - 5), slash + 1))
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = stream;
+    }
+    return found;
+}
+
+static bool find_stream(struct explain *explain)
+{
+    const char *name = explain->options->stream;
+    struct fb_conf *conf = explain->conf;
+
+    if (name == NULL) {
+        explain->stream = conf->stream_count == 1 ? conf->streams : find_by_place(explain);
+        return explain->stream != NULL ||
+               complain("the conf has %zu streams; say which one with --stream NAME",
+                        conf->stream_count);
+    }
+    for (size_t i = 0; i < conf->stream_count && explain->has_conf; i++)
+        if (strcmp(conf->streams[i].name, name) == 0)
+            explain->stream = &conf->streams[i];
+    return explain->stream != NULL || complain("there is no stream %s in the conf", name);
+}
+
+/* What the stream itself would not look at. */
+static void warn_of_layout(const struct explain *explain)
+{
+    const char *place = explain->options->object;
+    const struct fb_conf_stream *stream = explain->stream;
+    const size_t bucket_size = explain->has_conf ? strlen(stream->bucket) : 0;
+    struct fb_layout *layout = NULL;
+    enum fb_key_verdict verdict;
+
+    if (!explain->has_conf || strncmp(place, "s3://", 5) != 0)
+        return;
+    if (strncmp(place + 5, stream->bucket, bucket_size) != 0 || place[5 + bucket_size] != '/') {
+        complain("stream %s reads %s, and not this bucket", stream->name, stream->source);
+        return;
+    }
+    if (fb_conf_layout(stream, &layout, NULL) != FB_OK)
+        return;
+    verdict = fb_layout_judge(layout, place + 5 + bucket_size + 1, 1, "STANDARD");
+    if (verdict != FB_KEY_DATA)
+        complain("stream %s would leave this object out: it is %s", stream->name,
+                 fb_key_verdict_name(verdict));
+    fb_layout_free(layout);
+}
+
+static bool set_keys(struct explain *explain)
+{
+    struct fb_object_reader_options reader;
+    struct fb_error error = {0};
+
+    for (size_t i = 0; i < explain->options->set_count; i++)
+        if (fb_conf_stream_set(explain->stream, explain->options->sets[i], &error) != FB_OK)
+            return complain("--set %s: %s", explain->options->sets[i], error.message);
+    warn_of_layout(explain);
+    reader = fb_conf_reader_options(explain->stream);
+    return fb_form_options_check(&reader.form, &error) == FB_OK || complain("%s", error.message);
+}
+
+/* ---- the table's key ---- */
+
+/* "NAME" or "NAME:TYPE"; the last colon counts. */
+static bool take_attribute(const char *text, size_t size, struct fb_key_attribute *ret)
+{
+    ret->type = FB_KEY_STRING;
+    if (size > 2 && text[size - 2] == ':') {
+        if (strchr("SNB", text[size - 1]) == NULL)
+            return false;
+        ret->type = (enum fb_key_type)text[size - 1];
+        size -= 2;
+    }
+    if (size == 0 || size > FB_KEY_NAME_MAX)
+        return false;
+    memcpy(ret->name, text, size);
+    ret->name[size] = '\0';
+    ret->name_size = size;
+    return true;
+}
+
+static bool take_key(struct explain *explain)
+{
+    const char *text = explain->options->key;
+    const size_t first = strcspn(text, ",");
+    struct fb_key_schema *schema = &explain->schema;
+
+    if (!take_attribute(text, first, &schema->attributes[0]) ||
+        (text[first] == ',' &&
+         !take_attribute(text + first + 1, strlen(text + first + 1), &schema->attributes[1])))
+        return complain("--key %s: expected NAME or NAME:TYPE, for a sort key a second one behind "
+                        "a comma; the type is S, N or B",
+                        text);
+    schema->count = text[first] == ',' ? 2 : 1;
+    return true;
+}
+
+static bool connect_service(struct explain *explain, enum fb_service service,
+                            struct fb_client *ret_client, struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+
+    if (explain->environment == NULL)
+        status = fb_environment_new(explain->conf, fb_clock_system(), &explain->environment, error);
+    if (status == FB_OK)
+        status = fb_environment_client(explain->environment, service, NULL, FB_STOP_NOT, ret_client,
+                                       error);
+    return status == FB_OK;
+}
+
+/* Who tries a conf at a desk may not reach the table; the rest can be shown all the same. */
+static void describe_table(struct explain *explain)
+{
+    struct fb_client client = {0};
+    struct fb_table table;
+    struct fb_error error = {0};
+    bool is_known = connect_service(explain, FB_SERVICE_DYNAMODB, &client, &error);
+
+    if (is_known) {
+        if (client.connect_timeout_ms > CALL_TIMEOUT_MS)
+            client.connect_timeout_ms = CALL_TIMEOUT_MS;
+        if (client.request_timeout_ms > CALL_TIMEOUT_MS)
+            client.request_timeout_ms = CALL_TIMEOUT_MS;
+        is_known =
+            fb_dynamodb_describe_table(&client, explain->stream->table, &table, &error) == FB_OK;
+        fb_environment_client_done(&client);
+    }
+    if (is_known)
+        explain->schema = table.schema;
+    else
+        complain("table %s cannot be described, so its key is not looked for (or say it with "
+                 "--key): %s",
+                 explain->stream->table, error.message);
+}
+
+static bool find_key(struct explain *explain)
+{
+    if (explain->options->key != NULL)
+        return take_key(explain);
+    if (explain->has_conf)
+        describe_table(explain);
+    return true;
+}
+
+/* ---- the object ---- */
+
+static void begin_once(struct explain *explain, const char *content_encoding)
+{
+    const struct fb_inflate_hints hints = {.content_encoding = content_encoding,
+                                           .key = explain->options->object};
+
+    if (!explain->begun)
+        fb_object_reader_begin(explain->reader, &hints);
+    explain->begun = true;
+}
+
+static enum fb_status show_records(struct explain *explain, struct fb_error *error)
+{
+    struct fb_record record;
+    enum fb_status status;
+
+    while ((status = fb_object_reader_next(explain->reader, &record, error)) == FB_OK)
+        fb_explanation_take(&explain->explanation, explain->reader, &record);
+    explain->is_damaged = status == FB_CORRUPT;
+    return status;
+}
+
+static enum fb_status take_bytes(struct explain *explain, const char *content_encoding,
+                                 const char *bytes, size_t size, struct fb_error *error)
+{
+    enum fb_status status;
+
+    begin_once(explain, content_encoding);
+    explain->explanation.object_bytes += size;
+    fb_object_reader_feed(explain->reader, bytes, size);
+    status = show_records(explain, error);
+    return status == FB_NEED_MORE ? FB_OK : status;
+}
+
+static enum fb_status read_stream(struct explain *explain, FILE *file, struct fb_error *error)
+{
+    char *bytes = malloc(READ_BYTES);
+    enum fb_status status = bytes == NULL ? fb_fail(error, FB_NO_MEMORY, "out of memory") : FB_OK;
+    size_t size;
+
+    while (status == FB_OK && (size = fread(bytes, 1, READ_BYTES, file)) > 0)
+        status = take_bytes(explain, NULL, bytes, size, error);
+    if (status == FB_OK && ferror(file))
+        status = fb_fail(error, FB_IO, "%s cannot be read: %s", explain->options->object,
+                         strerror(errno));
+    free(bytes);
+    return status;
+}
+
+static enum fb_status read_file(struct explain *explain, struct fb_error *error)
+{
+    const char *path = explain->options->object;
+    enum fb_status status;
+    FILE *file;
+
+    if (strcmp(path, "-") == 0)
+        return read_stream(explain, stdin, error);
+    file = fopen(path, "rb");
+    if (file == NULL)
+        return fb_fail(error, FB_IO, "%s cannot be opened: %s", path, strerror(errno));
+    status = read_stream(explain, file, error);
+    (void)fclose(file);
+    return status;
+}
+
+/* What ends a GET before its end, apart from the exchange's own errors. */
+struct body {
+    struct explain *explain;
+    enum fb_status status;
+    struct fb_error error;
+};
+
+static enum fb_status on_body(void *context, const struct fb_http_response *response,
+                              const char *bytes, size_t size)
+{
+    struct body *body = context;
+
+    body->status = take_bytes(body->explain, response->content_encoding, bytes, size, &body->error);
+    return body->status;
+}
+
+static enum fb_status read_s3(struct explain *explain, struct fb_error *error)
+{
+    const char *place = explain->options->object + strlen("s3://");
+    const size_t bucket_size = strcspn(place, "/");
+    char bucket[64];
+    struct body body = {.explain = explain};
+    struct fb_s3_get_request request = {
+        .bucket = bucket,
+        .key = place + bucket_size + 1,
+        .size_bytes = UINT64_MAX,
+        .stall_timeout_ms = explain->conf->aws.stall_timeout_ms,
+        .sink = on_body,
+        .context = &body,
+    };
+    struct fb_client client = {0};
+    enum fb_status status;
+
+    if (bucket_size == 0 || bucket_size >= sizeof bucket || place[bucket_size] == '\0' ||
+        *request.key == '\0')
+        return fb_fail(error, FB_INVALID, "%s: expected s3://BUCKET/KEY", explain->options->object);
+    snprintf(bucket, sizeof bucket, "%.*s", (int)bucket_size, place);
+    if (!connect_service(explain, FB_SERVICE_S3, &client, error))
+        return error->status;
+    status = fb_s3_get(&client, &request, error);
+    fb_environment_client_done(&client);
+    if (body.status != FB_OK)
+        *error = body.error;
+    return body.status != FB_OK ? body.status : status;
+}
+
+static enum fb_status read_object(struct explain *explain, struct fb_error *error)
+{
+    const bool is_s3 = strncmp(explain->options->object, "s3://", 5) == 0;
+    enum fb_status status = is_s3 ? read_s3(explain, error) : read_file(explain, error);
+
+    if (status != FB_OK)
+        return status;
+    begin_once(explain, NULL);
+    fb_object_reader_finish(explain->reader);
+    status = show_records(explain, error);
+    return status == FB_END ? FB_OK : status;
+}
+
+/* ---- all of it ---- */
+
+static bool make_reader(struct explain *explain)
+{
+    struct fb_object_reader_options reader = fb_conf_reader_options(explain->stream);
+    struct fb_error error = {0};
+
+    reader.schema = &explain->schema;
+    reader.hash_seed = fb_random_entropy();
+    return fb_object_reader_new(&reader, &explain->reader, &error) == FB_OK ||
+           complain("%s", error.message);
+}
+
+static int explain_object(struct explain *explain)
+{
+    struct fb_error error = {0};
+    enum fb_status status;
+
+    explain->explanation = (struct fb_explanation){
+        .object = explain->options->object,
+        .stream = explain->has_conf ? explain->stream : NULL,
+        .schema = &explain->schema,
+        .is_auto = explain->stream->format == FB_FORMAT_AUTO,
+        .as_json = explain->options->as_json,
+        .limit = explain->options->limit,
+    };
+    status = read_object(explain, &error);
+    if (status != FB_OK && !explain->is_damaged) {
+        complain("%s", error.message);
+        return FB_EXIT_WRONG;
+    }
+    fb_explanation_end(&explain->explanation, explain->reader,
+                       explain->is_damaged ? error.message : NULL);
+    return fb_explanation_is_good(&explain->explanation) ? FB_EXIT_OK : FB_EXIT_WRONG;
+}
+
+int fb_cmd_explain(const struct fb_explain_options *options)
+{
+    struct explain explain = {.options = options};
+    int status = FB_EXIT_WRONG;
+
+    if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) && find_key(&explain) &&
+        make_reader(&explain))
+        status = explain_object(&explain);
+    fb_object_reader_free(explain.reader);
+    fb_environment_free(explain.environment);
+    fb_conf_free(explain.conf);
+    return status;
+}

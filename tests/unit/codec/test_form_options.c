@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "firebridge/codec/form.h"
+
+static const char *const names[] = {"a", "b", "-", "-", "a"};
+static const char *const unknown[] = {"a", "price"};
+
+#define NAMES(list, size)   .list##s = names, .list##_count = (size)
+#define NUMBERS(list, size) .number_columns = (list), .number_column_count = (size)
+
+static void what_goes_together_is_taken(void **state)
+{
+    static const struct fb_form_options good[] = {
+        {.format = FB_FORMAT_AUTO},
+        {.format = FB_FORMAT_AUTO, .unwrap_message = true},
+        {.format = FB_FORMAT_JSON, .delimiter = "\0\1", .delimiter_size = 2},
+        {.format = FB_FORMAT_CLOUDWATCH_LOGS, .unwrap_message = true},
+        {.format = FB_FORMAT_CSV},
+        {.format = FB_FORMAT_CSV, .field_separator = ';', NAMES(column, 2), NUMBERS(names, 2)},
+        {.format = FB_FORMAT_CSV, NUMBERS(unknown, 2)},
+        {.format = FB_FORMAT_CSV, .delimiter = "\r\n", .delimiter_size = 2},
+        {.format = FB_FORMAT_TSV, NAMES(column, 2)},
+        {.format = FB_FORMAT_LINES},
+        {.format = FB_FORMAT_LINES, .pattern = "^a"},
+        {.format = FB_FORMAT_LINES, .pattern = "(a)(b)\\\\1(c)(d)", NAMES(field, 4)},
+        {.format = FB_FORMAT_LINES, .pattern = "(a)", NAMES(field, 1), NUMBERS(names, 1)},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct fb_error error = {0};
+
+        if (fb_form_options_check(&good[i], &error) != FB_OK)
+            fail_msg("case %zu: %s", i, error.message);
+    }
+}
+
+static const struct {
+    struct fb_form_options options;
+    const char *message;
+} bad[] = {
+    {{.format = FB_FORMAT_TSV, .field_separator = ';'},
+     "field_separator is set, and goes with format = csv, not with tsv"},
+    {{.format = FB_FORMAT_AUTO, NAMES(column, 1)},
+     "columns is set, and goes with format = csv or tsv, not with auto"},
+    {{.format = FB_FORMAT_JSON, NUMBERS(names, 1)},
+     "types is set, and goes with format = csv, tsv or lines, not with json"},
+    {{.format = FB_FORMAT_CSV, .pattern = "a"},
+     "pattern is set, and goes with format = lines, not with csv"},
+    {{.format = FB_FORMAT_CSV, NAMES(field, 1)},
+     "fields is set, and goes with format = lines, not with csv"},
+    {{.format = FB_FORMAT_JSON, .unwrap_message = true},
+     "unwrap is set, and goes with format = cloudwatch-logs or auto, not with json"},
+    {{.format = FB_FORMAT_CSV, .delimiter = "12345678901234567", .delimiter_size = 17},
+     "delimiter: over 16 bytes"},
+    {{.format = FB_FORMAT_CSV, NAMES(column, 5)}, "columns has a twice"},
+    {{.format = FB_FORMAT_LINES, .pattern = "(1)(2)(3)(4)(5)", NAMES(field, 5)},
+     "fields has a twice"},
+    {{.format = FB_FORMAT_CSV, NAMES(column, 2), NUMBERS(unknown, 2)},
+     "types has price, which is none of the columns"},
+    {{.format = FB_FORMAT_LINES, NUMBERS(unknown, 1)}, "types has a, which is none of the fields"},
+    {{.format = FB_FORMAT_LINES, NAMES(field, 1)}, "fields is set, but no pattern to cut them out"},
+    {{.format = FB_FORMAT_LINES, .pattern = "(a)\\1", NAMES(field, 1)},
+     "pattern: a reference back, like \\1, is not for POSIX extended regular expressions"},
+    {{.format = FB_FORMAT_LINES, .pattern = "(a"}, "pattern: Unmatched ( or \\("},
+    {{.format = FB_FORMAT_LINES, .pattern = "(a)(b)", NAMES(field, 1)},
+     "pattern has 2 groups, and fields names 1; name each, with - for one to leave out"},
+    {{.format = FB_FORMAT_LINES, .pattern = "(a)"},
+     "pattern has 1 groups, and fields names 0; name each, with - for one to leave out"},
+    {{.format = FB_FORMAT_CSV, .field_separator = '"'},
+     "field_separator: a quote or the end of a line separates no fields"},
+    {{.format = FB_FORMAT_CSV, .field_separator = '\n'},
+     "field_separator: a quote or the end of a line separates no fields"},
+    {{.format = FB_FORMAT_CSV, .delimiter = "|,", .delimiter_size = 2},
+     "delimiter: it holds what separates fields"},
+    {{.format = FB_FORMAT_TSV, .delimiter = "\t", .delimiter_size = 1},
+     "delimiter: it holds what separates fields"},
+};
+
+static void what_does_not_go_together_is_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct fb_error error = {0};
+
+        assert_int_equal(fb_form_options_check(&bad[i].options, &error), FB_INVALID);
+        assert_string_equal(error.message, bad[i].message);
+    }
+}
+
+static void a_pattern_with_too_many_groups_is_refused(void **state)
+{
+    char pattern[2 * (FB_FIELDS_MAX + 1) + 1] = "";
+    const struct fb_form_options options = {.format = FB_FORMAT_LINES, .pattern = pattern};
+    struct fb_error error = {0};
+
+    (void)state;
+    for (int i = 0; i <= FB_FIELDS_MAX; i++)
+        strcat(pattern, "()");
+    assert_int_equal(fb_form_options_check(&options, &error), FB_INVALID);
+    assert_string_equal(error.message, "pattern: over 63 groups");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_goes_together_is_taken),
+        cmocka_unit_test(what_does_not_go_together_is_named),
+        cmocka_unit_test(a_pattern_with_too_many_groups_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
