@@ -30,6 +30,7 @@
 
 #include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
+#include "firebridge/codec/operation.h"
 
 /* Why a record can never be written. The names (fb_dead_reason_name) are an interface. */
 enum fb_dead_reason {
@@ -55,8 +56,6 @@ enum fb_dead_reason {
 };
 
 #define FB_DEAD_REASON_COUNT (FB_DEAD_NO_MATCH + 1)
-
-enum fb_operation { FB_PUT, FB_DELETE };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
