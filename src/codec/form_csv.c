@@ -311,9 +311,12 @@ static int compare_names(const void *a, const void *b, void *names)
 
 static bool names_differ(struct rows *rows)
 {
-    struct column *sorted = malloc(rows->column_count * sizeof *sorted);
+    struct column *sorted;
     bool good = true;
 
+    if (rows->column_count < 2)
+        return true;
+    sorted = malloc(rows->column_count * sizeof *sorted);
     if (sorted == NULL)
         return head_is(rows, "could not be read: no memory", "", 0);
     memcpy(sorted, rows->columns, rows->column_count * sizeof *sorted);

@@ -132,7 +132,7 @@ static bool write_groups(struct lines *lines, const regmatch_t *groups, struct f
 static enum fb_status next(void *state, struct fb_formed *ret)
 {
     struct lines *lines = state;
-    regmatch_t groups[GROUPS_MAX];
+    regmatch_t groups[GROUPS_MAX] = {{0}};
     enum fb_status status;
 
     if (lines->given)
