@@ -10,6 +10,8 @@ struct fb_object_reader {
     size_t size;
     bool finished;
     bool inflated; /* nothing more will come out of the codecs */
+    bool damaged;  /* nor will it, and `damage` says why */
+    struct fb_error damage;
 };
 
 enum fb_status fb_object_reader_new(const struct fb_object_reader_options *options,
@@ -52,6 +54,7 @@ void fb_object_reader_begin(struct fb_object_reader *reader, const struct fb_inf
     reader->size = 0;
     reader->finished = false;
     reader->inflated = false;
+    reader->damaged = false;
 }
 
 void fb_object_reader_feed(struct fb_object_reader *reader, const char *bytes, size_t size)
@@ -66,19 +69,35 @@ void fb_object_reader_finish(struct fb_object_reader *reader)
     fb_inflate_finish(reader->inflate);
 }
 
-/* FB_OK when there is something new to cut, or nothing more will come. */
+static enum fb_status tell_damage(const struct fb_object_reader *reader, struct fb_error *error)
+{
+    if (error != NULL)
+        *error = reader->damage;
+    return reader->damage.status;
+}
+
+/* FB_OK when there is something new to cut, or what is there is to be looked at once more. */
 static enum fb_status fill(struct fb_object_reader *reader, struct fb_error *error)
 {
     size_t capacity;
     size_t written = 0;
     char *space;
-    enum fb_status status = fb_record_reader_space(reader->records, &space, &capacity, error);
+    enum fb_status status;
 
-    if (status == FB_OK)
-        status = fb_inflate_step(reader->inflate, &reader->bytes, &reader->size, space, capacity,
-                                 &written, error);
+    if (reader->damaged)
+        return tell_damage(reader, error);
+    status = fb_record_reader_space(reader->records, &space, &capacity, error);
     if (status != FB_OK)
         return status;
+    status = fb_inflate_step(reader->inflate, &reader->bytes, &reader->size, space, capacity,
+                             &written, &reader->damage);
+    if (status == FB_CORRUPT) {
+        reader->damaged = true;
+        fb_record_reader_cut_off(reader->records);
+        return FB_OK;
+    }
+    if (status != FB_OK)
+        return tell_damage(reader, error);
     fb_record_reader_wrote(reader->records, written);
     if (written == 0 && !reader->finished)
         return FB_NEED_MORE;

@@ -112,6 +112,10 @@ void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size);
 /* Says that no byte will follow. */
 void fb_record_reader_finish(struct fb_record_reader *reader);
 
+/* Says that what would follow is lost: the records that are whole are to come, and then
+ * FB_NEED_MORE. What was cut by the damage is no record, and no dead letter either. */
+void fb_record_reader_cut_off(struct fb_record_reader *reader);
+
 /* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), or FB_NO_MEMORY. */
 enum fb_status fb_record_reader_next(struct fb_record_reader *reader,
                                      struct fb_record *ret_record) FB_MUST_CHECK;
