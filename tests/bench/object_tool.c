@@ -10,7 +10,7 @@
  *
  * A line for each record: {"number":,"offset":,"size":,"reason":,"message":,"operation":,"key":,
  * "bytes":,"item":} and at last {"compression":,"format":,"passed_over":,"end":"whole"|"damaged",
- * "message":}. `key` is in hexadecimal, `item` as it would be sent.
+ * "message":,"peak_kib":}. `key` is in hexadecimal, `item` as it would be sent.
  *
  * --truncations cuts the object off at every byte, and ends with 1 unless each cut gives a part of
  * the whole object's records and a report: damage, or one dead letter at the end.
@@ -331,6 +331,21 @@ static void take_option(struct arguments *arguments, int option)
     }
 }
 
+/* The most that was ever in memory, the object itself included; of this program alone. */
+static unsigned long peak_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    unsigned long peak = 0;
+    char line[128];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            peak = strtoul(line + 6, NULL, 10);
+    if (file != NULL)
+        (void)fclose(file);
+    return peak;
+}
+
 static void print_end(const struct fb_object_reader *reader, const struct outcome *outcome)
 {
     json_t *message = json_string_nocheck(outcome->damaged ? outcome->error.message : "");
@@ -339,10 +354,10 @@ static void print_end(const struct fb_object_reader *reader, const struct outcom
 
     fb_object_reader_describe(reader, compression, sizeof compression);
     printf("{\"compression\":\"%s\",\"format\":\"%s\",\"passed_over\":%" PRIu64
-           ",\"end\":\"%s\",\"message\":%s}\n",
+           ",\"end\":\"%s\",\"message\":%s,\"peak_kib\":%lu}\n",
            compression, fb_format_name(fb_object_reader_format(reader)),
            fb_object_reader_passed_over(reader), outcome->damaged ? "damaged" : "whole",
-           text == NULL ? "null" : text);
+           text == NULL ? "null" : text, peak_kib());
     free(text);
     json_decref(message);
 }
