@@ -93,7 +93,7 @@ def test_a_key_of_the_stream_can_be_tried_out(firebridge, tmp_path):
     (["--set", "formt=csv", "x"], "no key formt; did you mean format?"),
     (["--set", "format=excel", "x"], "expected auto, json,"),
     (["--set", "format", "x"], "expected KEY=VALUE"),
-    (["--set", "columns=a", "x"], "columns is set, and goes with format = csv or tsv"),
+    (["--set", "columns=a", "x"], "columns is for format = csv or tsv, and format is auto"),
     (["--key", "id:Z", "x"], "the type is S, N or B"),
     (["--key", ",", "x"], "expected NAME"),
     (["--stream", "s", "x"], "there is no stream s"),
