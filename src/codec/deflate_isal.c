@@ -60,7 +60,7 @@ static enum fb_status body(struct inflate_state *inflate, struct fb_codec_io *io
     int result;
 
     /* Its interface is older than const; the input is only read. */
-    inflate->next_in = (uint8_t *)(uintptr_t)io->in;
+    inflate->next_in = (uint8_t *)io->in;
     inflate->avail_in = in_size;
     inflate->next_out = (uint8_t *)io->out + io->written;
     inflate->avail_out = room;

@@ -265,6 +265,14 @@ void fb_reader_describe(const struct fb_transcoded *transcoded, struct fb_record
     ret->key_hash = transcoded->key_hash;
 }
 
+/* How much of a record its dead letter keeps. */
+static size_t kept_size(const struct fb_record_reader *reader, size_t size)
+{
+    if (size <= reader->max_record_size)
+        return size;
+    return reader->max_record_size < FB_HEAD_BYTES ? reader->max_record_size : FB_HEAD_BYTES;
+}
+
 void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t size,
                             struct fb_record *ret)
 {
@@ -273,7 +281,7 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->size_bytes = size;
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
-    ret->text_size = size > reader->max_record_size ? FB_HEAD_BYTES : size;
+    ret->text_size = kept_size(reader, size);
     ret->operation = FB_PUT;
 }
 
@@ -305,7 +313,8 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
                                            "the record that it becomes is over max_record_size"};
     enum fb_status status = FB_OK;
 
-    if (formed->json_size <= reader->max_record_size)
+    /* Text was measured as it was cut. */
+    if (reader->form->framing == FB_FRAMING_TEXT || formed->json_size <= reader->max_record_size)
         status = fb_transcode(reader->transcoder, formed->json, formed->json_size, &transcoded);
     if (status == FB_NO_MEMORY)
         return status;

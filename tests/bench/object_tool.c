@@ -78,6 +78,16 @@ static enum fb_format take_format(const char *name)
     return FB_FORMAT_AUTO;
 }
 
+/* On one line: the blanks of an item that went through as it was may be newlines. */
+static void print_item(const struct fb_record *record)
+{
+    for (size_t i = 0; i < record->item_size; i++) {
+        const char c = record->item[i];
+
+        putchar(c == '\n' || c == '\r' ? ' ' : c);
+    }
+}
+
 static void print_record(const struct fb_record *record)
 {
     json_t *message = json_stringn_nocheck(record->message, strlen(record->message));
@@ -94,8 +104,8 @@ static void print_record(const struct fb_record *record)
         printf(",\"key\":\"");
         for (size_t i = 0; i < record->key_size; i++)
             printf("%02x", (unsigned char)record->key[i]);
-        printf("\",\"bytes\":%" PRIu32 ",\"item\":%.*s", record->item_counted_bytes,
-               (int)record->item_size, record->item);
+        printf("\",\"bytes\":%" PRIu32 ",\"item\":", record->item_counted_bytes);
+        print_item(record);
     }
     printf("}\n");
 }

@@ -311,6 +311,7 @@ def make_conf(firebridge, s3_server, dynamodb_server):
     """
     make_conf(main=(source, table), …, s3_url=…, dynamodb_url=…, stream="key = value lines")
 
+    A third in (source, table, lines) is what stands in that stream alone.
     Times are short, so that tests are. The key and secret are Swift's, which checks them; DynamoDB Local takes any.
     """
     firebridge.env.update(AWS_ACCESS_KEY_ID=s3_server.key, AWS_SECRET_ACCESS_KEY=s3_server.secret)
@@ -322,8 +323,8 @@ def make_conf(firebridge, s3_server, dynamodb_server):
                  "[daemon]", f"state_dir = {firebridge.state}", "log_level = debug",
                  f"once_patience = {patience}", daemon, "",
                  "[stream *]", "poll_interval = 500ms", "sweep_interval = 2s", stream]
-        for name, (source, table) in streams.items():
+        for name, (source, table, *own) in streams.items():
             table_name = getattr(table, "name", table)
-            lines += ["", f"[stream {name}]", f"source = {source}", f"table = {table_name}"]
+            lines += ["", f"[stream {name}]", f"source = {source}", f"table = {table_name}", *own]
         return "\n".join(lines) + "\n"
     return make

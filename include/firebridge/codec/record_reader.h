@@ -30,6 +30,7 @@
 
 #include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
+#include "firebridge/codec/operation.h"
 
 /* Why a record can never be written. The names (fb_dead_reason_name) are an interface. */
 enum fb_dead_reason {
@@ -56,8 +57,6 @@ enum fb_dead_reason {
 
 #define FB_DEAD_REASON_COUNT (FB_DEAD_NO_MATCH + 1)
 
-enum fb_operation { FB_PUT, FB_DELETE };
-
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
 struct fb_record {
@@ -65,7 +64,8 @@ struct fb_record {
     uint64_t offset_bytes;     /* of its first byte in the decompressed object */
     uint64_t size_bytes;       /* its length there, though `text` may hold only the first of it */
     uint64_t end_offset_bytes; /* behind it, or behind the larger record that it is a part of */
-    const char *text;          /* the record's bytes; of an over-long one the first 4 KiB or more */
+    const char *text;          /* the record's bytes; of an over-long one the first 4 KiB, or as
+                                * many as max_record_size has */
     size_t text_size;          /* = size_bytes unless the record is over max_record_size */
 
     enum fb_dead_reason reason; /* FB_DEAD_NONE: an item */
