@@ -3,8 +3,8 @@
  * Hadoop's block framing around Snappy (BlockCompressorStream): the length of a block as it was,
  * then chunks behind their lengths until they make up the block.
  *
- * There is no magic: it is known by lengths that fit one another. Its first byte is 0 for every
- * block under 16 MiB, and no text begins so.
+ * There is no magic: it is known by lengths that fit one another. As blocks go, none is longer than
+ * the 128 MiB that Firehose gathers for an object; no text begins so.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,9 @@
 
 /* A block's length, a chunk's length, and the chunk's own length as it was (a varint). */
 #define LENGTHS_MAX 13
+
+/* The first byte of a block's length. */
+#define FIRST_MOST 0x08
 
 /* Up to five bytes of seven bits, the lowest first; 0: not within `size`. */
 static size_t take_varint(const unsigned char *p, size_t size, uint64_t *ret_number)
@@ -32,7 +35,7 @@ static enum fb_codec_match match(const unsigned char *first, size_t size)
     uint64_t plain;
     uint32_t block, chunk;
 
-    if (first[0] != 0)
+    if (first[0] > FIRST_MOST)
         return FB_MATCH_NO;
     /* The last of them may be as short as a byte. */
     if (size < LENGTHS_MAX && (size <= 8 || take_varint(first + 8, size - 8, &plain) == 0))

@@ -1,19 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# make bench             both
+# make bench             all of them
 # make bench-transcode   the transcoder alone against jansson's parse alone, in MB/s
+# make bench-inflate     gzip by the engine of this build against zlib's, in MB/s; BENCH_RECORDS
 # make bench-main        the whole job against the least that it could cost; BENCH_RECORDS, BENCH_ROUNDS
 
-.PHONY: bench-transcode bench-main bench-programs
-bench: bench-transcode bench-main
+BENCH_RECORDS ?= 500000
+CLICKSTREAM   := build/bench/clickstream-$(BENCH_RECORDS).gz
+
+.PHONY: bench-transcode bench-inflate bench-main bench-programs
+bench: bench-transcode bench-inflate bench-main
 
 bench-transcode: deps-test   ## the transcoder against jansson's parse, in MB/s
 	@$(BUILD_MAKE) bench-programs
 	@$(BUILD)/tests/bench/bench_transcode
 
+bench-inflate: deps-test     ## gzip by the engine of this build against zlib's, in MB/s
+	@$(BUILD_MAKE) bench-programs $(CLICKSTREAM)
+	@$(BUILD)/tests/bench/bench_inflate $(CLICKSTREAM)
+
+$(CLICKSTREAM): tests/bench/clickstream.py
+	@mkdir -p $(@D)
+	$(call quiet,MAKE,$@) $(PYTHON) -B $< $(BENCH_RECORDS) $@
+
 bench-main: deps-test        ## the whole job against the least that it could cost
 	@$(BUILD_MAKE) bench-programs
 	@FIREBRIDGE_BUILD=$(BUILD) tests/in-namespace $(PYTHON) -B tests/bench/bench_main.py
 
-bench-programs: $(PROGRAM) $(BUILD)/tests/bench/bench_transcode $(BUILD)/tests/bench/bench_floor
+bench-programs: $(PROGRAM) $(BUILD)/tests/bench/bench_transcode $(BUILD)/tests/bench/bench_inflate \
+    $(BUILD)/tests/bench/bench_floor
 	@:

@@ -5,10 +5,8 @@ nginx plays S3 and DynamoDB and accepts everything. The object holds clickstream
 The floor (bench_floor.c) inflates the same object, hashes as many bytes and makes the same calls
 with ready-made bodies. Each is run several times, in turns; the best of each counts.
 """
-import gzip
 import json
 import os
-import random
 import resource
 import shutil
 import signal
@@ -17,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import clickstream
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "500000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -53,33 +53,10 @@ http {{
 KEY = "clicks/2026/11/20/10/clicks-1-2026-11-20-10-00-00-5d1b6d9e-0000-4000-8000-000000000000.gz"
 
 
-def clickstream(count):
-    """Records as a web shop's tracker writes them; the same for the same count."""
-    rng = random.Random(20261122)
-    pages = ["/", "/search", "/cart", "/checkout"] + [f"/product/{i}" for i in range(400)]
-    agents = ["Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36",
-              "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile Safari/604.1"]
-    for number in range(count):
-        yield json.dumps({
-            "event_id": f"{rng.getrandbits(64):016x}{number:012x}",
-            "event_type": rng.choice(("view", "view", "view", "add_to_cart", "purchase")),
-            "user_id": rng.randrange(200000), "session": f"s-{rng.getrandbits(40):010x}",
-            "ts": 1795341600000 + number * 7, "page": rng.choice(pages),
-            "referrer": None if rng.random() < .5 else "https://www.example.com/campaign",
-            "userAgent": rng.choice(agents), "ip": f"10.{rng.randrange(256)}.{rng.randrange(256)}.7",
-            "product": {"id": f"p-{rng.randrange(5000)}", "price": round(rng.random() * 200, 2),
-                        "tags": ["sale", "new"][:rng.randrange(3)]},
-            "consent": rng.random() < .8}, separators=(",", ":")) + "\n"
-
-
 def write_files(directory):
     path = directory / "bucket" / KEY
     path.parent.mkdir(parents=True)
-    plain = 0
-    with gzip.open(path, "wt", compresslevel=6) as out:
-        for record in clickstream(RECORDS):
-            plain += len(record)
-            out.write(record)
+    plain = clickstream.write(path, RECORDS)
     size = path.stat().st_size
     etag = f"{int(path.stat().st_mtime):x}-{size:x}"  # as nginx makes it, for If-Match
     listing = ('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>bench</Name>'

@@ -231,6 +231,26 @@ static void a_block_of_hadoop_may_have_several_chunks(void **state)
     free(content.bytes);
 }
 
+/* All that was gathered for an object may have been written at once. */
+static void a_block_of_hadoop_may_be_as_long_as_the_object(void **state)
+{
+    struct text content = {0};
+    struct text in = {0};
+    struct text out = {0};
+
+    (void)state;
+    add_times(&content, "{\"id\":\"0123456789012345678901234567890123456789\"}\n", 400000);
+    assert_true(content.size > 1 << 24);
+    add_hadoop(&in, &content, content.size, 1 << 18);
+    assert_int_equal(inflate_with(NULL, &in, 65536, 65536, &out, NULL), FB_OK);
+    assert_string_equal(form(), "hadoop-snappy");
+    assert_int_equal(out.size, content.size);
+    assert_memory_equal(out.bytes, content.bytes, content.size);
+    free(content.bytes);
+    free(in.bytes);
+    free(out.bytes);
+}
+
 static void the_shortest_object_of_hadoop_is_known_too(void **state)
 {
     const struct text content = {.bytes = (char[]){"{}"}, .size = 2};
@@ -471,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_cut_inside_a_block_is_found),
         cmocka_unit_test(a_damaged_block_of_snappy_java_is_named),
         cmocka_unit_test(a_block_of_hadoop_may_have_several_chunks),
+        cmocka_unit_test(a_block_of_hadoop_may_be_as_long_as_the_object),
         cmocka_unit_test(the_shortest_object_of_hadoop_is_known_too),
         cmocka_unit_test(an_extension_makes_no_text_hadoops),
         cmocka_unit_test(a_cut_inside_a_block_of_hadoop_is_found),
