@@ -40,12 +40,12 @@ enum fb_status fb_table_check_key(const struct fb_table *table, const char *name
 #define FB_BATCH_MAX_BYTES (16 * 1024 * 1024)
 
 struct fb_batch_entry {
-    enum fb_operation operation;
     const char *item; /* {"id":{"S":"..."},...}, as the record reader made it; to be put, or the
                          key of what is to be deleted */
     size_t item_size;
     const char *key; /* canonical */
     size_t key_size;
+    enum fb_operation operation;
     bool unprocessed; /* written by fb_dynamodb_batch_write */
 };
 

@@ -109,8 +109,8 @@ enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **re
                                       size_t *ret_size, struct fb_error *error) FB_MUST_CHECK;
 void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size);
 
-/* Says that no byte may follow, though that is not the end: the next try is made with what is there,
- * and gives what is whole of it. */
+/* Says that no byte may follow, though that is not the end: the next try is made with what is
+ * there, and gives what is whole of it. */
 void fb_record_reader_look_again(struct fb_record_reader *reader);
 
 /* Says that no byte will follow. */
