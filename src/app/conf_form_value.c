@@ -143,6 +143,30 @@ static enum fb_status parse_separator(const struct fb_conf_key *key, const char 
     return FB_OK;
 }
 
+/* Each name stands for a place, and one that is missed would move all behind it. */
+static bool misses_a_name(const char *text)
+{
+    const char *comma = text + strspn(text, " \t\n");
+
+    while (*comma != '\0') {
+        if (*comma == ',')
+            return true;
+        comma += strcspn(comma, ",");
+        comma += *comma == ',';
+        comma += strspn(comma, " \t\n");
+    }
+    return false;
+}
+
+static enum fb_status parse_names(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    if (misses_a_name(text))
+        return fb_fail(error, FB_INVALID,
+                       "\"%.200s\"; expected names by commas, with none left empty", text);
+    return fb_conf_type_list.parse(key, text, base, error);
+}
+
 /* Keeps the names whose type is number; a string is what a value is anyhow. */
 static enum fb_status keep_numbers(struct fb_conf_list *types, struct fb_error *error)
 {
@@ -192,4 +216,5 @@ const struct fb_conf_type fb_conf_type_compression = {"compression", parse_compr
 const struct fb_conf_type fb_conf_type_format = {"format", parse_format, false};
 const struct fb_conf_type fb_conf_type_delimiter = {"delimiter", parse_delimiter, false};
 const struct fb_conf_type fb_conf_type_separator = {"separator", parse_separator, false};
+const struct fb_conf_type fb_conf_type_names = {"names", parse_names, true};
 const struct fb_conf_type fb_conf_type_types = {"types", parse_types, true};

@@ -319,7 +319,7 @@ static bool sum_up(struct daemon *daemon)
                      (unsigned long long)report.items_deleted);
         if (report.passed_over > 0)
             snprintf(passed_over, sizeof passed_over,
-                     ", %llu heads and control messages passed over",
+                     ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
         fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
                     "%llu replaced by a later one of their key, %llu dead letters%s%s",

@@ -41,7 +41,7 @@ static enum fb_status check_use(const struct fb_form_options *options, struct fb
 
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         if (uses[i].is_set && !uses[i].is_used)
-            return fb_fail(error, FB_INVALID, "%s is set, and goes with format = %s, not with %s",
+            return fb_fail(error, FB_INVALID, "%s is for format = %s, and format is %s",
                            uses[i].key, uses[i].formats, fb_format_name(options->format));
     return FB_OK;
 }
@@ -51,7 +51,7 @@ static enum fb_status check_names(const char *key, const char *const *names, siz
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(names[i], FB_FIELD_LEFT_OUT) != 0 && is_among(names[i], names, i))
-            return fb_fail(error, FB_INVALID, "%s has %.100s twice", key, names[i]);
+            return fb_fail(error, FB_INVALID, "%s has \"%.100s\" twice", key, names[i]);
     return FB_OK;
 }
 
@@ -66,7 +66,7 @@ static enum fb_status check_types(const struct fb_form_options *options, struct 
         return FB_OK;
     for (size_t i = 0; i < options->number_column_count; i++)
         if (!is_among(options->number_columns[i], names, count))
-            return fb_fail(error, FB_INVALID, "types has %.100s, which is none of the %s",
+            return fb_fail(error, FB_INVALID, "types has \"%.100s\", which is none of the %s",
                            options->number_columns[i], is_lines ? "fields" : "columns");
     return FB_OK;
 }
@@ -106,9 +106,10 @@ static enum fb_status check_pattern(const struct fb_form_options *options, struc
         return fb_fail(error, FB_INVALID, "pattern: over %d groups", FB_FIELDS_MAX);
     if (groups != options->field_count)
         return fb_fail(error, FB_INVALID,
-                       "pattern has %zu groups, and fields names %zu; name each, with - for one "
-                       "to leave out",
-                       groups, options->field_count);
+                       "pattern has %zu group%s, and fields has %zu name%s; name every group, with "
+                       "- for one to leave out",
+                       groups, groups == 1 ? "" : "s", options->field_count,
+                       options->field_count == 1 ? "" : "s");
     return FB_OK;
 }
 

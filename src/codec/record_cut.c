@@ -18,6 +18,18 @@ static enum fb_status too_long(struct fb_record_reader *reader, size_t known, st
     return fb_region_begin(reader, FB_DEAD_RECORD_TOO_LARGE, message, known, ret);
 }
 
+/* All that is left is sound up to its end: whatever it holds is a part of this record. */
+static enum fb_status ends_inside(struct fb_record_reader *reader, struct fb_record *ret)
+{
+    const char *const text = fb_reader_here(reader);
+    size_t size = fb_reader_available(reader);
+
+    while (size > 1 && fb_is_blank(text[size - 1]))
+        size--;
+    return fb_reader_report_dead(reader, size, FB_DEAD_MALFORMED,
+                                 "the object ends inside the record", ret);
+}
+
 /* The text that was looked at ends inside the record. */
 static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
                               struct fb_record *ret)
@@ -25,7 +37,7 @@ static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
     if (looked_at == reader->max_text_size)
         return too_long(reader, 0, ret);
     if (reader->finished)
-        return fb_region_begin(reader, FB_DEAD_MALFORMED, "the record does not end", 0, ret);
+        return ends_inside(reader, ret);
     fb_reader_want_twice(reader, looked_at);
     return FB_NEED_MORE;
 }

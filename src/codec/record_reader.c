@@ -167,6 +167,7 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     reader->passed_over = 0;
     reader->retry_at = 0;
     reader->finished = false;
+    reader->cut_off = false;
     reader->at_first_byte = true;
     reader->is_open = false;
     reader->in_array = false;
@@ -202,14 +203,14 @@ void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size)
     fb_window_wrote(&reader->window, size);
 }
 
-void fb_record_reader_look_again(struct fb_record_reader *reader)
-{
-    reader->retry_at = 0;
-}
-
 void fb_record_reader_finish(struct fb_record_reader *reader)
 {
     reader->finished = true;
+}
+
+void fb_record_reader_cut_off(struct fb_record_reader *reader)
+{
+    reader->cut_off = true;
 }
 
 /* ---- places ---- */
@@ -226,7 +227,7 @@ void fb_reader_progress(struct fb_record_reader *reader, uint64_t size)
 
 bool fb_reader_worth_parsing(const struct fb_record_reader *reader, size_t from)
 {
-    return reader->finished || reader->window.fill - from >= reader->retry_at;
+    return reader->finished || reader->cut_off || reader->window.fill - from >= reader->retry_at;
 }
 
 void fb_reader_want_twice(struct fb_record_reader *reader, size_t had)

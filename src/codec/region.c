@@ -20,9 +20,20 @@ static bool is_text(const struct fb_record_reader *reader)
     return reader->form != NULL && reader->form->framing == FB_FRAMING_TEXT;
 }
 
+/*
+ * An element of an array stands where the damaged one stood; deeper ones are its own. At a line's
+ * begin, what looks like an array's may be none at all: a `[` was a part of the damage.
+ */
+static bool may_be_element(const struct fb_region *region, char behind)
+{
+    if (region->resync.indent == region->indent)
+        return behind == ',' || behind == ']' || behind == '\0';
+    return behind == '\0' && region->resync.indent == 0;
+}
+
 /* Behind a record that parses: does what follows show that it is only a part of something? */
-static enum fb_status look_behind(const char *text, size_t size, bool whole, bool in_array,
-                                  size_t *end)
+static enum fb_status look_behind(const struct fb_record_reader *reader, const char *text,
+                                  size_t size, bool whole, size_t *end)
 {
     const char *p = text + *end;
     bool is_part;
@@ -31,12 +42,15 @@ static enum fb_status look_behind(const char *text, size_t size, bool whole, boo
         p++;
     if (p == text + size) {
         *end = size;
-        return whole ? FB_OK : FB_NEED_MORE;
+        if (!whole)
+            return FB_NEED_MORE;
+        return reader->in_array && !may_be_element(&reader->region, '\0') ? FB_INVALID : FB_OK;
     }
     *end = (size_t)(p - text) + 1;
     is_part = *p == ',' || *p == ']' || *p == '}' || *p == ':';
-    if (in_array)
-        is_part = *p != ',' && *p != ']';
+    /* No array has two elements without a comma between them: these are records. */
+    if (reader->in_array)
+        is_part = *p != '{' && !may_be_element(&reader->region, *p);
     return is_part ? FB_INVALID : FB_OK;
 }
 
@@ -52,16 +66,13 @@ static enum fb_status try_candidate(struct fb_record_reader *reader)
     struct fb_validated validated = {.end = size};
     enum fb_status status;
 
-    /* An element of an array stands where the damaged one stood; deeper ones are its own. */
-    if (reader->in_array && reader->region.resync.indent != reader->region.indent)
-        return FB_INVALID;
     if (!fb_reader_worth_parsing(reader, from))
         return FB_NEED_MORE;
     reader->window.bytes[from + size] = '\0';
     status = fb_json_validate(&reader->nesting, text, size, &validated);
     reader->window.bytes[from + size] = saved;
     if (status == FB_OK)
-        status = look_behind(text, size, whole, reader->in_array, &validated.end);
+        status = look_behind(reader, text, size, whole, &validated.end);
     if (status == FB_NEED_MORE && whole)
         status = FB_INVALID;
     if (status == FB_NEED_MORE)

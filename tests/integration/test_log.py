@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log is one line an event, whatever a key or a server's message holds."""
 
+import gzip
+import json
 import re
 
 import fault_proxy
@@ -45,3 +47,25 @@ def test_no_line_ends_in_two_full_stops(job, s3_server):
 
     with fault_proxy.FaultProxy(s3_server.url, rule) as proxy:
         assert ".." not in job.firebridge(job.conf(s3_url=proxy.url), "run", "--once").stderr
+
+
+READS_AS = re.compile(r"info *stream main: from object (\S+) on: (.*)")
+
+
+def test_how_objects_are_read_is_said_when_it_changes(job):
+    logs = json.dumps({"messageType": "DATA_MESSAGE", "logEvents": [{"id": "1", "message": ""}]})
+    plain, packed = firehose.body(records(2)), firehose.body(records(2), members=2)
+    packed_logs = gzip.compress(gzip.compress(logs.encode()))
+    names = [job.put(body) for body in (packed, packed, plain, b"", plain, packed_logs, packed)]
+    result = job.once()
+    assert READS_AS.findall(result.stderr) == [
+        (names[0], "compression gzip, format json (auto, by the first record)"),
+        (names[2], "compression none, format json (auto, by the first record)"),
+        (names[5], "compression gzip, gzip, format cloudwatch-logs (auto, by the first record)"),
+        (names[6], "compression gzip, format json (auto, by the first record)")]
+
+
+def test_a_format_that_the_conf_names_is_not_said_to_be_found(job):
+    name = job.put(b"id\n1\n")
+    assert READS_AS.findall(job.once(stream="format = csv").stderr) == [
+        (name, "compression none, format csv")]

@@ -52,6 +52,7 @@ extern const struct fb_conf_type fb_conf_type_compression; /* a codec's name; NU
 extern const struct fb_conf_type fb_conf_type_format;      /* enum fb_format */
 extern const struct fb_conf_type fb_conf_type_delimiter;   /* struct fb_conf_delimiter */
 extern const struct fb_conf_type fb_conf_type_separator;   /* char; '\0': unset */
+extern const struct fb_conf_type fb_conf_type_names;       /* struct fb_conf_list, none left out */
 extern const struct fb_conf_type fb_conf_type_types;       /* struct fb_conf_list: the numbers */
 
 struct fb_conf_key {

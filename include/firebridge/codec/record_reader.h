@@ -109,12 +109,12 @@ enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **re
                                       size_t *ret_size, struct fb_error *error) FB_MUST_CHECK;
 void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size);
 
-/* Says that no byte may follow, though that is not the end: the next try is made with what is
- * there, and gives what is whole of it. */
-void fb_record_reader_look_again(struct fb_record_reader *reader);
-
 /* Says that no byte will follow. */
 void fb_record_reader_finish(struct fb_record_reader *reader);
+
+/* Says that what would follow is lost: the records that are whole are to come, and then
+ * FB_NEED_MORE. What was cut by the damage is no record, and no dead letter either. */
+void fb_record_reader_cut_off(struct fb_record_reader *reader);
 
 /* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), or FB_NO_MEMORY. */
 enum fb_status fb_record_reader_next(struct fb_record_reader *reader,

@@ -416,6 +416,10 @@ static const struct {
     {STREAM "field_separator = ,,\n",
      "a.conf:4: field_separator: \",,\"; expected comma, semicolon, tab, pipe, space or another "
      "byte\n"},
+    {STREAM "columns = a,,b\n",
+     "a.conf:4: columns: \"a,,b\"; expected names by commas, with none left empty\n"},
+    {STREAM "fields = ,a\n",
+     "a.conf:4: fields: \",a\"; expected names by commas, with none left empty\n"},
     {STREAM "types = price\n", "a.conf:4: types: \"price\"; expected NAME: number or NAME: string, "
                                "by commas\n"},
     {STREAM "types = a: number, price: money\n",
