@@ -39,8 +39,8 @@ static void format_key(const struct fb_key_schema *schema, char *text, size_t si
     else if (schema->count == 1)
         snprintf(text, size, "%s (%c)", keys[0].name, (char)keys[0].type);
     else
-        snprintf(text, size, "%s (%c), %s (%c)", keys[0].name, (char)keys[0].type, keys[1].name,
-                 (char)keys[1].type);
+        snprintf(text, size, "%.*s (%c), %.*s (%c)", FB_KEY_NAME_MAX, keys[0].name,
+                 (char)keys[0].type, FB_KEY_NAME_MAX, keys[1].name, (char)keys[1].type);
 }
 
 static void print_line(char *line)
