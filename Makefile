@@ -19,7 +19,7 @@ PYTHON  ?= /usr/bin/python3
 LIBS      := libcurl libcrypto jansson zlib expat inih sqlite3 libsystemd
 TEST_LIBS := cmocka
 
-# Read what is compressed so only where its library is: HAVE_x is defined, and x linked.
+# Read what is compressed so only where its library is: FB_HAVE_x is 1, and x linked.
 OPTIONAL       := libisal snappy libzstd bzip2
 WITHOUT_libisal := a gzip that is twice as fast (libisal)
 WITHOUT_snappy  := Snappy (libsnappy)
@@ -52,7 +52,7 @@ has_bzip2 = $(shell echo 'int main(void) { return 0; }' | \
 has = $(if $(filter bzip2,$(1)),$(has_bzip2),$(shell $(PKG_CONFIG) --exists $(1) && echo yes))
 have := $(foreach lib,$(OPTIONAL),$(if $(call has,$(lib)),$(lib)))
 without := $(filter-out $(have),$(OPTIONAL))
-DEFINES += $(have:%=-DFB_HAVE_%=1)
+DEFINES += $(have:%=-DFB_HAVE_%=1) $(without:%=-DFB_HAVE_%=0)
 
 # Only looked up when something is compiled, so that `make check` can install them first.
 pkg_config = $(shell $(PKG_CONFIG) $(1) $(2))$(if $(filter-out 0,$(.SHELLSTATUS)),\
@@ -227,6 +227,10 @@ build/man/%.txt: docs/man/%
 	@mkdir -p $(@D)
 	$(call quiet,MAN,$@) mandoc -T utf8 $< > $@.bold && \
 	    LC_ALL=C.UTF-8 sed 's/.\x08//g' $@.bold > $@ && rm $@.bold
+
+.PHONY: docs
+docs: all                    ## what the program prints now, into the examples of docs/formats.md
+	@$(PYTHON) -B tests/integration/console_blocks.py docs/formats.md
 
 .PHONY: dist
 dist:                        ## build/firebridge-VERSION.tar.gz of what is committed

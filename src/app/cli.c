@@ -82,7 +82,7 @@ static const struct command commands[] = {
     {"explain", "explain [OPTION...] FILE | s3://BUCKET/KEY | -",
      "show what would become of an object",
      "Reads an object as the daemon would, and shows its compression, the form of its\n"
-     "records, the first items and dead letters, and the sums over all. Writes nothing.\n"
+     "records, the first items and dead letters, and sums over all. Writes nothing.\n"
      "Ends with 1 if there are dead letters, or the object is damaged.\n"
      "\n"
      "  -c, --config FILE       the conf file; without one, the defaults\n"

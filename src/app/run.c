@@ -311,18 +311,22 @@ static bool sum_up(struct daemon *daemon)
 
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
-        char passed_over[64] = "";
+        char deletes[48] = "", passed_over[64] = "";
 
         fb_stream_report(daemon->streams[i], &report);
+        if (report.items_deleted > 0)
+            snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
+                     (unsigned long long)report.items_deleted);
         if (report.passed_over > 0)
             snprintf(passed_over, sizeof passed_over,
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
-        fb_log_info("stream %s: %llu objects, %llu records: %llu items written in %llu calls, "
+        fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
                     "%llu replaced by a later one of their key, %llu dead letters%s%s",
                     daemon->conf->streams[i].name, (unsigned long long)report.objects,
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
-                    (unsigned long long)report.calls, (unsigned long long)report.items_folded,
+                    deletes, (unsigned long long)report.calls,
+                    (unsigned long long)report.items_folded,
                     (unsigned long long)report.dead_letters, passed_over,
                     report.objects_damaged > 0    ? "; some objects could not be read"
                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"

@@ -8,6 +8,22 @@
 #include <zlib.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/codec/inflate.h"
+
+static void print_compressions(const char *what, bool is_built)
+{
+    const char *glue = what;
+    const char *name;
+
+    for (size_t i = 0; (name = fb_inflate_codec_name(i)) != NULL; i++) {
+        if (fb_inflate_codec_is_built(i) != is_built)
+            continue;
+        printf("%s %s", glue, name);
+        glue = ",";
+    }
+    if (glue != what)
+        putchar('\n');
+}
 
 /* inih and libsystemd do not tell their versions. */
 int fb_cmd_version(void)
@@ -23,6 +39,8 @@ int fb_cmd_version(void)
     printf("expat       %d.%d.%d\n", XML_ExpatVersionInfo().major, XML_ExpatVersionInfo().minor,
            XML_ExpatVersionInfo().micro);
     printf("SQLite      %s\n", sqlite3_libversion());
-    puts("inih, libsystemd");
+    puts("inih, libsystemd\n");
+    print_compressions("reads", true);
+    print_compressions("built without", false);
     return FB_EXIT_OK;
 }

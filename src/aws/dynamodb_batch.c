@@ -9,9 +9,16 @@
 /* All items may come back, and around them stands less than this. */
 #define ANSWER_EXTRA_BYTES ((size_t)64 * 1024)
 
-#define PUT_BEGIN "{\"PutRequest\":{\"Item\":"
-#define PUT_END   "}}"
-#define PUT_NEXT  PUT_END "," PUT_BEGIN
+#define PUT_BEGIN    "{\"PutRequest\":{\"Item\":"
+#define DELETE_BEGIN "{\"DeleteRequest\":{\"Key\":"
+#define REQUEST_END  "}}"
+
+/* What stands before an entry's text: of the first one, and of each that follows. */
+static const char *const first_begin[] = {[FB_PUT] = PUT_BEGIN, [FB_DELETE] = DELETE_BEGIN};
+static const char *const next_begin[] = {
+    [FB_PUT] = REQUEST_END "," PUT_BEGIN,
+    [FB_DELETE] = REQUEST_END "," DELETE_BEGIN,
+};
 
 /* The request's body: the items stay where they are, only what joins them is added. */
 struct batch_body {
@@ -32,14 +39,17 @@ static void make_body(struct batch_body *body, const char *table,
 {
     body->count = 0;
     body->bytes = 0;
-    snprintf(body->begin, sizeof body->begin, "{\"RequestItems\":{\"%s\":[" PUT_BEGIN, table);
+    snprintf(body->begin, sizeof body->begin, "{\"RequestItems\":{\"%s\":[%s", table,
+             first_begin[entries[0].operation]);
     add_piece(body, body->begin, strlen(body->begin));
     for (size_t i = 0; i < count; i++) {
+        const char *begin = next_begin[entries[i].operation];
+
         if (i > 0)
-            add_piece(body, PUT_NEXT, strlen(PUT_NEXT));
+            add_piece(body, begin, strlen(begin));
         add_piece(body, entries[i].item, entries[i].item_size);
     }
-    add_piece(body, PUT_END "]}}", strlen(PUT_END "]}}"));
+    add_piece(body, REQUEST_END "]}}", strlen(REQUEST_END "]}}"));
 }
 
 /* In nearly every answer nothing came back: then nothing is read. */

@@ -88,7 +88,9 @@ static struct fb_batch_entry *find_entry(const struct fb_sent_batch *batch,
     return NULL;
 }
 
-static enum fb_status mark_item(struct marking *marking, struct fb_json_cursor item)
+/* `attributes`: an item, or a key alone. */
+static enum fb_status mark_entry(struct marking *marking, enum fb_operation operation,
+                                 struct fb_json_cursor attributes)
 {
     const struct fb_key_schema *schema = marking->batch->schema;
     struct fb_batch_entry *entry;
@@ -99,31 +101,39 @@ static enum fb_status mark_item(struct marking *marking, struct fb_json_cursor i
         struct fb_json_cursor attribute;
         enum fb_status status;
 
-        if (!find_member(item, wanted->name, wanted->name_size, &attribute))
+        if (!find_member(attributes, wanted->name, wanted->name_size, &attribute))
             return FB_CORRUPT;
         status = append_key(&marking->key, wanted->type, attribute);
         if (status != FB_OK)
             return status;
     }
     entry = find_entry(marking->batch, &marking->key);
-    if (entry == NULL || entry->unprocessed)
+    if (entry == NULL || entry->operation != operation || entry->unprocessed)
         return FB_CORRUPT;
     entry->unprocessed = true;
     return FB_OK;
 }
 
-/* The requests of one table: [{"PutRequest":{"Item":{...}}},...]. */
+/* {"PutRequest":{"Item":{...}}} or {"DeleteRequest":{"Key":{...}}}, and not both. */
+static enum fb_status mark_request(struct marking *marking, struct fb_json_cursor request)
+{
+    struct fb_json_cursor put, deletion, item, key;
+    const bool is_put = find(request, "PutRequest", &put) && find(put, "Item", &item);
+    const bool is_delete = find(request, "DeleteRequest", &deletion) && find(deletion, "Key", &key);
+
+    if (is_put == is_delete)
+        return FB_CORRUPT;
+    return is_put ? mark_entry(marking, FB_PUT, item) : mark_entry(marking, FB_DELETE, key);
+}
+
+/* The requests of one table. */
 static enum fb_status mark_requests(struct marking *marking, struct fb_json_cursor *requests)
 {
     if (!fb_json_enter_array(requests))
         return FB_CORRUPT;
     for (; fb_json_next_element(requests); fb_json_skip(requests)) {
-        struct fb_json_cursor put, item;
-        enum fb_status status;
+        enum fb_status status = mark_request(marking, *requests);
 
-        if (!find(*requests, "PutRequest", &put) || !find(put, "Item", &item))
-            return FB_CORRUPT;
-        status = mark_item(marking, item);
         if (status != FB_OK)
             return status;
     }

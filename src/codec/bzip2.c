@@ -73,7 +73,7 @@ static enum fb_status undo(struct streams *streams, struct fb_codec_io *io, uint
     int result;
 
     /* Its interface is older than const; the input is only read. */
-    stream->next_in = (char *)(uintptr_t)io->in;
+    stream->next_in = (char *)io->in;
     stream->avail_in = in_size;
     stream->next_out = io->out + io->written;
     stream->avail_out = room;

@@ -28,11 +28,14 @@ struct fb_deflate_engine {
 extern const struct fb_deflate_engine fb_deflate_zlib;
 
 #if FB_HAVE_libisal
-/* Not for FB_WRAPPING_NONE: it reads ahead, and cannot say where a bare stream ended. */
+/*
+ * For FB_WRAPPING_GZIP alone: it reads 8 bytes ahead, and gives none back. That is the length of
+ * gzip's trailer; behind another stream, the next one's first bytes would be lost.
+ */
 extern const struct fb_deflate_engine fb_deflate_isal;
-#define fb_deflate_quickest fb_deflate_isal
+#define fb_deflate_for_gzip fb_deflate_isal
 #else
-#define fb_deflate_quickest fb_deflate_zlib
+#define fb_deflate_for_gzip fb_deflate_zlib
 #endif
 
 #endif

@@ -6,25 +6,28 @@
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 
+#include "gzip_head.h"
+
 struct isal {
     struct inflate_state inflate;
-    uint32_t wrapping; /* as crc_flag has it */
+    struct fb_gzip_head head;
 };
 
 static enum fb_status begin(void **state, enum fb_wrapping wrapping)
 {
     struct isal *isal = *state;
 
+    (void)wrapping;
     if (isal == NULL) {
         isal = malloc(sizeof *isal);
         if (isal == NULL)
             return FB_NO_MEMORY;
         isal_inflate_init(&isal->inflate);
-        isal->wrapping = wrapping == FB_WRAPPING_GZIP ? ISAL_GZIP : ISAL_ZLIB;
         *state = isal;
     } else
         isal_inflate_reset(&isal->inflate);
-    isal->inflate.crc_flag = isal->wrapping;
+    isal->inflate.crc_flag = ISAL_GZIP_NO_HDR_VER;
+    fb_gzip_head_begin(&isal->head);
     return FB_OK;
 }
 
@@ -42,28 +45,22 @@ static const char *what_of(int result)
         return "invalid code";
     case ISAL_INVALID_LOOKBACK:
         return "invalid distance too far back";
-    case ISAL_INVALID_WRAPPER:
-    case ISAL_UNSUPPORTED_METHOD:
-        return "incorrect header check";
     case ISAL_INCORRECT_CHECKSUM:
         return "incorrect data check";
-    case ISAL_NEED_DICT:
-        return "it needs a dictionary";
     default:
         return "damaged";
     }
 }
 
-static enum fb_status step(void *state, struct fb_codec_io *io, bool *ret_ended,
+static enum fb_status body(struct inflate_state *inflate, struct fb_codec_io *io, bool *ret_ended,
                            const char **ret_what)
 {
-    struct inflate_state *inflate = &((struct isal *)state)->inflate;
     const uint32_t in_size = clamp(io->in_size);
     const uint32_t room = clamp(io->capacity - io->written);
     int result;
 
     /* Its interface is older than const; the input is only read. */
-    inflate->next_in = (uint8_t *)(uintptr_t)io->in;
+    inflate->next_in = (uint8_t *)io->in;
     inflate->avail_in = in_size;
     inflate->next_out = (uint8_t *)io->out + io->written;
     inflate->avail_out = room;
@@ -73,10 +70,25 @@ static enum fb_status step(void *state, struct fb_codec_io *io, bool *ret_ended,
     io->written += room - inflate->avail_out;
     *ret_ended = inflate->block_state == ISAL_BLOCK_FINISH;
     /* Over 0 it says that there is more to come. */
-    if (result >= ISAL_DECOMP_OK && result != ISAL_NEED_DICT)
+    if (result >= ISAL_DECOMP_OK)
         return FB_OK;
     *ret_what = what_of(result);
     return FB_CORRUPT;
+}
+
+static enum fb_status step(void *state, struct fb_codec_io *io, bool *ret_ended,
+                           const char **ret_what)
+{
+    struct isal *isal = state;
+
+    *ret_ended = false;
+    if (fb_gzip_head_step(&isal->head, io) != FB_OK) {
+        *ret_what = "incorrect header check";
+        return FB_CORRUPT;
+    }
+    if (isal->head.at != FB_GZIP_HEAD_WHOLE)
+        return FB_OK;
+    return body(&isal->inflate, io, ret_ended, ret_what);
 }
 
 const struct fb_deflate_engine fb_deflate_isal = {"ISA-L", begin, step, free};

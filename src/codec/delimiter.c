@@ -26,13 +26,20 @@ void fb_delimiter_end(const struct fb_delimiter *delimiter, const char *text, co
         ret_cut->size--;
 }
 
+size_t fb_delimiter_own(const struct fb_delimiter *delimiter, const char *text, size_t size)
+{
+    if (delimiter->is_newline)
+        return size > 0 && text[size - 1] == '\r' ? size - 1 : size;
+    return size < delimiter->size ? 0 : size - (delimiter->size - 1);
+}
+
 enum fb_status fb_delimiter_cut(struct fb_delimiter *delimiter, const char *text, size_t size,
                                 bool last, struct fb_cut *ret_cut)
 {
     const char *at = fb_delimiter_find(delimiter, text, delimiter->looked_at, size);
 
     if (at == NULL && !last) {
-        delimiter->looked_at = size < delimiter->size ? 0 : size - (delimiter->size - 1);
+        delimiter->looked_at = fb_delimiter_own(delimiter, text, size);
         ret_cut->next = delimiter->looked_at;
         return FB_NEED_MORE;
     }
@@ -45,16 +52,16 @@ enum fb_status fb_delimiter_cut(struct fb_delimiter *delimiter, const char *text
 }
 
 size_t fb_delimiter_pass(struct fb_delimiter *delimiter, const char *text, size_t size, bool last,
-                         bool *ret_found)
+                         size_t *ret_delimiter_size)
 {
     const char *at = fb_delimiter_find(delimiter, text, 0, size);
+    struct fb_cut cut = {0};
 
     delimiter->looked_at = 0;
-    *ret_found = at != NULL;
-    if (at != NULL)
-        return (size_t)(at - text) + delimiter->size;
-    /* A delimiter may begin in what is there. */
-    if (last)
-        return size;
-    return size < delimiter->size ? 0 : size - (delimiter->size - 1);
+    *ret_delimiter_size = 0;
+    if (at == NULL)
+        return last ? size : fb_delimiter_own(delimiter, text, size);
+    fb_delimiter_end(delimiter, text, at, &cut);
+    *ret_delimiter_size = cut.next - cut.size;
+    return cut.size;
 }

@@ -27,10 +27,16 @@ const char *fb_delimiter_find(const struct fb_delimiter *delimiter, const char *
 void fb_delimiter_end(const struct fb_delimiter *delimiter, const char *text, const char *at,
                       struct fb_cut *ret_cut);
 
+/*
+ * How many of the first `size` bytes, which hold no delimiter, are the record's own whatever
+ * follows: the last of them may be a delimiter's first.
+ */
+size_t fb_delimiter_own(const struct fb_delimiter *delimiter, const char *text, size_t size);
+
 /* As struct fb_form has `cut` and `pass`, of a record that is nothing but a line. */
 enum fb_status fb_delimiter_cut(struct fb_delimiter *delimiter, const char *text, size_t size,
                                 bool last, struct fb_cut *ret_cut) FB_MUST_CHECK;
 size_t fb_delimiter_pass(struct fb_delimiter *delimiter, const char *text, size_t size, bool last,
-                         bool *ret_found);
+                         size_t *ret_delimiter_size);
 
 #endif

@@ -25,6 +25,10 @@ enum fb_framing {
     FB_FRAMING_TEXT, /* records that end with the delimiter */
 };
 
+/* What a record of text becomes may be so many times max_record_size long, as JSON: a byte may need
+ * an escape of six, and names come along. */
+#define FB_FORMED_FACTOR 8
+
 /* Where a record of text ends. */
 struct fb_cut {
     size_t size; /* of the record, without its delimiter */
@@ -85,9 +89,10 @@ struct fb_form {
     /*
      * Text only, after FB_INVALID, or when a record was too long for more `cut`s: passes over what
      * is left of it. `text` goes on where the cut ended. Returns how many bytes belong to it;
-     * *ret_found: that was its end, delimiter and all.
+     * *ret_delimiter_size: of the delimiter behind them, or 0 when its end is not there.
      */
-    size_t (*pass)(void *state, const char *text, size_t size, bool last, bool *ret_found);
+    size_t (*pass)(void *state, const char *text, size_t size, bool last,
+                   size_t *ret_delimiter_size);
     /* A whole record, for `next`; JSON is valid, and its strings are UTF-8. FB_NO_MEMORY. */
     enum fb_status (*open)(void *state, const char *text, size_t size);
     /* FB_OK with what it becomes, FB_END when that was all, FB_NO_MEMORY. */

@@ -136,16 +136,23 @@ static enum fb_status dead(struct fb_formed *ret, enum fb_dead_reason reason, co
     return FB_OK;
 }
 
-/* The members of a message that is itself a JSON object; 0 when it is none. FB_OK, FB_NO_MEMORY. */
+/* Members of a JSON object, without the brackets around them. */
+struct members {
+    bool are_there; /* perhaps none, but there is the object */
+    const char *text;
+    size_t size;
+};
+
+/* The members of a message that is itself a JSON object. FB_OK, FB_NO_MEMORY. */
 static enum fb_status unwrap(struct logs *logs, const struct fb_json_text *text,
-                             const char **ret_members, size_t *ret_size)
+                             struct members *ret_members)
 {
     struct fb_buffer *message = &logs->message;
     struct fb_validated validated;
     const char *begins;
     enum fb_status status;
 
-    *ret_size = 0;
+    *ret_members = (struct members){0};
     fb_buffer_reset(message);
     status = fb_buffer_reserve(message, text->size + FB_TEXT_SLACK);
     if (status != FB_OK)
@@ -162,10 +169,9 @@ static enum fb_status unwrap(struct logs *logs, const struct fb_json_text *text,
     if (status != FB_OK || validated.bad_utf8 ||
         fb_text_skip_blanks(begins + validated.end) != message->bytes + message->size)
         return FB_OK;
-    *ret_members = begins + 1;
-    *ret_size = validated.end - 2;
-    if (*fb_text_skip_blanks(*ret_members) == '}')
-        *ret_members = NULL;
+    *ret_members = (struct members){true, begins + 1, validated.end - 2};
+    if (*fb_text_skip_blanks(begins + 1) == '}')
+        ret_members->size = 0;
     return FB_OK;
 }
 
@@ -173,8 +179,7 @@ static enum fb_status unwrap(struct logs *logs, const struct fb_json_text *text,
 static enum fb_status write_event(struct logs *logs, struct fb_json_cursor event)
 {
     struct fb_json_writer *record = &logs->record;
-    const char *members = NULL;
-    size_t members_size = 0;
+    struct members members = {0};
     struct fb_json_text name;
     enum fb_status status = FB_OK;
 
@@ -186,8 +191,8 @@ static enum fb_status write_event(struct logs *logs, struct fb_json_cursor event
         struct fb_json_text message;
 
         if (logs->unwraps && is(&name, "message") && fb_json_take_string(&value, &message)) {
-            status = unwrap(logs, &message, &members, &members_size);
-            if (members_size > 0) {
+            status = unwrap(logs, &message, &members);
+            if (members.are_there) {
                 fb_json_skip(&event);
                 continue;
             }
@@ -195,8 +200,7 @@ static enum fb_status write_event(struct logs *logs, struct fb_json_cursor event
         copy_member(record, &name, &event);
     }
     /* Last, so that they win over what is called the same. */
-    if (members != NULL)
-        fb_json_writer_raw_members(record, members, members_size);
+    fb_json_writer_raw_members(record, members.text, members.size);
     return status;
 }
 

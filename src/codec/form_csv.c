@@ -24,13 +24,14 @@ struct column {
 
 struct rows {
     const struct fb_form_options *options;
+    size_t max_record_size;
     struct fb_delimiter delimiter;
     char separator;
     bool quotes; /* fields may stand in them */
 
     /* Of the record that is being cut. */
     size_t looked_at;
-    enum { AT_FIELD, IN_PLAIN, IN_QUOTES, AFTER_QUOTE } place;
+    enum { AT_FIELD, IN_PLAIN, IN_QUOTES, AFTER_QUOTE, LOST } place;
 
     struct column columns[COLUMNS_MAX];
     size_t column_count;
@@ -69,6 +70,7 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
     if (rows == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a form");
     rows->options = options;
+    rows->max_record_size = context->max_record_size;
     rows->quotes = !is_tsv;
     rows->separator = is_tsv ? '\t' : ',';
     if (options->field_separator != '\0')
@@ -77,7 +79,7 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
     fb_buffer_init(&rows->names, HEAD_MAX);
     fb_buffer_init(&rows->head, HEAD_MAX);
     fb_buffer_init(&rows->field, context->max_record_size);
-    fb_json_writer_init(&rows->record, context->max_record_size);
+    fb_json_writer_init(&rows->record, FB_FORMED_FACTOR * context->max_record_size);
     *ret_state = rows;
     return FB_OK;
 }
@@ -92,6 +94,25 @@ static void begin(void *state)
     rows->has_head = false;
     rows->head_fault[0] = '\0';
     fb_buffer_reset(&rows->names);
+}
+
+/* ---- the head's loss ---- */
+
+static bool head_is(struct rows *rows, const char *what, const char *name, size_t size)
+{
+    snprintf(rows->head_fault, sizeof rows->head_fault, "the head line %s%.*s", what,
+             (int)(size < 40 ? size : 40), name);
+    return false;
+}
+
+/* A first row that cannot be read: the second one is not to name the columns in its stead. */
+static void lose_head(struct rows *rows)
+{
+    if (rows->has_head || rows->options->column_count > 0)
+        return;
+    rows->has_head = true;
+    fb_buffer_reset(&rows->head);
+    (void)head_is(rows, "cannot be read", "", 0);
 }
 
 /* ---- cutting ---- */
@@ -110,6 +131,51 @@ static bool is_return(const struct rows *rows, const char *p, const char *end)
     return rows->delimiter.is_newline && *p == '\r' && (p + 1 == end || p[1] == '\n');
 }
 
+/* One byte that begins no delimiter; what is wrong with it, or NULL. */
+static const char *step(struct rows *rows, const char *p, const char *end)
+{
+    if (rows->place == IN_QUOTES) {
+        if (*p == '"')
+            rows->place = AFTER_QUOTE;
+    } else if (*p == rows->separator)
+        rows->place = AT_FIELD;
+    else if (*p == '"' && rows->place != IN_PLAIN)
+        rows->place = IN_QUOTES;
+    else if (*p == '"')
+        return "a quote inside a field that does not begin with one";
+    else if (rows->place == AFTER_QUOTE && !is_return(rows, p, end))
+        return "something behind a field's closing quote";
+    else if (rows->place == AT_FIELD)
+        rows->place = IN_PLAIN;
+    return NULL;
+}
+
+/*
+ * Goes on at text[*at]. FB_OK: a delimiter stands at *at, outside quotes; FB_INVALID: *at is behind
+ * what *ret_what names; FB_NEED_MORE: *at is at the end of what can be told.
+ */
+static enum fb_status scan(struct rows *rows, const char *text, size_t size, bool last, size_t *at,
+                           const char **ret_what)
+{
+    const char *const end = text + size;
+    /* A delimiter, or what stands behind a quote, is looked at whole. */
+    const size_t ahead = last ? 0 : rows->delimiter.size;
+    enum fb_status status = FB_NEED_MORE;
+    const char *p = text + *at;
+
+    for (; (size_t)(end - p) > ahead && status == FB_NEED_MORE; p++) {
+        if (rows->place != IN_QUOTES && is_delimiter_at(rows, p, end)) {
+            status = FB_OK;
+            break;
+        }
+        *ret_what = step(rows, p, end);
+        if (*ret_what != NULL)
+            status = FB_INVALID;
+    }
+    *at = (size_t)(p - text);
+    return status;
+}
+
 static enum fb_status forget(struct rows *rows, enum fb_status status)
 {
     rows->looked_at = 0;
@@ -120,117 +186,116 @@ static enum fb_status forget(struct rows *rows, enum fb_status status)
 static enum fb_status cut_quoted(struct rows *rows, const char *text, size_t size, bool last,
                                  struct fb_cut *ret_cut)
 {
-    const char *const end = text + size;
-    /* A delimiter, or what stands behind a quote, is looked at whole. */
-    const size_t ahead = last ? 0 : rows->delimiter.size;
-    const char *p = text + rows->looked_at;
+    const enum fb_status status = scan(rows, text, size, last, &rows->looked_at, &ret_cut->what);
 
-    for (; p + ahead < end; p++) {
-        if (rows->place == IN_QUOTES) {
-            if (*p == '"')
-                rows->place = AFTER_QUOTE;
-            continue;
-        }
-        if (is_delimiter_at(rows, p, end)) {
-            fb_delimiter_end(&rows->delimiter, text, p, ret_cut);
-            return forget(rows, FB_OK);
-        }
-        if (*p == rows->separator)
-            rows->place = AT_FIELD;
-        else if (*p == '"' && rows->place == AT_FIELD)
-            rows->place = IN_QUOTES;
-        else if (*p == '"' && rows->place == AFTER_QUOTE)
-            rows->place = IN_QUOTES;
-        else if (*p == '"' || (rows->place == AFTER_QUOTE && !is_return(rows, p, end))) {
-            ret_cut->what = *p == '"' ? "a quote inside a field that does not begin with one"
-                                      : "something behind a field's closing quote";
-            ret_cut->next = (size_t)(p - text) + 1;
-            return forget(rows, FB_INVALID);
-        } else if (rows->place == AT_FIELD)
-            rows->place = IN_PLAIN;
-    }
-    rows->looked_at = (size_t)(p - text);
     ret_cut->next = rows->looked_at;
-    if (!last)
+    if (status == FB_OK) {
+        fb_delimiter_end(&rows->delimiter, text, text + rows->looked_at, ret_cut);
+        return forget(rows, FB_OK);
+    }
+    rows->looked_at = 0;
+    if (status == FB_INVALID) {
+        rows->place = LOST;
+        return FB_INVALID;
+    }
+    if (!last) {
+        rows->looked_at = ret_cut->next;
+        ret_cut->next = fb_delimiter_own(&rows->delimiter, text, ret_cut->next);
         return FB_NEED_MORE;
+    }
     ret_cut->size = size;
-    ret_cut->next = size;
     ret_cut->what = "a quote that is never closed";
-    return forget(rows, rows->place == IN_QUOTES ? FB_INVALID : FB_OK);
+    return rows->place == IN_QUOTES ? FB_INVALID : forget(rows, FB_OK);
 }
 
 static enum fb_status cut(void *state, const char *text, size_t size, bool last,
                           struct fb_cut *ret_cut)
 {
     struct rows *rows = state;
+    enum fb_status status;
 
-    if (rows->quotes)
-        return cut_quoted(rows, text, size, last, ret_cut);
-    return fb_delimiter_cut(&rows->delimiter, text, size, last, ret_cut);
+    status = rows->quotes ? cut_quoted(rows, text, size, last, ret_cut)
+                          : fb_delimiter_cut(&rows->delimiter, text, size, last, ret_cut);
+    if (status == FB_INVALID || (status == FB_OK && ret_cut->size > rows->max_record_size))
+        lose_head(rows);
+    return status;
 }
 
-/* A row that is too long may end inside quotes: then the closing one comes first. */
-static size_t pass(void *state, const char *text, size_t size, bool last, bool *ret_found)
+/* A row that is too long may go on inside quotes: a newline there is not its end. */
+static size_t pass(void *state, const char *text, size_t size, bool last,
+                   size_t *ret_delimiter_size)
 {
     struct rows *rows = state;
-    size_t from = 0;
+    enum fb_status status = FB_INVALID;
+    const char *what;
+    size_t own = 0;
 
-    *ret_found = false;
-    if (rows->place == IN_QUOTES) {
-        const char *quote = memchr(text, '"', size);
+    lose_head(rows);
+    *ret_delimiter_size = 0;
+    rows->looked_at = 0;
+    if (rows->quotes && rows->place != LOST) {
+        struct fb_cut cut = {0};
 
-        if (quote == NULL)
-            return size;
-        rows->place = IN_PLAIN;
-        from = (size_t)(quote - text) + 1;
+        status = scan(rows, text, size, last, &own, &what);
+        if (status == FB_OK) {
+            fb_delimiter_end(&rows->delimiter, text, text + own, &cut);
+            *ret_delimiter_size = cut.next - cut.size;
+            own = cut.size;
+        } else if (status == FB_INVALID)
+            rows->place = LOST;
+        else if (!last)
+            own = fb_delimiter_own(&rows->delimiter, text, own);
     }
-    from += fb_delimiter_pass(&rows->delimiter, text + from, size - from, last, ret_found);
-    if (*ret_found || last)
+    if (status == FB_INVALID)
+        own +=
+            fb_delimiter_pass(&rows->delimiter, text + own, size - own, last, ret_delimiter_size);
+    if (*ret_delimiter_size > 0 || last)
         (void)forget(rows, FB_OK);
-    return from;
+    return own;
 }
 
 /* ---- fields ---- */
+
+/* The field at `p`, behind its quote, in `field`; returns where its closing quote is. */
+static const char *unquote(struct fb_buffer *field, const char *p, const char *end)
+{
+    fb_buffer_reset(field);
+    for (;;) {
+        const char *quote = memchr(p, '"', (size_t)(end - p));
+        const size_t size = (size_t)((quote == NULL ? end : quote) - p);
+
+        /* open_row made room for a whole row. */
+        memcpy(field->bytes + field->size, p, size);
+        field->size += size;
+        if (quote == NULL || quote + 1 == end || quote[1] != '"')
+            return quote == NULL ? end : quote;
+        field->bytes[field->size++] = '"';
+        p = quote + 2;
+    }
+}
 
 /* The field at `*text`, which moves on behind its separator; false at the row's end. */
 static bool next_field(struct rows *rows, const char **text, const char *end, const char **ret,
                        size_t *ret_size)
 {
     const char *p = *text;
+    const bool is_quoted = rows->quotes && p < end && *p == '"';
     const char *separator;
 
     if (p > end)
         return false;
-    if (!rows->quotes || p == end || *p != '"') {
-        separator = memchr(p, rows->separator, (size_t)(end - p));
-        separator = separator == NULL ? end : separator;
-        *ret = p;
-        *ret_size = (size_t)(separator - p);
-        *text = separator + 1;
-        return true;
+    *ret = p;
+    if (is_quoted) {
+        p = unquote(&rows->field, p + 1, end);
+        *ret = rows->field.bytes;
     }
-    fb_buffer_reset(&rows->field);
-    for (p++; p < end; p++) {
-        if (*p == '"' && ++p < end && *p != '"')
-            break;
-        if (p < end && fb_buffer_append(&rows->field, p, 1) != FB_OK)
-            break;
-    }
-    *ret = rows->field.bytes;
-    *ret_size = rows->field.size;
-    separator = p < end ? memchr(p, rows->separator, (size_t)(end - p)) : NULL;
+    separator = memchr(p, rows->separator, (size_t)(end - p));
+    *ret_size = is_quoted ? rows->field.size : (size_t)((separator == NULL ? end : separator) - p);
     *text = separator == NULL ? end + 1 : separator + 1;
     return true;
 }
 
 /* ---- the head ---- */
-
-static bool head_is(struct rows *rows, const char *what, const char *name, size_t size)
-{
-    snprintf(rows->head_fault, sizeof rows->head_fault, "the head line %s%.*s", what,
-             (int)(size < 40 ? size : 40), name);
-    return false;
-}
 
 static int compare_names(const void *a, const void *b, void *names)
 {
@@ -246,9 +311,12 @@ static int compare_names(const void *a, const void *b, void *names)
 
 static bool names_differ(struct rows *rows)
 {
-    struct column *sorted = malloc(rows->column_count * sizeof *sorted);
+    struct column *sorted;
     bool good = true;
 
+    if (rows->column_count < 2)
+        return true;
+    sorted = malloc(rows->column_count * sizeof *sorted);
     if (sorted == NULL)
         return head_is(rows, "could not be read: no memory", "", 0);
     memcpy(sorted, rows->columns, rows->column_count * sizeof *sorted);
@@ -323,7 +391,12 @@ static bool take_head(struct rows *rows, const char *text, size_t size)
 static enum fb_status open_row(void *state, const char *text, size_t size)
 {
     struct rows *rows = state;
+    enum fb_status status;
 
+    fb_buffer_reset(&rows->field);
+    status = fb_buffer_reserve(&rows->field, size);
+    if (status != FB_OK)
+        return status;
     rows->text = text;
     rows->text_size = size;
     rows->given = take_head(rows, text, size);
@@ -386,7 +459,8 @@ static enum fb_status next(void *state, struct fb_formed *ret)
         return dead(ret, FB_DEAD_MALFORMED_ROW);
     status = fb_json_writer_end(&rows->record, &ret->json, &ret->json_size);
     if (status == FB_TOO_LARGE) {
-        snprintf(ret->message, sizeof ret->message, "the row's item is over max_record_size");
+        snprintf(ret->message, sizeof ret->message,
+                 "the row's item is over 8 times max_record_size");
         return dead(ret, FB_DEAD_RECORD_TOO_LARGE);
     }
     ret->kind = FB_FORMED_JSON;

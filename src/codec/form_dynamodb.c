@@ -157,9 +157,10 @@ static enum fb_status next_change(struct dynamodb *dynamodb, struct fb_formed *r
         return dead(ret, "no change record: eventName must be INSERT, MODIFY or REMOVE, with "
                          "dynamodb.Keys");
     status = delete_by(dynamodb, keys, ret);
-    if (status != FB_OK || ret->item.reason != FB_DEAD_NONE || is(&name, "REMOVE"))
+    if (!is(&name, "REMOVE"))
+        ret->operation = FB_PUT;
+    if (status != FB_OK || ret->item.reason != FB_DEAD_NONE || ret->operation == FB_DELETE)
         return status;
-    ret->operation = FB_PUT;
     if (!find(change, "NewImage", &image))
         return dead(ret, "a change without NewImage; the stream must carry the new image");
     hash = ret->item.key_hash;

@@ -53,8 +53,7 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
         return fb_fail(error, FB_NO_MEMORY, "no memory for a form");
     lines->options = context->options;
     fb_delimiter_init(&lines->delimiter, context->options);
-    /* Each byte may need an escape of six, and the groups are told again. */
-    fb_json_writer_init(&lines->record, context->max_record_size);
+    fb_json_writer_init(&lines->record, FB_FORMED_FACTOR * context->max_record_size);
     if (context->options->pattern != NULL) {
         if (regcomp(&lines->pattern, context->options->pattern, REG_EXTENDED) != 0) {
             free_state(lines);
@@ -84,11 +83,12 @@ static enum fb_status cut(void *state, const char *text, size_t size, bool last,
     return fb_delimiter_cut(&lines->delimiter, text, size, last, ret_cut);
 }
 
-static size_t pass(void *state, const char *text, size_t size, bool last, bool *ret_found)
+static size_t pass(void *state, const char *text, size_t size, bool last,
+                   size_t *ret_delimiter_size)
 {
     struct lines *lines = state;
 
-    return fb_delimiter_pass(&lines->delimiter, text, size, last, ret_found);
+    return fb_delimiter_pass(&lines->delimiter, text, size, last, ret_delimiter_size);
 }
 
 static enum fb_status open_line(void *state, const char *text, size_t size)
@@ -132,7 +132,7 @@ static bool write_groups(struct lines *lines, const regmatch_t *groups, struct f
 static enum fb_status next(void *state, struct fb_formed *ret)
 {
     struct lines *lines = state;
-    regmatch_t groups[GROUPS_MAX];
+    regmatch_t groups[GROUPS_MAX] = {{0}};
     enum fb_status status;
 
     if (lines->given)
@@ -159,7 +159,8 @@ static enum fb_status next(void *state, struct fb_formed *ret)
     }
     status = fb_json_writer_end(&lines->record, &ret->json, &ret->json_size);
     if (status == FB_TOO_LARGE)
-        return dead(ret, FB_DEAD_RECORD_TOO_LARGE, "the line's item is over max_record_size");
+        return dead(ret, FB_DEAD_RECORD_TOO_LARGE,
+                    "the line's item is over 8 times max_record_size");
     ret->kind = FB_FORMED_JSON;
     return status;
 }

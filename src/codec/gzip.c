@@ -169,7 +169,7 @@ static enum fb_codec_match zlib_match(const unsigned char *first, size_t size)
 
 static enum fb_status gzip_begin(void **state, struct fb_error *error)
 {
-    return begin(state, "gzip", &fb_deflate_quickest, FB_WRAPPING_GZIP, error);
+    return begin(state, "gzip", &fb_deflate_for_gzip, FB_WRAPPING_GZIP, error);
 }
 
 static enum fb_status gzip_by_zlib_begin(void **state, struct fb_error *error)
@@ -179,7 +179,7 @@ static enum fb_status gzip_by_zlib_begin(void **state, struct fb_error *error)
 
 static enum fb_status zlib_begin(void **state, struct fb_error *error)
 {
-    return begin(state, "zlib", &fb_deflate_quickest, FB_WRAPPING_ZLIB, error);
+    return begin(state, "zlib", &fb_deflate_zlib, FB_WRAPPING_ZLIB, error);
 }
 
 const struct fb_codec fb_codec_gzip = {

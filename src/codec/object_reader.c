@@ -10,7 +10,7 @@ struct fb_object_reader {
     size_t size;
     bool finished;
     bool inflated; /* nothing more will come out of the codecs */
-    bool damaged;  /* ... and why, in `damage` */
+    bool damaged;  /* nor will it, and `damage` says why */
     struct fb_error damage;
 };
 
@@ -69,19 +69,35 @@ void fb_object_reader_finish(struct fb_object_reader *reader)
     fb_inflate_finish(reader->inflate);
 }
 
-/* FB_OK when there is something new to cut, or nothing more will come. */
+static enum fb_status tell_damage(const struct fb_object_reader *reader, struct fb_error *error)
+{
+    if (error != NULL)
+        *error = reader->damage;
+    return reader->damage.status;
+}
+
+/* FB_OK when there is something new to cut, or what is there is to be looked at once more. */
 static enum fb_status fill(struct fb_object_reader *reader, struct fb_error *error)
 {
     size_t capacity;
     size_t written = 0;
     char *space;
-    enum fb_status status = fb_record_reader_space(reader->records, &space, &capacity, error);
+    enum fb_status status;
 
-    if (status == FB_OK)
-        status = fb_inflate_step(reader->inflate, &reader->bytes, &reader->size, space, capacity,
-                                 &written, error);
+    if (reader->damaged)
+        return tell_damage(reader, error);
+    status = fb_record_reader_space(reader->records, &space, &capacity, error);
     if (status != FB_OK)
         return status;
+    status = fb_inflate_step(reader->inflate, &reader->bytes, &reader->size, space, capacity,
+                             &written, &reader->damage);
+    if (status == FB_CORRUPT) {
+        reader->damaged = true;
+        fb_record_reader_cut_off(reader->records);
+        return FB_OK;
+    }
+    if (status != FB_OK)
+        return tell_damage(reader, error);
     fb_record_reader_wrote(reader->records, written);
     if (written == 0 && !reader->finished)
         return FB_NEED_MORE;
@@ -92,19 +108,9 @@ static enum fb_status fill(struct fb_object_reader *reader, struct fb_error *err
     return FB_OK;
 }
 
-/* What is whole of what came before the damage is given yet. */
-static void take_damage(struct fb_object_reader *reader, const struct fb_error *damage)
-{
-    reader->damaged = true;
-    reader->damage = *damage;
-    fb_record_reader_look_again(reader->records);
-}
-
 enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_record *ret_record,
                                      struct fb_error *error)
 {
-    struct fb_error failure = {0};
-
     for (;;) {
         enum fb_status status = fb_record_reader_next(reader->records, ret_record);
 
@@ -112,18 +118,7 @@ enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_
             fb_fail(error, status, "no memory for a record");
         if (status != FB_NEED_MORE)
             return status;
-        if (reader->damaged) {
-            if (error != NULL)
-                *error = reader->damage;
-            return reader->damage.status;
-        }
-        status = fill(reader, &failure);
-        if (status == FB_CORRUPT) {
-            take_damage(reader, &failure);
-            continue;
-        }
-        if (status != FB_OK && status != FB_NEED_MORE && error != NULL)
-            *error = failure;
+        status = fill(reader, error);
         if (status != FB_OK)
             return status;
     }

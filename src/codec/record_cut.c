@@ -18,6 +18,18 @@ static enum fb_status too_long(struct fb_record_reader *reader, size_t known, st
     return fb_region_begin(reader, FB_DEAD_RECORD_TOO_LARGE, message, known, ret);
 }
 
+/* All that is left is sound up to its end: whatever it holds is a part of this record. */
+static enum fb_status ends_inside(struct fb_record_reader *reader, struct fb_record *ret)
+{
+    const char *const text = fb_reader_here(reader);
+    size_t size = fb_reader_available(reader);
+
+    while (size > 1 && fb_is_blank(text[size - 1]))
+        size--;
+    return fb_reader_report_dead(reader, size, FB_DEAD_MALFORMED,
+                                 "the object ends inside the record", ret);
+}
+
 /* The text that was looked at ends inside the record. */
 static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
                               struct fb_record *ret)
@@ -25,8 +37,7 @@ static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
     if (looked_at == reader->max_text_size)
         return too_long(reader, 0, ret);
     if (reader->finished)
-        return fb_region_begin(reader, FB_DEAD_MALFORMED, "the record does not end", 0,
-                               ret);
+        return ends_inside(reader, ret);
     fb_reader_want_twice(reader, looked_at);
     return FB_NEED_MORE;
 }
@@ -214,15 +225,38 @@ static enum fb_status no_object(struct fb_record_reader *reader, struct fb_recor
                            ret);
 }
 
+/* FB_OK when the conf's delimiter stands at `p`, FB_NEED_MORE when it may, FB_INVALID. */
+static enum fb_status delimiter_at(const struct fb_record_reader *reader, const char *p)
+{
+    const struct fb_form_options *options = &reader->form_options;
+    const size_t left = (size_t)(reader->window.bytes + reader->window.fill - p);
+    const size_t size = left < options->delimiter_size ? left : options->delimiter_size;
+
+    if (size == 0 || memcmp(p, options->delimiter, size) != 0)
+        return FB_INVALID;
+    return size == options->delimiter_size ? FB_OK : FB_NEED_MORE;
+}
+
+static void pass_delimiter(struct fb_record_reader *reader)
+{
+    const struct fb_form_options *options = &reader->form_options;
+
+    fb_reader_pass(reader, options->delimiter_size);
+    if (options->delimiter[options->delimiter_size - 1] == '\n')
+        reader->line_indent = 0;
+}
+
+/* Up to what is none, or begins a delimiter; the first one is none's beginning. */
 static void pass_blanks(struct fb_record_reader *reader)
 {
     const char *const text = fb_reader_here(reader);
-    const char *const p = fb_text_skip_blanks(text);
     const uint64_t indent = reader->line_indent;
-    const char *line = p;
+    const char *p = text + 1;
+    const char *line;
 
-    if (p == text)
-        return;
+    while (fb_is_blank(*p) && delimiter_at(reader, p) == FB_INVALID)
+        p++;
+    line = p;
     while (line > text && line[-1] != '\n')
         line--;
     fb_reader_pass(reader, (size_t)(p - text));
@@ -235,34 +269,25 @@ static void pass_blanks(struct fb_record_reader *reader)
 /* What may stand between two records. False when more bytes must tell. */
 static bool pass_between(struct fb_record_reader *reader)
 {
-    const struct fb_form_options *options = &reader->form_options;
+    while (fb_reader_available(reader) > 0) {
+        const char c = *fb_reader_here(reader);
+        const enum fb_status delimiter = delimiter_at(reader, fb_reader_here(reader));
 
-    for (;;) {
-        const size_t before = reader->window.begin;
-        size_t size;
-
-        pass_blanks(reader);
-        size = fb_reader_available(reader);
-        if (options->delimiter_size > 0 && size > 0) {
-            const bool whole = size >= options->delimiter_size;
-
-            if (memcmp(fb_reader_here(reader), options->delimiter,
-                       whole ? options->delimiter_size : size) == 0) {
-                if (!whole)
-                    return reader->finished;
-                fb_reader_pass(reader, options->delimiter_size);
-                continue;
-            }
-        }
-        if (size > 0 && reader->in_array && *fb_reader_here(reader) == ',')
+        if (delimiter == FB_NEED_MORE && !reader->finished)
+            return false;
+        if (delimiter == FB_OK)
+            pass_delimiter(reader);
+        else if (fb_is_blank(c))
+            pass_blanks(reader);
+        else if (reader->in_array && c == ',')
             fb_reader_pass(reader, 1);
-        else if (size > 0 && *fb_reader_here(reader) == (reader->in_array ? ']' : '[')) {
+        else if (c == (reader->in_array ? ']' : '[')) {
             fb_reader_pass(reader, 1);
             reader->in_array = !reader->in_array;
-        }
-        if (reader->window.begin == before)
-            return true;
+        } else
+            break;
     }
+    return true;
 }
 
 static enum fb_status end_of_json(struct fb_record_reader *reader, struct fb_record *ret)

@@ -167,6 +167,7 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     reader->passed_over = 0;
     reader->retry_at = 0;
     reader->finished = false;
+    reader->cut_off = false;
     reader->at_first_byte = true;
     reader->is_open = false;
     reader->in_array = false;
@@ -202,14 +203,14 @@ void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size)
     fb_window_wrote(&reader->window, size);
 }
 
-void fb_record_reader_look_again(struct fb_record_reader *reader)
-{
-    reader->retry_at = 0;
-}
-
 void fb_record_reader_finish(struct fb_record_reader *reader)
 {
     reader->finished = true;
+}
+
+void fb_record_reader_cut_off(struct fb_record_reader *reader)
+{
+    reader->cut_off = true;
 }
 
 /* ---- places ---- */
@@ -226,7 +227,7 @@ void fb_reader_progress(struct fb_record_reader *reader, uint64_t size)
 
 bool fb_reader_worth_parsing(const struct fb_record_reader *reader, size_t from)
 {
-    return reader->finished || reader->window.fill - from >= reader->retry_at;
+    return reader->finished || reader->cut_off || reader->window.fill - from >= reader->retry_at;
 }
 
 void fb_reader_want_twice(struct fb_record_reader *reader, size_t had)
@@ -264,6 +265,14 @@ void fb_reader_describe(const struct fb_transcoded *transcoded, struct fb_record
     ret->key_hash = transcoded->key_hash;
 }
 
+/* How much of a record its dead letter keeps. */
+static size_t kept_size(const struct fb_record_reader *reader, size_t size)
+{
+    if (size <= reader->max_record_size)
+        return size;
+    return reader->max_record_size < FB_HEAD_BYTES ? reader->max_record_size : FB_HEAD_BYTES;
+}
+
 void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t size,
                             struct fb_record *ret)
 {
@@ -272,7 +281,7 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->size_bytes = size;
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
-    ret->text_size = size > reader->max_record_size ? FB_HEAD_BYTES : size;
+    ret->text_size = kept_size(reader, size);
     ret->operation = FB_PUT;
 }
 
@@ -304,7 +313,8 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
                                            "the record that it becomes is over max_record_size"};
     enum fb_status status = FB_OK;
 
-    if (formed->json_size <= reader->max_record_size)
+    /* Text was measured as it was cut. */
+    if (reader->form->framing == FB_FRAMING_TEXT || formed->json_size <= reader->max_record_size)
         status = fb_transcode(reader->transcoder, formed->json, formed->json_size, &transcoded);
     if (status == FB_NO_MEMORY)
         return status;

@@ -43,6 +43,7 @@ struct fb_record_reader {
     uint64_t passed_over;
     size_t retry_at; /* bytes that must be there before a parse is tried again */
     bool finished;
+    bool cut_off; /* there is nothing to wait for, though more would have come */
     bool at_first_byte;
 
     enum fb_format format;      /* of this object; FB_FORMAT_AUTO: not decided yet */

@@ -20,9 +20,20 @@ static bool is_text(const struct fb_record_reader *reader)
     return reader->form != NULL && reader->form->framing == FB_FRAMING_TEXT;
 }
 
+/*
+ * An element of an array stands where the damaged one stood; deeper ones are its own. At a line's
+ * begin, what looks like an array's may be none at all: a `[` was a part of the damage.
+ */
+static bool may_be_element(const struct fb_region *region, char behind)
+{
+    if (region->resync.indent == region->indent)
+        return behind == ',' || behind == ']' || behind == '\0';
+    return behind == '\0' && region->resync.indent == 0;
+}
+
 /* Behind a record that parses: does what follows show that it is only a part of something? */
-static enum fb_status look_behind(const char *text, size_t size, bool whole, bool in_array,
-                                  size_t *end)
+static enum fb_status look_behind(const struct fb_record_reader *reader, const char *text,
+                                  size_t size, bool whole, size_t *end)
 {
     const char *p = text + *end;
     bool is_part;
@@ -31,12 +42,15 @@ static enum fb_status look_behind(const char *text, size_t size, bool whole, boo
         p++;
     if (p == text + size) {
         *end = size;
-        return whole ? FB_OK : FB_NEED_MORE;
+        if (!whole)
+            return FB_NEED_MORE;
+        return reader->in_array && !may_be_element(&reader->region, '\0') ? FB_INVALID : FB_OK;
     }
     *end = (size_t)(p - text) + 1;
     is_part = *p == ',' || *p == ']' || *p == '}' || *p == ':';
-    if (in_array)
-        is_part = *p != ',' && *p != ']';
+    /* No array has two elements without a comma between them: these are records. */
+    if (reader->in_array)
+        is_part = *p != '{' && !may_be_element(&reader->region, *p);
     return is_part ? FB_INVALID : FB_OK;
 }
 
@@ -52,16 +66,13 @@ static enum fb_status try_candidate(struct fb_record_reader *reader)
     struct fb_validated validated = {.end = size};
     enum fb_status status;
 
-    /* An element of an array stands where the damaged one stood; deeper ones are its own. */
-    if (reader->in_array && reader->region.resync.indent != reader->region.indent)
-        return FB_INVALID;
     if (!fb_reader_worth_parsing(reader, from))
         return FB_NEED_MORE;
     reader->window.bytes[from + size] = '\0';
     status = fb_json_validate(&reader->nesting, text, size, &validated);
     reader->window.bytes[from + size] = saved;
     if (status == FB_OK)
-        status = look_behind(text, size, whole, reader->in_array, &validated.end);
+        status = look_behind(reader, text, size, whole, &validated.end);
     if (status == FB_NEED_MORE && whole)
         status = FB_INVALID;
     if (status == FB_NEED_MORE)
@@ -109,39 +120,59 @@ static void keep_head(struct fb_record_reader *reader)
     reader->window.begin = place(reader, region->scanned);
 }
 
-/* Up to where the next place of interest is looked for. FB_OK: found. */
-static bool find(struct fb_record_reader *reader, uint64_t limit, size_t *at)
+/* Of text: the bytes up to `content_end` are the region's own, a delimiter behind them is not. */
+static void advance_text(struct fb_record_reader *reader, uint64_t content_end, uint64_t offset)
 {
-    struct fb_window *window = &reader->window;
+    struct fb_region *region = &reader->region;
+
+    region->content_end = content_end;
+    fb_reader_progress(reader, offset - region->scanned);
+    region->scanned = offset;
+    if (region->head_size > 0)
+        reader->window.begin = place(reader, offset);
+}
+
+/* Scans up to `limit`. True when something of interest stands at `scanned`. */
+static bool find(struct fb_record_reader *reader, uint64_t limit)
+{
+    const uint64_t begin = reader->region.scanned;
+    size_t at = place(reader, begin);
+    size_t delimiter_size = 0;
+    uint64_t content_end;
     bool found;
 
-    if (!is_text(reader))
-        return fb_resync_find(&reader->region.resync, window->bytes, place(reader, limit), at);
-    *at += reader->form->pass(fb_reader_state(reader), window->bytes + *at,
-                              place(reader, limit) - *at, reader->finished, &found);
-    return found;
+    if (!is_text(reader)) {
+        found =
+            fb_resync_find(&reader->region.resync, reader->window.bytes, place(reader, limit), &at);
+        advance_region(reader, reader->window.base + at);
+        return found;
+    }
+    content_end =
+        begin + reader->form->pass(fb_reader_state(reader), reader->window.bytes + at,
+                                   (size_t)(limit - begin),
+                                   reader->finished && limit == filled_to(reader), &delimiter_size);
+    advance_text(reader, content_end, content_end + delimiter_size);
+    return delimiter_size > 0;
 }
 
 /* Scans on. FB_OK when the region ends at `scanned`, FB_NEED_MORE at the end of the window. */
 static enum fb_status scan_region(struct fb_record_reader *reader)
 {
     struct fb_region *region = &reader->region;
-    const uint64_t keep_to = region->begin + reader->max_record_size;
+    /* The last bytes of text are not told from a delimiter's first. */
+    const uint64_t keep_to = region->begin + reader->max_record_size + FB_DELIMITER_MAX_BYTES;
 
     for (;;) {
         const uint64_t filled = filled_to(reader);
         uint64_t limit = filled;
         enum fb_status status = FB_INVALID;
-        size_t at;
         bool found;
 
         if (region->head_size == 0 && region->scanned >= keep_to)
             keep_head(reader);
         if (region->head_size == 0 && keep_to < filled)
             limit = keep_to;
-        at = place(reader, region->scanned);
-        found = find(reader, limit, &at);
-        advance_region(reader, reader->window.base + at);
+        found = find(reader, limit);
         if (!found && limit == filled)
             return FB_NEED_MORE;
         if (!found) {
@@ -196,12 +227,25 @@ enum fb_status fb_region_next(struct fb_record_reader *reader, struct fb_record 
     return FB_OK;
 }
 
+static struct fb_resync begin_resync(const struct fb_record_reader *reader)
+{
+    const struct fb_form_options *options = &reader->form_options;
+    struct fb_resync resync = {0};
+
+    for (size_t i = 0; i < options->delimiter_size; i++)
+        if ((unsigned char)options->delimiter[i] < 0x20) {
+            resync.delimiter = options->delimiter;
+            resync.delimiter_size = options->delimiter_size;
+        }
+    return resync;
+}
+
 enum fb_status fb_region_begin(struct fb_record_reader *reader, enum fb_dead_reason reason,
                                const char *message, size_t known, struct fb_record *ret_record)
 {
     struct fb_region *region = &reader->region;
 
-    region->resync = (struct fb_resync){0};
+    region->resync = begin_resync(reader);
     region->reason = reason;
     region->begin = reader->window.base + reader->window.begin;
     region->scanned = region->begin;
@@ -212,7 +256,7 @@ enum fb_status fb_region_begin(struct fb_record_reader *reader, enum fb_dead_rea
     reader->in_region = true;
     reader->retry_at = 0;
     if (is_text(reader))
-        advance_region(reader, region->begin + known);
+        advance_text(reader, region->begin + known, region->begin + known);
     /* The record that is known to be bad is not to be found again. */
     else if (reader->window.bytes[reader->window.begin] == '{') {
         fb_resync_pass_bracket(&region->resync);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resync.h"
 
+#include <string.h>
+
 /* What a byte means outside a string and inside; a byte of no meaning is skipped quickly. */
 enum meaning {
     NONE,
@@ -47,6 +49,24 @@ static void step_inside(struct fb_resync *resync, enum meaning meaning)
         resync->escaped = true;
 }
 
+/* True behind the last byte of a delimiter. */
+static bool ends_delimiter(struct fb_resync *resync, char c)
+{
+    const char *const delimiter = resync->delimiter;
+    const size_t had = resync->matched;
+    size_t matched = had;
+
+    /* The longest beginning of the delimiter that what was met ends with. */
+    while (matched > 0 &&
+           (delimiter[matched] != c || memcmp(delimiter, delimiter + had - matched, matched) != 0))
+        matched--;
+    resync->matched = delimiter[matched] == c ? matched + 1 : 0;
+    if (resync->matched < resync->delimiter_size)
+        return false;
+    resync->matched = 0;
+    return true;
+}
+
 static void step(struct fb_resync *resync, enum meaning meaning)
 {
     if (resync->in_string)
@@ -67,7 +87,14 @@ bool fb_resync_find(struct fb_resync *resync, const char *text, size_t size, siz
     for (size_t i = *at; i < size; i++) {
         const unsigned char *meanings = resync->in_string ? inside : outside;
         const enum meaning meaning = meanings[(unsigned char)text[i]];
+        const bool delimited = resync->delimiter != NULL && ends_delimiter(resync, text[i]);
 
+        if (delimited) {
+            step(resync, meaning);
+            resync->after_newline = true;
+            resync->indent = 0;
+            continue;
+        }
         if (meaning == NONE && !resync->escaped) {
             resync->after_newline = false;
             continue;

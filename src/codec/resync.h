@@ -16,9 +16,13 @@ struct fb_resync {
     uint64_t depth;
     bool in_string;
     bool escaped;       /* the next byte of a string is behind a backslash */
-    bool after_newline; /* nothing but blanks since the last newline */
+    bool after_newline; /* nothing but blanks since the last newline, or such a delimiter */
     uint64_t indent;    /* blanks since that newline */
     bool closed_outer;  /* a `]` that closes what was open before */
+
+    const char *delimiter; /* as good as a newline: no string of JSON can hold it; or NULL */
+    size_t delimiter_size;
+    size_t matched; /* so many bytes of it were met last */
 };
 
 /*

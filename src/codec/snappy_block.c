@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snappy_block.h"
 
-#include "byte_order.h"
-
 #include <string.h>
+
+#include "byte_order.h"
 
 #if FB_HAVE_snappy
 

@@ -365,7 +365,7 @@ static bool take_key(struct fb_typed *typed, const struct fb_json_text *name,
                 key_fault(FB_DEAD_KEY_TOO_LONG, "a key attribute is too long", attribute);
         return size > 0 && size <= most;
     }
-    if (keys_alone)
+    if (keys_alone && typed->schema.count > 0)
         return refuse(typed, FB_DEAD_WRONG_FORM, name->bytes,
                       "an attribute among the keys that is none of this table");
     return true;

@@ -273,12 +273,13 @@ static char *format_line(const struct fb_dead_letters *letters, const struct fb_
     if (bytes == NULL)
         return NULL;
     fb_time_format_rfc3339(now_ms, now);
-    line = json_pack("{s:{s:o, s:s, s:I}, s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:s}", "id", "key",
-                     text_or_printable(letter->object->key), "etag", letter->object->etag, "record",
-                     (json_int_t)letter->record_number, "time", now, "stream", letters->stream,
-                     "bucket", letters->bucket, "offset", (json_int_t)letter->offset_bytes, "size",
-                     (json_int_t)letter->size_bytes, "reason", letter->reason, "message",
-                     text_or_printable(letter->message), "bytes", bytes);
+    line = json_pack("{s:{s:o, s:s, s:I}, s:s, s:s, s:s, s:I, s:I, s:s*, s:s, s:o, s:s}", "id",
+                     "key", text_or_printable(letter->object->key), "etag", letter->object->etag,
+                     "record", (json_int_t)letter->record_number, "time", now, "stream",
+                     letters->stream, "bucket", letters->bucket, "offset",
+                     (json_int_t)letter->offset_bytes, "size", (json_int_t)letter->size_bytes,
+                     "operation", letter->operation == FB_DELETE ? "delete" : NULL, "reason",
+                     letter->reason, "message", text_or_printable(letter->message), "bytes", bytes);
     if (line != NULL && !whole)
         json_object_set_new(line, "note",
                             json_string("only the first bytes are here; the rest is in S3, at "
@@ -396,10 +397,11 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
     }
     if (status == FB_OK) {
         fb_patience_success(patience);
-        fb_log_warning("stream %s: dead letter: %s record %llu (byte %llu): %s: %s",
-                       letters->stream, letter->object->key,
-                       (unsigned long long)letter->record_number,
-                       (unsigned long long)letter->offset_bytes, letter->reason, letter->message);
+        fb_log_warning(
+            "stream %s: dead letter: %s record %llu (byte %llu)%s: %s: %s", letters->stream,
+            letter->object->key, (unsigned long long)letter->record_number,
+            (unsigned long long)letter->offset_bytes,
+            letter->operation == FB_DELETE ? ", a delete" : "", letter->reason, letter->message);
     } else if (error != NULL) {
         *error = own;
     }

@@ -86,6 +86,7 @@ static enum fb_status keep_dead_letter(struct reading *reading, const struct fb_
         .record_number = record->number,
         .offset_bytes = record->offset_bytes,
         .size_bytes = record->size_bytes,
+        .operation = record->operation,
         .reason = reason,
         .message = record->message,
         .text = record->text,

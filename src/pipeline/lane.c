@@ -98,7 +98,8 @@ static struct fb_item **find_same_key(struct batch *batch, const struct fb_item 
     return NULL;
 }
 
-/* With the lock. Moves from the queue to the batch what fits; a later item of a key replaces. */
+/* With the lock. Moves from the queue to the batch what fits; a later item of a key replaces,
+ * be it put or delete: one call never has two operations of a key. */
 static void fill(struct fb_lane *lane, struct batch *batch)
 {
     while (lane->first != NULL) {
@@ -179,6 +180,7 @@ struct settled {
     struct fb_span *span;
     uint64_t in_span; /* not yet acknowledged */
     uint64_t count;
+    uint64_t deleted; /* of those that were sent */
 };
 
 static void acknowledge_span(struct settled *settled)
@@ -211,6 +213,7 @@ static void finish_settled(struct fb_lane *lane, struct settled *settled, size_t
     atomic_fetch_add_explicit(&counters->items_folded, settled->count - written,
                               memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->items_written, written, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->items_deleted, settled->deleted, memory_order_relaxed);
     fb_item_pool_put(lane->options.pool, settled->list);
 }
 
@@ -236,6 +239,7 @@ static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_ite
         .record_number = item->record_number,
         .offset_bytes = item->offset_bytes,
         .size_bytes = item->text_size,
+        .operation = item->operation,
         .reason = fb_dead_reason_name(FB_DEAD_REJECTED),
         .message = reason->message,
         .text = fb_item_text(item),
@@ -294,10 +298,12 @@ static size_t settle(struct fb_lane *lane, struct fb_item **items,
     size_t left = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (entries[i].unprocessed)
+        if (entries[i].unprocessed) {
             items[left++] = items[i];
-        else
-            add_settled(&settled, items[i]);
+            continue;
+        }
+        settled.deleted += items[i]->operation == FB_DELETE;
+        add_settled(&settled, items[i]);
     }
     finish_settled(lane, &settled, count - left);
     return left;
@@ -308,6 +314,7 @@ static enum fb_status call(struct fb_lane *lane, struct fb_item **items, size_t 
 {
     for (size_t i = 0; i < count; i++)
         entries[i] = (struct fb_batch_entry){
+            .operation = items[i]->operation,
             .item = fb_item_json(items[i]),
             .item_size = items[i]->json_size,
             .key = fb_item_key(items[i]),

@@ -377,6 +377,7 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .bytes_read = atomic_load(&stream->read.bytes_read),
         .dead_letters = stream->letters == NULL ? 0 : fb_dead_letters_count(stream->letters),
         .items_written = atomic_load(&stream->written.items_written),
+        .items_deleted = atomic_load(&stream->written.items_deleted),
         .items_folded = atomic_load(&stream->written.items_folded),
         .calls = atomic_load(&stream->written.calls),
         .retries = atomic_load(&stream->written.retries),

@@ -10,7 +10,7 @@
  *
  * A line for each record: {"number":,"offset":,"size":,"reason":,"message":,"operation":,"key":,
  * "bytes":,"item":} and at last {"compression":,"format":,"passed_over":,"end":"whole"|"damaged",
- * "message":}. `key` is in hexadecimal, `item` as it would be sent.
+ * "message":,"peak_kib":}. `key` is in hexadecimal, `item` as it would be sent.
  *
  * --truncations cuts the object off at every byte, and ends with 1 unless each cut gives a part of
  * the whole object's records and a report: damage, or one dead letter at the end.
@@ -78,6 +78,16 @@ static enum fb_format take_format(const char *name)
     return FB_FORMAT_AUTO;
 }
 
+/* On one line: the blanks of an item that went through as it was may be newlines. */
+static void print_item(const struct fb_record *record)
+{
+    for (size_t i = 0; i < record->item_size; i++) {
+        const char c = record->item[i];
+
+        putchar(c == '\n' || c == '\r' ? ' ' : c);
+    }
+}
+
 static void print_record(const struct fb_record *record)
 {
     json_t *message = json_stringn_nocheck(record->message, strlen(record->message));
@@ -94,8 +104,8 @@ static void print_record(const struct fb_record *record)
         printf(",\"key\":\"");
         for (size_t i = 0; i < record->key_size; i++)
             printf("%02x", (unsigned char)record->key[i]);
-        printf("\",\"bytes\":%" PRIu32 ",\"item\":%.*s", record->item_counted_bytes,
-               (int)record->item_size, record->item);
+        printf("\",\"bytes\":%" PRIu32 ",\"item\":", record->item_counted_bytes);
+        print_item(record);
     }
     printf("}\n");
 }
@@ -331,6 +341,21 @@ static void take_option(struct arguments *arguments, int option)
     }
 }
 
+/* The most that was ever in memory, the object itself included; of this program alone. */
+static unsigned long peak_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    unsigned long peak = 0;
+    char line[128];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            peak = strtoul(line + 6, NULL, 10);
+    if (file != NULL)
+        (void)fclose(file);
+    return peak;
+}
+
 static void print_end(const struct fb_object_reader *reader, const struct outcome *outcome)
 {
     json_t *message = json_string_nocheck(outcome->damaged ? outcome->error.message : "");
@@ -339,10 +364,10 @@ static void print_end(const struct fb_object_reader *reader, const struct outcom
 
     fb_object_reader_describe(reader, compression, sizeof compression);
     printf("{\"compression\":\"%s\",\"format\":\"%s\",\"passed_over\":%" PRIu64
-           ",\"end\":\"%s\",\"message\":%s}\n",
+           ",\"end\":\"%s\",\"message\":%s,\"peak_kib\":%lu}\n",
            compression, fb_format_name(fb_object_reader_format(reader)),
            fb_object_reader_passed_over(reader), outcome->damaged ? "damaged" : "whole",
-           text == NULL ? "null" : text);
+           text == NULL ? "null" : text, peak_kib());
     free(text);
     json_decref(message);
 }

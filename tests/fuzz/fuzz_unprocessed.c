@@ -25,6 +25,14 @@ static void check(bool condition)
         abort();
 }
 
+/* The second and the last are deletes. */
+static struct fb_batch_entry entry_at(const struct fb_buffer *keys, size_t i)
+{
+    return (struct fb_batch_entry){.operation = i % 2 == 1 ? FB_DELETE : FB_PUT,
+                                   .key = keys[i].bytes,
+                                   .key_size = keys[i].size};
+}
+
 static void make_entries(struct fb_batch_entry *entries, struct fb_buffer *keys)
 {
     static const char *const sent[ENTRY_COUNT][2] = {
@@ -36,12 +44,13 @@ static void make_entries(struct fb_batch_entry *entries, struct fb_buffer *keys)
               FB_OK);
         check(fb_key_append_canonical(&keys[i], FB_KEY_NUMBER, sent[i][1], strlen(sent[i][1])) ==
               FB_OK);
-        entries[i] = (struct fb_batch_entry){.key = keys[i].bytes, .key_size = keys[i].size};
+        entries[i] = entry_at(keys, i);
     }
 }
 
-/* The same with a tree: the entry that the item is, or NULL. */
-static struct fb_batch_entry *entry_of(struct fb_batch_entry *entries, const json_t *item)
+/* The same with a tree: the entry of that operation whose key the item has, or NULL. */
+static struct fb_batch_entry *entry_of(struct fb_batch_entry *entries, enum fb_operation operation,
+                                       const json_t *item)
 {
     const json_t *id = json_object_get(json_object_get(item, "id"), "S");
     const json_t *n = json_object_get(json_object_get(item, "n"), "N");
@@ -58,10 +67,22 @@ static struct fb_batch_entry *entry_of(struct fb_batch_entry *entries, const jso
     if (fb_key_append_canonical(&key, FB_KEY_NUMBER, json_string_value(n), json_string_length(n)) ==
         FB_OK)
         for (size_t i = 0; i < ENTRY_COUNT; i++)
-            if (entries[i].key_size == key.size && memcmp(entries[i].key, key.bytes, key.size) == 0)
+            if (entries[i].operation == operation && entries[i].key_size == key.size &&
+                memcmp(entries[i].key, key.bytes, key.size) == 0)
                 found = &entries[i];
     fb_buffer_done(&key);
     return found;
+}
+
+/* The entry that is asked for again, when it is one operation and not both. */
+static struct fb_batch_entry *requested(struct fb_batch_entry *entries, const json_t *request)
+{
+    const json_t *item = json_object_get(json_object_get(request, "PutRequest"), "Item");
+    const json_t *key = json_object_get(json_object_get(request, "DeleteRequest"), "Key");
+
+    if ((item == NULL) == (key == NULL))
+        return NULL;
+    return item != NULL ? entry_of(entries, FB_PUT, item) : entry_of(entries, FB_DELETE, key);
 }
 
 static enum fb_status mark_in_tree(struct fb_batch_entry *entries, json_t *root)
@@ -79,8 +100,7 @@ static enum fb_status mark_in_tree(struct fb_batch_entry *entries, json_t *root)
             return FB_CORRUPT;
         json_array_foreach(requests, i, request)
         {
-            struct fb_batch_entry *entry =
-                entry_of(entries, json_object_get(json_object_get(request, "PutRequest"), "Item"));
+            struct fb_batch_entry *entry = requested(entries, request);
 
             if (entry == NULL || entry->unprocessed)
                 return FB_CORRUPT;
@@ -99,7 +119,7 @@ static void compare(const char *input, size_t size, const struct fb_batch_entry 
     if (root == NULL)
         return;
     for (size_t i = 0; i < ENTRY_COUNT; i++)
-        again[i] = (struct fb_batch_entry){.key = keys[i].bytes, .key_size = keys[i].size};
+        again[i] = entry_at(keys, i);
     check(mark_in_tree(again, root) == status);
     for (size_t i = 0; status == FB_OK && i < ENTRY_COUNT; i++)
         check(again[i].unprocessed == entries[i].unprocessed);

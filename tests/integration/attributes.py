@@ -41,7 +41,7 @@ def from_record(record):
 
 
 def from_dynamodb(item):
-    """An item as boto3's client returns it, numbers as Decimal."""
+    """An item as boto3's client returns it, numbers as Decimal, sets in order."""
     return {name: _canonical(value) for name, value in item.items()}
 
 
@@ -49,6 +49,10 @@ def _canonical(value):
     (kind, content), = value.items()
     if kind == "N":
         return {"N": number(content)}
+    if kind in ("SS", "BS"):
+        return {kind: sorted(content)}
+    if kind == "NS":
+        return {"NS": sorted(map(number, content))}
     if kind == "L":
         return {"L": [_canonical(element) for element in content]}
     if kind == "M":

@@ -46,6 +46,20 @@ class Call:
                 if "PutRequest" in entry]
 
 
+    def operations(self):
+        """Of a BatchWriteItem, in order: ("put", item) and ("delete", key)."""
+        requests = json.loads(self.body)["RequestItems"]
+        return [operation_in(entry) for table in requests.values() for entry in table]
+
+
+def operation_in(entry):
+    """An entry of BatchWriteItem."""
+    (name, request), = entry.items()
+    if name == "PutRequest":
+        return "put", request["Item"]
+    return "delete", request["Key"]
+
+
 @dataclasses.dataclass
 class Answer:
     status: int

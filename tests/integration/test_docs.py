@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+import console_blocks
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "firebridge"
 
@@ -29,10 +31,20 @@ def test_every_key_and_its_default_stand_in_the_manual():
     assert documented == annotated_keys()
 
 
+def test_the_examples_of_the_formats_are_real_runs():
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    commands = console_blocks.commands(text)
+    shown = {path.name for path in (ROOT / "docs" / "samples").iterdir()
+             if any(f"docs/samples/{path.name} " in f"{command} " for command in commands)}
+    assert shown == {path.name for path in (ROOT / "docs" / "samples").iterdir()}
+    assert len(commands) == 20
+    assert console_blocks.rewrite(text) == text, "make docs writes what is printed now"
+
+
 def test_every_command_stands_in_the_manual():
     shown = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     commands = re.findall(r"^  ([a-z]+)  ", shown, re.M)
-    assert {"run", "check", "state", "version", "help"} <= set(commands)
+    assert {"run", "check", "explain", "state", "version", "help"} <= set(commands)
     page = manual("firebridge.8")
     for command in commands:
         assert re.search(rf"^\.It Cm {command}\b", page, re.M), command
@@ -40,7 +52,7 @@ def test_every_command_stands_in_the_manual():
 
 def test_every_long_option_stands_in_the_manual():
     page = manual("firebridge.8")
-    for command in ("run", "check", "state"):
+    for command in ("run", "check", "explain", "state"):
         shown = subprocess.run(
             [PROGRAM, "help", command], capture_output=True, text=True, check=True
         ).stdout
@@ -49,7 +61,7 @@ def test_every_long_option_stands_in_the_manual():
 
 
 def test_help_fits_a_screen():
-    for arguments in (["--help"], *(["help", c] for c in ("run", "check", "state", "version"))):
+    for arguments in (["--help"], *(["help", c] for c in ("run", "check", "explain", "state", "version"))):
         shown = subprocess.run(
             [PROGRAM, *arguments], capture_output=True, text=True, check=True
         ).stdout

@@ -11,6 +11,7 @@
 #include "firebridge/aws/client.h"
 #include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
+#include "firebridge/codec/operation.h"
 
 struct fb_table {
     char arn[512];
@@ -39,18 +40,21 @@ enum fb_status fb_table_check_key(const struct fb_table *table, const char *name
 #define FB_BATCH_MAX_BYTES (16 * 1024 * 1024)
 
 struct fb_batch_entry {
-    const char *item; /* {"id":{"S":"..."},...}, as the record reader made it */
+    const char *item; /* {"id":{"S":"..."},...}, as the record reader made it; to be put, or the
+                         key of what is to be deleted */
     size_t item_size;
     const char *key; /* canonical */
     size_t key_size;
+    enum fb_operation operation;
     bool unprocessed; /* written by fb_dynamodb_batch_write */
 };
 
 /*
- * BatchWriteItem with one PutRequest per entry; keys must differ. FB_OK: an entry is written
+ * BatchWriteItem with one request per entry; keys must differ. FB_OK: an entry is written
  * unless its `unprocessed` is set. An UnprocessedItems that names what was not sent is
  * FB_CORRUPT; so is a wrong x-amz-crc32. `schema` serves to find the entries that came back.
- * On failure nothing is known of any entry: writing them again is right, and harmless for puts.
+ * On failure nothing is known of any entry: writing them again is right, and harmless for puts
+ * and deletes alike.
  */
 enum fb_status fb_dynamodb_batch_write(struct fb_client *client, const char *table,
                                        const struct fb_key_schema *schema,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What BatchWriteItem gives back: found by its keys in the answer's text. The answer can be as
- * large as the request, on every lane at once, so no tree is made of it.
+ * What BatchWriteItem gives back: found by key and operation in the answer's text. The answer can
+ * be as large as the request, on every lane at once, so no tree is made of it.
  *
  * Threads: pure functions.
  */

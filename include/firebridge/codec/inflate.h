@@ -48,9 +48,9 @@ void fb_inflate_begin(struct fb_inflate *inflate, const struct fb_inflate_hints 
 
 /*
  * Takes bytes from `*input` (moved on by what was used) and writes up to `capacity` bytes, which
- * are 1 or more, to `out`. FB_OK with *ret_written 0 means that all input is used. FB_CORRUPT with what was wrong
- * and where, or which limit it broke; what was written before it is good, and no further step
- * gives more.
+ * are 1 or more, to `out`. FB_OK with *ret_written 0 means that all input is used. FB_CORRUPT with
+ * what was wrong and where, or which limit it broke; what was written before it is good, and no
+ * further step gives more.
  */
 enum fb_status fb_inflate_step(struct fb_inflate *inflate, const char **input, size_t *input_size,
                                char *out, size_t capacity, size_t *ret_written,

@@ -4,9 +4,9 @@
  * items are one item.
  *
  * Canonical form: per key attribute a type letter, a length (u16, big endian) and the bytes. A
- * string's bytes are the unescaped UTF-8. A number's are its value in one spelling, so that `1`,
- * `1.0` and `10e-1` are one key. Two items of a table have the same primary key exactly when the
- * canonical bytes are equal.
+ * string's bytes are the unescaped UTF-8, a binary's its base64, which has one spelling. A number's
+ * are its value in one spelling, so that `1`, `1.0` and `10e-1` are one key. Two items of a table
+ * have the same primary key exactly when the canonical bytes are equal.
  */
 #ifndef FIREBRIDGE_CODEC_KEY_H
 #define FIREBRIDGE_CODEC_KEY_H
@@ -36,8 +36,13 @@ struct fb_key_schema {
 #define FB_PARTITION_KEY_MAX_BYTES 2048
 #define FB_SORT_KEY_MAX_BYTES      1024
 
-/* No canonical key is longer. */
-#define FB_CANONICAL_KEY_MAX (2 * 3 + FB_PARTITION_KEY_MAX_BYTES + FB_SORT_KEY_MAX_BYTES)
+/* Base64 of so many bytes. */
+#define FB_KEY_BASE64_SIZE(bytes) (((bytes) + 2) / 3 * 4)
+
+/* No canonical key is longer: both of its parts binary. */
+#define FB_CANONICAL_KEY_MAX                                                                       \
+    (2 * 3 + FB_KEY_BASE64_SIZE(FB_PARTITION_KEY_MAX_BYTES) +                                      \
+     FB_KEY_BASE64_SIZE(FB_SORT_KEY_MAX_BYTES))
 
 /* Seeded per process with fb_key_hash_seed, so that nobody can choose colliding keys. */
 uint64_t fb_key_hash(uint64_t seed, const void *bytes, size_t size);

@@ -30,6 +30,7 @@
 
 #include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
+#include "firebridge/codec/operation.h"
 
 /* Why a record can never be written. The names (fb_dead_reason_name) are an interface. */
 enum fb_dead_reason {
@@ -56,8 +57,6 @@ enum fb_dead_reason {
 
 #define FB_DEAD_REASON_COUNT (FB_DEAD_NO_MATCH + 1)
 
-enum fb_operation { FB_PUT, FB_DELETE };
-
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
 struct fb_record {
@@ -65,7 +64,8 @@ struct fb_record {
     uint64_t offset_bytes;     /* of its first byte in the decompressed object */
     uint64_t size_bytes;       /* its length there, though `text` may hold only the first of it */
     uint64_t end_offset_bytes; /* behind it, or behind the larger record that it is a part of */
-    const char *text;          /* the record's bytes; of an over-long one the first 4 KiB or more */
+    const char *text;          /* the record's bytes; of an over-long one the first 4 KiB, or as
+                                * many as max_record_size has */
     size_t text_size;          /* = size_bytes unless the record is over max_record_size */
 
     enum fb_dead_reason reason; /* FB_DEAD_NONE: an item */
@@ -109,12 +109,12 @@ enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **re
                                       size_t *ret_size, struct fb_error *error) FB_MUST_CHECK;
 void fb_record_reader_wrote(struct fb_record_reader *reader, size_t size);
 
-/* Says that no byte may follow, though that is not the end: the next try is made with what is there,
- * and gives what is whole of it. */
-void fb_record_reader_look_again(struct fb_record_reader *reader);
-
 /* Says that no byte will follow. */
 void fb_record_reader_finish(struct fb_record_reader *reader);
+
+/* Says that what would follow is lost: the records that are whole are to come, and then
+ * FB_NEED_MORE. What was cut by the damage is no record, and no dead letter either. */
+void fb_record_reader_cut_off(struct fb_record_reader *reader);
 
 /* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), or FB_NO_MEMORY. */
 enum fb_status fb_record_reader_next(struct fb_record_reader *reader,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "firebridge/base/clock.h"
+#include "firebridge/codec/operation.h"
 #include "firebridge/pipeline/patience.h"
 #include "firebridge/state/state.h"
 
@@ -31,7 +32,8 @@ struct fb_dead_letter {
     uint64_t record_number;
     uint64_t offset_bytes; /* in the decompressed object */
     uint64_t size_bytes;   /* of the record; `text` holds all or the first of it */
-    const char *reason;    /* a word of the interface, e.g. "key-missing" */
+    enum fb_operation operation;
+    const char *reason; /* a word of the interface, e.g. "key-missing" */
     const char *message;
     const char *text;
     size_t text_size;

@@ -31,6 +31,7 @@ struct fb_item {
     uint32_t key_size;
     uint32_t json_size;
     uint32_t text_size;
+    enum fb_operation operation;
     char bytes[]; /* canonical key, attribute-value JSON, the record as it was */
 };
 

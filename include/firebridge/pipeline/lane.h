@@ -23,7 +23,8 @@ struct fb_lane;
 
 /* What the lanes of a stream count together. */
 struct fb_lane_counters {
-    atomic_uint_fast64_t items_written;  /* acknowledged by DynamoDB */
+    atomic_uint_fast64_t items_written;  /* put or deleted, acknowledged by DynamoDB */
+    atomic_uint_fast64_t items_deleted;  /* of those written */
     atomic_uint_fast64_t items_folded;   /* carried by a later item of their key */
     atomic_uint_fast64_t items_rejected; /* dead letters by DynamoDB's word */
     atomic_uint_fast64_t calls;          /* BatchWriteItem */

@@ -90,7 +90,7 @@ struct fb_stream_report {
     char problem[512]; /* the last; empty when healthy */
     uint64_t objects, objects_changed, objects_vanished, objects_damaged;
     uint64_t records, passed_over, dead_letters, bytes_read;
-    uint64_t items_written, items_folded, calls, retries;
+    uint64_t items_written, items_deleted, items_folded, calls, retries;
 };
 
 void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_report);

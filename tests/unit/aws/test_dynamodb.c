@@ -142,8 +142,111 @@ static void a_batch_is_one_put_per_item(void **state)
     tear_down(&f);
 }
 
+#define KEY(id, n)        "{\"id\":{\"S\":\"" id "\"},\"n\":{\"N\":\"" n "\"}}"
 #define PUT(item)         "{\"PutRequest\":{\"Item\":" item "}}"
+#define DELETE(key)       "{\"DeleteRequest\":{\"Key\":" key "}}"
 #define BACK(table, puts) "{\"UnprocessedItems\":{\"" table "\":[" puts "]}}"
+
+static void make_delete(struct entries *entries, size_t i, const char *key)
+{
+    entries->items[i].operation = FB_DELETE;
+    entries->items[i].item = key;
+    entries->items[i].item_size = strlen(key);
+}
+
+static void a_batch_holds_puts_and_deletes_as_they_come(void **state)
+{
+    static const struct script_step steps[] = {
+        {.body = "{\"RequestItems\":{\"ticker\":[" DELETE(KEY("a", "1")) "," PUT(
+             ITEM("a", "2")) "," DELETE(KEY("q\\\"\\u0001\\\\\\u00e4",
+                                            "1.50")) "," DELETE(KEY("nul\\u0000", "-1e2")) "]}}",
+         .http_status = 200,
+         .answer = "{\"UnprocessedItems\":{}}"},
+        {.body = "{\"RequestItems\":{\"ticker\":[" PUT(ITEM("a", "1")) "," PUT(
+             ITEM("a", "2")) "," DELETE(KEY("q\\\"\\u0001\\\\\\u00e4",
+                                            "1.50")) "," PUT(ITEM("nul\\u0000", "-1e2")) "]}}",
+         .http_status = 200,
+         .answer = "{\"UnprocessedItems\":{}}"},
+    };
+    struct entries entries;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    make_entries(&entries);
+    make_delete(&entries, 0, KEY("a", "1"));
+    make_delete(&entries, 2, KEY("q\\\"\\u0001\\\\\\u00e4", "1.50"));
+    make_delete(&entries, 3, KEY("nul\\u0000", "-1e2"));
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_OK);
+    free_entries(&entries);
+    make_entries(&entries);
+    make_delete(&entries, 2, KEY("q\\\"\\u0001\\\\\\u00e4", "1.50"));
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_OK);
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        assert_false(entries.items[i].unprocessed);
+    free_entries(&entries);
+    tear_down(&f);
+}
+
+/* The second and the last of four are deletes. */
+static void a_delete_that_comes_back_is_found_by_its_key_and_operation(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum fb_status status;
+        unsigned back; /* a bit for each entry */
+    } cases[] = {
+        {BACK("ticker", DELETE(KEY("a", "2"))), FB_OK, 2},
+        {BACK("ticker", DELETE(KEY("a", "2.0")) "," PUT(ITEM("a", "1"))), FB_OK, 3},
+        {BACK("ticker", PUT(ITEM("a", "1")) "," DELETE(KEY("nul\\u0000", "-100"))), FB_OK, 9},
+        {BACK("ticker", "{\"PutRequest\":null,\"DeleteRequest\":{\"Key\":{\"n\":{\"N\":\"2\"},"
+                        "\"id\":{\"S\":\"a\"}}}}"),
+         FB_OK, 2},
+        {BACK("ticker", "{ \"Delete\\u0052equest\" : { \"Note\":1, \"\\u004bey\" : " KEY(
+                            "\\u0061", "20e-1") " } }"),
+         FB_OK, 2},
+        /* another operation than was sent */
+        {BACK("ticker", DELETE(KEY("a", "1"))), FB_CORRUPT, 0},
+        {BACK("ticker", PUT(ITEM("a", "2"))), FB_CORRUPT, 0},
+        {BACK("ticker", PUT(KEY("a", "2"))), FB_CORRUPT, 0},
+        /* the same twice */
+        {BACK("ticker", DELETE(KEY("a", "2")) "," DELETE(KEY("a", "2.0"))), FB_CORRUPT, 0},
+        {BACK("ticker", DELETE(KEY("a", "2")) "," PUT(ITEM("a", "2"))), FB_CORRUPT, 0},
+        /* not sent, or not to be told */
+        {BACK("ticker", DELETE(KEY("b", "2"))), FB_CORRUPT, 0},
+        {BACK("ticker", DELETE("{\"id\":{\"S\":\"a\"}}")), FB_CORRUPT, 0},
+        {BACK("ticker", DELETE("{}")), FB_CORRUPT, 0},
+        {BACK("ticker", DELETE("null")), FB_CORRUPT, 0},
+        {BACK("ticker", "{\"DeleteRequest\":{\"Item\":" KEY("a", "2") "}}"), FB_CORRUPT, 0},
+        {BACK("ticker", "{\"PutRequest\":{\"Key\":" KEY("a", "2") "}}"), FB_CORRUPT, 0},
+        {BACK("ticker", "{\"PutRequest\":{\"Item\":" ITEM(
+                            "a", "1") "},\"DeleteRequest\":{\"Key\":" KEY("a", "2") "}}"),
+         FB_CORRUPT, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_step steps[] = {{.http_status = 200, .answer = cases[i].answer}};
+        struct entries entries;
+        struct fixture f;
+        enum fb_status status;
+        unsigned back = 0;
+
+        SET_UP(f, steps);
+        make_entries(&entries);
+        make_delete(&entries, 1, KEY("a", "2"));
+        make_delete(&entries, 3, KEY("nul\\u0000", "-1e2"));
+        status = write_table(&f, &entries, "ticker");
+        if (status != cases[i].status)
+            fail_msg("case %zu: %s", i, fb_status_name(status));
+        for (unsigned j = 0; j < ENTRY_COUNT; j++)
+            back |= entries.items[j].unprocessed ? 1U << j : 0;
+        if (status == FB_OK && back != cases[i].back)
+            fail_msg("case %zu gives back %u", i, back);
+        free_entries(&entries);
+        tear_down(&f);
+    }
+}
 
 static void what_comes_back_is_found_by_its_key(void **state)
 {
@@ -184,7 +287,8 @@ static void an_answer_that_cannot_be_right_is_corrupt(void **state)
         {BACK("ticker", PUT(ITEM("unknown", "1"))), NULL},
         {BACK("ticker", PUT(ITEM("a", "1")) "," PUT(ITEM("a", "1.0"))), NULL},
         {BACK("other", PUT(ITEM("a", "1"))), NULL},
-        {BACK("ticker", "{\"DeleteRequest\":{\"Key\":{}}}"), NULL},
+        {BACK("ticker", DELETE("{}")), NULL},
+        {BACK("ticker", DELETE(KEY("a", "1"))), NULL},
         {BACK("ticker", PUT("{\"id\":{\"N\":\"1\"}}")), NULL},
         {"{\"UnprocessedItems\":{\"ticker\":{}}}", NULL},
         {"{\"UnprocessedItems\":[]}", NULL},
@@ -520,6 +624,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_is_one_put_per_item),
+        cmocka_unit_test(a_batch_holds_puts_and_deletes_as_they_come),
+        cmocka_unit_test(a_delete_that_comes_back_is_found_by_its_key_and_operation),
         cmocka_unit_test(what_comes_back_is_found_by_its_key),
         cmocka_unit_test(an_answer_that_cannot_be_right_is_corrupt),
         cmocka_unit_test(an_answer_may_be_written_in_any_way),

@@ -55,13 +55,15 @@ static struct fb_dead_letters *open_letters(uint64_t max_letters, uint64_t in_re
     return letters;
 }
 
-static enum fb_status add(struct fb_dead_letters *letters, uint64_t ordinal)
+static enum fb_status add_of(struct fb_dead_letters *letters, uint64_t ordinal,
+                             enum fb_operation operation)
 {
     struct fb_dead_letter letter = {
         .object = &object,
         .record_number = ordinal,
         .offset_bytes = ordinal * 10,
         .size_bytes = 5,
+        .operation = operation,
         .reason = "key-missing",
         .message = "no \"id\"",
         .text = "{\"\0\"}",
@@ -70,6 +72,11 @@ static enum fb_status add(struct fb_dead_letters *letters, uint64_t ordinal)
     };
 
     return fb_dead_letters_add(letters, &letter, NULL);
+}
+
+static enum fb_status add(struct fb_dead_letters *letters, uint64_t ordinal)
+{
+    return add_of(letters, ordinal, FB_PUT);
 }
 
 static FILE *open_file(const char *day, const char *mode)
@@ -128,6 +135,33 @@ static void a_letter_names_its_record_and_keeps_its_bytes(void **state)
     assert_string_equal(bytes, "eyIAIn0=");
     assert_string_equal(reason, "key-missing");
     json_decref(line);
+}
+
+static void the_letter_of_a_delete_says_so_and_no_other(void **state)
+{
+    static const struct {
+        enum fb_operation operation;
+        const char *word;
+    } cases[] = {{FB_DELETE, "delete"}, {FB_PUT, NULL}};
+    struct fb_dead_letters *letters = open_letters(10, 100, false);
+    FILE *file;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(add_of(letters, i, cases[i].operation), FB_OK);
+    fb_dead_letters_close(letters);
+    file = open_file("20261122", "r");
+    assert_non_null(file);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *line = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
+        const char *word = json_string_value(json_object_get(line, "operation"));
+
+        assert_string_equal(json_string_value(json_object_get(line, "reason")), "key-missing");
+        assert_true(word == NULL ? cases[i].word == NULL
+                                 : cases[i].word != NULL && strcmp(word, cases[i].word) == 0);
+        json_decref(line);
+    }
+    fclose(file);
 }
 
 static void a_torn_last_line_is_closed_at_start(void **state)
@@ -225,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_letter_names_its_record_and_keeps_its_bytes),
+        CASE(the_letter_of_a_delete_says_so_and_no_other),
         CASE(a_torn_last_line_is_closed_at_start),
         CASE(each_day_has_its_file),
         CASE(too_many_in_the_window_stop_the_stream),

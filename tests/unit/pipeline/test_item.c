@@ -43,7 +43,8 @@ static enum fb_status get(size_t text_size, struct fb_item **ret_item)
                                .item_size = 3,
                                .key = "kk",
                                .key_size = 2,
-                               .key_hash = 77};
+                               .key_hash = 77,
+                               .operation = FB_DELETE};
 
     memset(text, 't', sizeof text);
     return fb_item_pool_get(pool, &record, &stop, ret_item);
@@ -56,6 +57,7 @@ static void an_item_is_a_copy_of_its_record(void **state)
     (void)state;
     assert_int_equal(get(5, &item), FB_OK);
     assert_int_equal(item->key_hash, 77);
+    assert_int_equal(item->operation, FB_DELETE);
     assert_memory_equal(fb_item_key(item), "kk", 2);
     assert_memory_equal(fb_item_json(item), "{i}", 3);
     assert_memory_equal(fb_item_text(item), "ttttt", 5);

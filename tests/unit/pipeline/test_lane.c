@@ -20,12 +20,12 @@
 #define KEYS  10
 #define LANES 4
 
-/* A table of one-letter keys whose items are the record numbers. */
+/* A table of one-letter keys whose items are the record numbers; "" where there is none. */
 struct fake_table {
     pthread_mutex_t lock;
     char items[KEYS][32];
     struct fb_random random;
-    unsigned calls, largest_batch;
+    unsigned calls, largest_batch, deletes;
     bool throttles, forgets, breaks;
     const char *rejects; /* an item's JSON that is refused */
     enum fb_status always;
@@ -80,6 +80,19 @@ static void no_key_twice(const struct fb_batch_entry *entries, size_t count)
                         memcmp(entries[i].key, entries[j].key, entries[i].key_size) != 0);
 }
 
+static void apply(const struct fb_batch_entry *entry)
+{
+    char *item = table.items[entry->key[0] - 'a'];
+
+    if (entry->operation == FB_PUT) {
+        snprintf(item, 32, "%.*s", (int)entry->item_size, entry->item);
+        return;
+    }
+    assert_memory_equal(entry->item, "{key}", entry->item_size);
+    item[0] = '\0';
+    table.deletes++;
+}
+
 static enum fb_status write_fake(struct fb_client *client, const char *name,
                                  const struct fb_key_schema *schema, struct fb_batch_entry *entries,
                                  size_t count, struct fb_error *error)
@@ -99,8 +112,7 @@ static enum fb_status write_fake(struct fb_client *client, const char *name,
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         entries[i].unprocessed = table.forgets && chance(3);
         if (!entries[i].unprocessed)
-            snprintf(table.items[entries[i].key[0] - 'a'], 32, "%.*s", (int)entries[i].item_size,
-                     entries[i].item);
+            apply(&entries[i]);
     }
     pthread_mutex_unlock(&table.lock);
     return status;
@@ -187,8 +199,9 @@ static int tear_down(void **state)
     return system(command); /* NOLINT(cert-env33-c): a name made above */
 }
 
-/* Pushes record `number` for key `key` and says what the table must hold for it. */
-static void push(struct fb_span *span, unsigned key, uint64_t number, char *ret_expected)
+/* Pushes record `number` for key `key`, a put of its number or a delete. */
+static void push_change(struct fb_span *span, unsigned key, uint64_t number,
+                        enum fb_operation operation, char *ret_expected)
 {
     char letter = (char)('a' + key);
     char json[32];
@@ -198,16 +211,27 @@ static void push(struct fb_span *span, unsigned key, uint64_t number, char *ret_
                                .key = &letter,
                                .key_size = 1,
                                .key_hash = key * 7919,
+                               .operation = operation,
                                .item = json};
     struct fb_item *item = NULL;
 
-    record.item_size = (size_t)snprintf(json, sizeof json, "{%llu}", (unsigned long long)number);
+    if (operation == FB_PUT)
+        snprintf(json, sizeof json, "{%llu}", (unsigned long long)number);
+    else
+        snprintf(json, sizeof json, "{key}");
+    record.item_size = strlen(json);
     assert_int_equal(fb_item_pool_get(pool, &record, &stop, &item), FB_OK);
     item->span = span;
     fb_span_add(span);
     fb_lane_push(lanes[record.key_hash % LANES], item);
     if (ret_expected != NULL)
-        memcpy(ret_expected, json, record.item_size + 1);
+        snprintf(ret_expected, 32, "%s", operation == FB_PUT ? json : "");
+}
+
+/* ... and says what the table must hold for it. */
+static void push(struct fb_span *span, unsigned key, uint64_t number, char *ret_expected)
+{
+    push_change(span, key, number, FB_PUT, ret_expected);
 }
 
 static void flush_lanes(void)
@@ -223,6 +247,16 @@ static uint64_t hold_nothing(void *context, uint64_t resolved_ordinal)
     return UINT64_MAX;
 }
 
+/* The letters' file has one line that says "delete". */
+static void assert_letter_of_a_delete(void)
+{
+    char command[160];
+
+    snprintf(command, sizeof command, "grep -qs '\"operation\":\"delete\"' '%s'/s/*.jsonl",
+             directory);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a name made above */
+}
+
 static bool all_acknowledged(void)
 {
     struct fb_progress_view view;
@@ -232,7 +266,8 @@ static bool all_acknowledged(void)
     return view.checkpoint.object_count == 1 && view.checkpoint.objects[0].state == FB_OBJECT_DONE;
 }
 
-static void carry_random_records(unsigned count)
+/* Every so many records are deletes; 0: none. */
+static void carry_random_records(unsigned count, unsigned delete_one_in)
 {
     char expected[KEYS][32] = {{0}};
     struct fb_lane_options options = lane_options();
@@ -243,8 +278,9 @@ static void carry_random_records(unsigned count)
     start_lanes(&options);
     for (uint64_t i = 0; i < count; i++) {
         unsigned key = (unsigned)(fb_random_next(&random) % KEYS);
+        bool deletes = delete_one_in > 0 && fb_random_next(&random) % delete_one_in == 0;
 
-        push(span, key, i, expected[key]);
+        push_change(span, key, i, deletes ? FB_DELETE : FB_PUT, expected[key]);
     }
     end_lanes();
     fb_progress_span_close(progress, span, count, count, count);
@@ -258,15 +294,109 @@ static void carry_random_records(unsigned count)
 static void the_last_writer_of_each_key_wins(void **state)
 {
     (void)state;
-    carry_random_records(20000);
+    carry_random_records(20000, 0);
+    assert_int_equal(atomic_load(&counters.items_deleted), 0);
 }
 
 static void and_wins_over_throttling_unprocessed_items_and_broken_connections(void **state)
 {
     (void)state;
     table.throttles = table.forgets = table.breaks = true;
-    carry_random_records(20000);
+    carry_random_records(20000, 0);
     assert_true(atomic_load(&counters.retries) > 0);
+}
+
+static void the_last_of_puts_and_deletes_wins(void **state)
+{
+    (void)state;
+    carry_random_records(20000, 3);
+    assert_true(table.deletes > 0);
+    assert_int_equal(atomic_load(&counters.items_deleted), table.deletes);
+}
+
+static void and_wins_with_deletes_over_all_of_that(void **state)
+{
+    (void)state;
+    table.throttles = table.forgets = table.breaks = true;
+    carry_random_records(20000, 2);
+    assert_int_equal(atomic_load(&counters.items_deleted), table.deletes);
+}
+
+/* What is pushed for one key while the lane lingers becomes one operation of one call. */
+static void of_one_key_only_the_last_operation_is_sent(void **state)
+{
+    static const struct {
+        enum fb_operation operations[3];
+        const char *left;
+    } cases[] = {
+        {{FB_PUT, FB_PUT, FB_DELETE}, ""},
+        {{FB_PUT, FB_DELETE, FB_PUT}, "{2}"},
+        {{FB_DELETE, FB_PUT, FB_PUT}, "{2}"},
+        {{FB_DELETE, FB_DELETE, FB_DELETE}, ""},
+    };
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    options.linger_ms = 5000; /* ended by the lanes' end */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const bool deletes = cases[i].left[0] == '\0';
+
+        snprintf(table.items[0], sizeof table.items[0], "{before}");
+        table.calls = table.deletes = 0;
+        start_lanes(&options);
+        for (uint64_t number = 0; number < 3; number++)
+            push_change(span, 0, number, cases[i].operations[number], NULL);
+        end_lanes();
+        assert_string_equal(table.items[0], cases[i].left);
+        assert_int_equal(table.calls, 1);
+        assert_int_equal(table.deletes, deletes);
+    }
+    fb_progress_span_close(progress, span, 12, 1, 12);
+    assert_true(all_acknowledged());
+    assert_int_equal(atomic_load(&counters.items_written), 4);
+    assert_int_equal(atomic_load(&counters.items_deleted), 2);
+    assert_int_equal(atomic_load(&counters.items_folded), 8);
+}
+
+static void a_rejected_delete_leaves_the_put_before_it_in_the_table(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    table.rejects = "{key}";
+    options.linger_ms = 200;
+    start_lanes(&options);
+    push_change(span, 0, 0, FB_PUT, NULL);
+    push_change(span, 0, 1, FB_DELETE, NULL);
+    end_lanes();
+    fb_progress_span_close(progress, span, 2, 1, 2);
+    assert_true(all_acknowledged());
+    assert_string_equal(table.items[0], "{0}");
+    assert_int_equal(fb_dead_letters_count(letters), 1);
+    assert_int_equal(atomic_load(&counters.items_deleted), 0);
+    assert_letter_of_a_delete();
+}
+
+static void the_delete_before_a_rejected_put_is_done(void **state)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    (void)state;
+    table.rejects = "{1}";
+    snprintf(table.items[0], sizeof table.items[0], "{before}");
+    options.linger_ms = 200;
+    start_lanes(&options);
+    push_change(span, 0, 0, FB_DELETE, NULL);
+    push_change(span, 0, 1, FB_PUT, NULL);
+    end_lanes();
+    fb_progress_span_close(progress, span, 2, 1, 2);
+    assert_true(all_acknowledged());
+    assert_string_equal(table.items[0], "");
+    assert_int_equal(fb_dead_letters_count(letters), 1);
+    assert_int_equal(atomic_load(&counters.items_deleted), 1);
 }
 
 static void a_rejected_item_becomes_a_dead_letter_and_the_others_are_written(void **state)
@@ -423,6 +553,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_last_writer_of_each_key_wins),
         CASE(and_wins_over_throttling_unprocessed_items_and_broken_connections),
+        CASE(the_last_of_puts_and_deletes_wins),
+        CASE(and_wins_with_deletes_over_all_of_that),
+        CASE(of_one_key_only_the_last_operation_is_sent),
+        CASE(a_rejected_delete_leaves_the_put_before_it_in_the_table),
+        CASE(the_delete_before_a_rejected_put_is_done),
         CASE(a_rejected_item_becomes_a_dead_letter_and_the_others_are_written),
         CASE(what_a_rejected_item_had_replaced_is_written_in_its_own_right),
         CASE(a_hot_key_that_is_refused_to_its_last_record_becomes_dead_letters),
