@@ -14,8 +14,11 @@
 #include "firebridge/codec/validate.h"
 #include "form.h"
 
+/* Base64 makes four bytes of three, and the error itself takes little. */
+#define TEXT_FACTOR 2
+
 struct errors {
-    struct fb_buffer escaped; /* rawData without JSON's escapes */
+    struct fb_buffer unescaped; /* rawData without JSON's escapes, where it has some */
     struct fb_buffer raw;
     struct fb_nesting nesting;
     size_t text_size;
@@ -31,8 +34,8 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
 
     if (errors == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a form");
-    fb_buffer_init(&errors->escaped, 8 * context->max_record_size + FB_TEXT_SLACK);
-    fb_buffer_init(&errors->raw, 8 * context->max_record_size + FB_TEXT_SLACK);
+    fb_buffer_init(&errors->unescaped, TEXT_FACTOR * context->max_record_size + FB_TEXT_SLACK);
+    fb_buffer_init(&errors->raw, TEXT_FACTOR * context->max_record_size + FB_TEXT_SLACK);
     *ret_state = errors;
     return FB_OK;
 }
@@ -43,7 +46,7 @@ static void free_state(void *state)
 
     if (errors == NULL)
         return;
-    fb_buffer_done(&errors->escaped);
+    fb_buffer_done(&errors->unescaped);
     fb_buffer_done(&errors->raw);
     fb_nesting_done(&errors->nesting);
     free(errors);
@@ -80,18 +83,24 @@ static bool find_raw(struct fb_json_cursor record, struct fb_json_text *ret_raw,
 
 static enum fb_status decode(struct errors *errors, const struct fb_json_text *text)
 {
+    const bool has_escapes = memchr(text->bytes, '\\', text->size) != NULL;
+    const char *coded = text->bytes;
+    size_t size = text->size;
     enum fb_status status;
-    size_t size;
 
-    fb_buffer_reset(&errors->escaped);
     fb_buffer_reset(&errors->raw);
-    status = fb_buffer_reserve(&errors->escaped, text->size + FB_TEXT_SLACK);
-    if (status == FB_OK)
-        status = fb_buffer_reserve(&errors->raw, text->size + FB_TEXT_SLACK);
+    status = fb_buffer_reserve(&errors->raw, size + FB_TEXT_SLACK);
+    if (status == FB_OK && has_escapes) {
+        fb_buffer_reset(&errors->unescaped);
+        status = fb_buffer_reserve(&errors->unescaped, size + FB_TEXT_SLACK);
+    }
     if (status != FB_OK)
         return status;
-    size = fb_text_unescape(text->bytes, text->size, errors->escaped.bytes);
-    if (!fb_base64_decode(errors->escaped.bytes, size, errors->raw.bytes, &errors->raw.size))
+    if (has_escapes) {
+        size = fb_text_unescape(text->bytes, size, errors->unescaped.bytes);
+        coded = errors->unescaped.bytes;
+    }
+    if (!fb_base64_decode(coded, size, errors->raw.bytes, &errors->raw.size))
         errors->wrong = "its rawData is no base64";
     else {
         memset(errors->raw.bytes + errors->raw.size, 0, FB_TEXT_SLACK);
@@ -174,7 +183,7 @@ const struct fb_form fb_form_firehose_errors = {
     .format = FB_FORMAT_FIREHOSE_ERRORS,
     .name = "firehose-errors",
     .framing = FB_FRAMING_JSON,
-    .text_factor = 8,
+    .text_factor = TEXT_FACTOR,
     .tell = "\"rawData\"",
     .fits = fits,
     .make = make,

@@ -95,7 +95,7 @@ static enum fb_status make_parts(struct fb_record_reader *reader, uint64_t hash_
         return status;
     reader->head = malloc(max < FB_HEAD_BYTES ? FB_HEAD_BYTES : max);
     if (reader->head == NULL ||
-        fb_window_init(&reader->window, 2 * factor * max + READ_BYTES) != FB_OK ||
+        fb_window_init(&reader->window, (factor + 1) * max + READ_BYTES) != FB_OK ||
         fb_transcoder_new(&reader->schema, hash_seed, &reader->transcoder) != FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
     return FB_OK;

@@ -71,6 +71,8 @@ FORMS = {
              [b'{"id":"1","n":1.50}', {"id": "2"}, {"id": "3", "v": [{}]}]),
     "json-array": ("", b' [ {"id":"1"},\n{"id":"2","v":[null]} ]\n[{"id":"3"}]',
                    [{"id": "1"}, {"id": "2", "v": [None]}, {"id": "3"}]),
+    "json-by-delimiter": (r"delimiter = \x1e|", b'{"id":"1"}\x1e|{"id":"2"}\n\x1e|{"id":"3"}\x1e|',
+                          [{"id": "1"}, {"id": "2"}, {"id": "3"}]),
     "csv": ("format = csv\ntypes = price: number, stock : number, name: string",
             b'id,name,price,stock\r\np1,"Chair, ""oak""",49.90,\r\n"p2","two\nlines",1e2,7\r\n',
             [b'{"id":"p1","name":"Chair, \\"oak\\"","price":49.90}',

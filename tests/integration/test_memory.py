@@ -110,10 +110,34 @@ RECORD_FORMS = {
 }
 
 
+def many_log_events(number):
+    """A message of nearly 8 MiB, eight times max_record_size."""
+    events = [{"id": f"{number:08x}-{n}", "timestamp": 1795341600000, "message": '"x' * 20_000}
+              for n in range(136)]
+    return json.dumps({"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g",
+                       "logStream": "s", "subscriptionFilters": ["f"],
+                       "logEvents": events}).encode()
+
+
+def large_error(number):
+    """What a record of 1,000 KiB, Firehose's largest, becomes when a transform fails on it."""
+    raw = b"".join(b'{"id":"%08x-%d","v":"%s"}' % (number, n, b"v" * 340_000) for n in range(3))
+    return json.dumps({"errorCode": "Lambda.FunctionError",
+                       "rawData": base64.b64encode(raw).decode()}).encode() + b"\n"
+
+
+# The largest records of the forms that hold several items in one.
+LARGE_RECORDS = {
+    "cloudwatch-logs": (many_log_events, "format = cloudwatch-logs"),
+    "cloudwatch-logs by auto": (many_log_events, "unwrap = message"),
+    "firehose-errors": (large_error, "format = firehose-errors"),
+}
+
+
 def write_plain(path, make):
     """FORM_BYTES of records; the same block again and again, which is no matter to memory."""
     first = make(0)
-    block = b"".join(make(number) for number in range(1, 4 * MIB // len(first) + 1))
+    block = b"".join(make(number) for number in range(1, max(4 * MIB // len(first), 1) + 1))
     with open(path, "wb") as out:
         out.write(first)
         while out.tell() < FORM_BYTES:
@@ -143,6 +167,16 @@ def peak_of(firebridge, make_conf, s3, bucket, accepting, path, stream):
 def test_each_record_form_stays_under_32_mib(form, firebridge, make_conf, s3, bucket,
                                              accepting, tmp_path):
     make, stream = RECORD_FORMS[form]
+    write_plain(tmp_path / "plain", make)
+    peak = peak_of(firebridge, make_conf, s3, bucket, accepting, tmp_path / "plain", stream)
+    assert 0 < peak < 32 * MIB, f"{peak / MIB:.1f} MiB"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", LARGE_RECORDS)
+def test_the_largest_records_stay_under_32_mib(form, firebridge, make_conf, s3, bucket, accepting,
+                                               tmp_path):
+    make, stream = LARGE_RECORDS[form]
     write_plain(tmp_path / "plain", make)
     peak = peak_of(firebridge, make_conf, s3, bucket, accepting, tmp_path / "plain", stream)
     assert 0 < peak < 32 * MIB, f"{peak / MIB:.1f} MiB"

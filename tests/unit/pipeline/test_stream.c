@@ -460,6 +460,33 @@ static void a_damaged_object_gives_what_is_before_the_damage_and_the_stream_goes
     expect_table();
 }
 
+static void
+a_stream_that_stops_at_damage_has_written_what_is_before_it_and_nothing_behind(void **state)
+{
+    static char plain[1 << 16], packed[1 << 16];
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+    struct fb_random random;
+    size_t size;
+
+    (void)state;
+    options.on_damage = FB_DAMAGE_STOP;
+    fb_random_init(&random, 3);
+    size = write_records(plain, sizeof plain, 200, &random);
+    size = compress_gzip(plain, size, packed, sizeof packed);
+    add_object(1, 1, packed, size - 1);
+    add_object(1, 2, "{\"id\":\"behind\"}", 15);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        report = run_to_end(&options);
+        assert_true(report.failed);
+        assert_true(report.left_undone);
+        assert_non_null(strstr(report.problem, "on_damaged_object = stop"));
+        assert_int_equal(report.objects_damaged, 0);
+        assert_int_equal(report.dead_letters, 0);
+        expect_table();
+    }
+}
+
 static void an_object_that_vanished_does_not_hold_up_the_others(void **state)
 {
     struct fb_stream_options options = options_once();
@@ -634,6 +661,7 @@ int main(void)
         CASE(faults_of_every_kind_change_nothing),
         CASE(stops_at_random_moments_lose_nothing_and_keep_the_order),
         CASE(a_damaged_object_gives_what_is_before_the_damage_and_the_stream_goes_on),
+        CASE(a_stream_that_stops_at_damage_has_written_what_is_before_it_and_nothing_behind),
         CASE(an_object_that_vanished_does_not_hold_up_the_others),
         CASE(what_took_the_place_of_an_object_is_read_in_the_same_run),
         CASE(too_many_rejected_items_leave_the_frontier_unmoved),
