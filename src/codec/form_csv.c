@@ -89,6 +89,7 @@ static void begin(void *state)
     struct rows *rows = state;
 
     rows->looked_at = 0;
+    rows->delimiter.looked_at = 0;
     rows->place = AT_FIELD;
     rows->column_count = 0;
     rows->has_head = false;
