@@ -283,6 +283,61 @@ static void a_delimiter_that_no_string_holds_is_a_second_chance_as_a_newline_is(
     expect_text("{\"id\":x,\"m\":\"|{}|\"}|{\"id\":\"b\"}", "0+20 malformed-json\n20+10 " ITEM_B);
 }
 
+/* ---- any bytes at all ---- */
+
+/* Random mixtures of what records are made of: however they are fed, the outcome is the same. */
+static void the_same_bytes_give_the_same_records_in_every_form(void **state)
+{
+    static const char *const parts[] = {
+        "{\"id\":\"a\"}",
+        "\n{\"id\":\"b\"}\n",
+        "{\"Item\":{\"id\":{\"S\":\"a\"}}}",
+        "{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[",
+        "{\"rawData\":\"eyJpZCI6ImEifQ==\"}",
+        "{\"id\":",
+        "\n",
+        "\n  ",
+        "\r",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        "]}",
+        ",",
+        "\\",
+        " ",
+        "\x1e",
+        "=",
+        "\xff",
+        "1",
+        "\t",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "                                        ",
+    };
+    static const char *const delimiters[] = {"", "\x1e", "=\n=", "  ", "=="};
+    unsigned random = 1;
+
+    (void)state;
+    for (unsigned i = 0; i < 3600; i++) {
+        const char *delimiter = delimiters[i / 9 % COUNT(delimiters)];
+        struct text text = {0};
+        struct form_outcome outcome;
+
+        read_as((enum fb_format)(i % FB_FORMAT_COUNT));
+        form_max_record_size = 16 + i % 80;
+        delimit_with(delimiter, strlen(delimiter));
+        add(&text, "");
+        for (unsigned k = 0; k < 1 + i / 40; k++) {
+            random = random * 1103515245 + 12345;
+            add(&text, parts[(random >> 16) % COUNT(parts)]);
+        }
+        outcome = read_form_any_way(text.bytes, text.size);
+        free(outcome.told.bytes);
+        free(text.bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup(a_part_of_a_delimiter_at_the_end_is_told, as_auto),
         cmocka_unit_test_setup(a_delimiter_that_no_string_holds_is_a_second_chance_as_a_newline_is,
                                as_auto),
+        cmocka_unit_test(the_same_bytes_give_the_same_records_in_every_form),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
