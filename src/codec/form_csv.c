@@ -89,6 +89,7 @@ static void begin(void *state)
     struct rows *rows = state;
 
     rows->looked_at = 0;
+    rows->delimiter.looked_at = 0;
     rows->place = AT_FIELD;
     rows->column_count = 0;
     rows->has_head = false;
@@ -176,6 +177,15 @@ static enum fb_status scan(struct rows *rows, const char *text, size_t size, boo
     return status;
 }
 
+/*
+ * Of what scan looked at, how many bytes are the row's own whatever follows. A carriage return that
+ * is held back is looked at again, which changes nothing; other delimiters scan sees whole.
+ */
+static size_t own_size(const struct rows *rows, const char *text, size_t size)
+{
+    return rows->delimiter.is_newline ? fb_delimiter_own(&rows->delimiter, text, size) : size;
+}
+
 static enum fb_status forget(struct rows *rows, enum fb_status status)
 {
     rows->looked_at = 0;
@@ -200,7 +210,7 @@ static enum fb_status cut_quoted(struct rows *rows, const char *text, size_t siz
     }
     if (!last) {
         rows->looked_at = ret_cut->next;
-        ret_cut->next = fb_delimiter_own(&rows->delimiter, text, ret_cut->next);
+        ret_cut->next = own_size(rows, text, ret_cut->next);
         return FB_NEED_MORE;
     }
     ret_cut->size = size;
@@ -244,7 +254,7 @@ static size_t pass(void *state, const char *text, size_t size, bool last,
         } else if (status == FB_INVALID)
             rows->place = LOST;
         else if (!last)
-            own = fb_delimiter_own(&rows->delimiter, text, own);
+            own = own_size(rows, text, own);
     }
     if (status == FB_INVALID)
         own +=

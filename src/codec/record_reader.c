@@ -265,11 +265,10 @@ void fb_reader_describe(const struct fb_transcoded *transcoded, struct fb_record
     ret->key_hash = transcoded->key_hash;
 }
 
-/* How much of a record its dead letter keeps. */
-static size_t kept_size(const struct fb_record_reader *reader, size_t size)
+size_t fb_reader_kept_size(const struct fb_record_reader *reader, uint64_t size)
 {
     if (size <= reader->max_record_size)
-        return size;
+        return (size_t)size;
     return reader->max_record_size < FB_HEAD_BYTES ? reader->max_record_size : FB_HEAD_BYTES;
 }
 
@@ -281,7 +280,7 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->size_bytes = size;
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
-    ret->text_size = kept_size(reader, size);
+    ret->text_size = fb_reader_kept_size(reader, size);
     ret->operation = FB_PUT;
 }
 

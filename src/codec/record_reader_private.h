@@ -94,6 +94,9 @@ void fb_reader_set_format(struct fb_record_reader *reader, enum fb_format format
 /* The window's first `size` bytes are used up. */
 void fb_reader_pass(struct fb_record_reader *reader, size_t size);
 
+/* How much of a record its dead letter keeps. */
+size_t fb_reader_kept_size(const struct fb_record_reader *reader, uint64_t size);
+
 /* The record that is `size` bytes at `at` behind the window's begin. */
 void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t size,
                             struct fb_record *ret_record);

@@ -113,7 +113,7 @@ static void advance_region(struct fb_record_reader *reader, uint64_t offset)
 static void keep_head(struct fb_record_reader *reader)
 {
     struct fb_region *region = &reader->region;
-    const uint64_t size = region->content_end - region->begin;
+    const uint64_t size = region->scanned - region->begin;
 
     region->head_size = size < reader->max_record_size ? (size_t)size : reader->max_record_size;
     memcpy(reader->head, reader->window.bytes + place(reader, region->begin), region->head_size);
@@ -201,15 +201,11 @@ static void report_region(struct fb_record_reader *reader, struct fb_record *ret
         .size_bytes = size,
         .end_offset_bytes = region->content_end,
         .text = reader->head,
-        .text_size = region->head_size,
+        .text_size = fb_reader_kept_size(reader, size),
         .reason = region->reason,
     };
-    if (region->head_size == 0) {
+    if (region->head_size == 0)
         ret->text = reader->window.bytes + place(reader, region->begin);
-        ret->text_size = (size_t)size;
-    }
-    if (size > reader->max_record_size && ret->text_size > FB_HEAD_BYTES)
-        ret->text_size = FB_HEAD_BYTES;
     memcpy(ret->message, region->message, sizeof ret->message);
     reader->window.begin = place(reader, region->scanned);
     reader->in_region = false;

@@ -239,21 +239,53 @@ JSON_FORMS = [form for form in FORMS if not form.is_text]
 NAMES = [form.name for form in FORMS]
 
 
-def join(records, separator=b"\n"):
-    return b"".join(record.text + separator for record in records)
+@dataclasses.dataclass
+class Layout:
+    """How the records of an object stand in it."""
+
+    separator: bytes
+    head: bytes = b""
+    tail: bytes = b""
+    indent: int = None  # of records over many lines, and of elements
+
+    def spread(self, record):
+        """The record's text as it stands in such an object."""
+        if self.indent is None:
+            return record
+        text = json.dumps(json.loads(record.text), indent=self.indent)
+        return Record(text.replace("\n", "\n" + " " * self.indent * bool(self.head)).encode(),
+                      record.becomes)
+
+
+LINES = Layout(b"\n")
+LAYOUTS = {
+    "lines": LINES,
+    "crlf": Layout(b"\r\n"),
+    "concatenated": Layout(b""),
+    "spread": Layout(b"\n", indent=2),
+    "array": Layout(b",", b"[", b"]"),
+    "array of lines": Layout(b",\n", b"[\n", b"\n]\n"),
+    "spread array": Layout(b",\n  ", b"[\n  ", b"\n]\n", indent=2),
+}
+
+
+def join(records, layout=LINES):
+    """The object, with a separator behind its last record where no tail is."""
+    texts = [record.text for record in records]
+    return layout.head + layout.separator.join(texts) + (layout.tail or layout.separator)
 
 
 def expected(records):
     return [one for record in records for one in record.becomes]
 
 
-def spans(records, separator=b"\n"):
+def spans(records, layout=LINES):
     """Where each record stands in the joined object."""
-    at = 0
+    at = len(layout.head)
     found = []
     for record in records:
         found.append((at, at + len(record.text)))
-        at += len(record.text) + len(separator)
+        at += len(record.text) + len(layout.separator)
     return found
 
 

@@ -126,6 +126,33 @@ static inline struct form_outcome read_form_any_way(const char *bytes, size_t si
     return whole;
 }
 
+/* An object that is left in the middle leaves nothing to the next one. */
+static inline void expect_same_behind_any_part(const char *bytes, size_t size)
+{
+    struct fb_record_reader *made = new_form_reader();
+    struct form_outcome alone = read_form(made, bytes, size, size);
+
+    for (size_t part = 0; part <= size; part++) {
+        struct form_outcome behind;
+        struct fb_record ignored;
+        size_t room;
+        char *space;
+
+        fb_record_reader_begin(made);
+        assert_int_equal(fb_record_reader_space(made, &space, &room, NULL), FB_OK);
+        assert_true(room >= part);
+        memcpy(space, bytes, part);
+        fb_record_reader_wrote(made, part);
+        while (fb_record_reader_next(made, &ignored) == FB_OK)
+            continue;
+        behind = read_form(made, bytes, size, size);
+        assert_string_equal(behind.told.bytes, alone.told.bytes);
+        free(behind.told.bytes);
+    }
+    free(alone.told.bytes);
+    fb_record_reader_free(made);
+}
+
 static inline void expect_form(const char *bytes, size_t size, const char *expected)
 {
     struct form_outcome outcome = read_form_any_way(bytes, size);

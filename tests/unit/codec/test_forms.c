@@ -96,6 +96,36 @@ static void each_object_has_its_own_form(void **state)
     fb_record_reader_free(made);
 }
 
+static void an_object_that_is_left_in_the_middle_leaves_nothing_behind(void **state)
+{
+    static const struct {
+        enum fb_format format;
+        const char *text;
+    } cases[] = {
+        {FB_FORMAT_AUTO, "[{\"Item\":{\"id\":{\"S\":\"a\"}}},\n {\"Item\":\n{\"id\":}}]\n"},
+        {FB_FORMAT_JSON, "{\"id\":\"a\"}{\"id\":[\n{\"id\":\"b\"}\nx\n{\"id\":\"c\"}"},
+        {FB_FORMAT_CLOUDWATCH_LOGS,
+         "{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"id\":\"a\"},{\"id\":\"b\"}]}"},
+        {FB_FORMAT_DYNAMODB_JSON, "{\"id\":{\"S\":\"a\"}}{\"id\":{\"S\":\"b\"}}"},
+        {FB_FORMAT_DYNAMODB_STREAM,
+         "{\"eventName\":\"REMOVE\",\"dynamodb\":{\"Keys\":{\"id\":{\"S\":\"a\"}}}}"},
+        {FB_FORMAT_FIREHOSE_ERRORS, "{\"rawData\":\"eyJpZCI6ImEifXsiaWQiOiJhIn0=\"}"},
+        {FB_FORMAT_CSV, "id,v\na,\"x\ny\"\nb\"x,2\nc,\"3\"\r\nd,\"open"},
+        {FB_FORMAT_TSV, "id\na\nb\r\nlonger than the head\n"},
+        {FB_FORMAT_LINES, "one\r\ntwo\nlonger than the first"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        read_as(cases[i].format);
+        expect_same_behind_any_part(cases[i].text, strlen(cases[i].text));
+    }
+    read_as(FB_FORMAT_LINES);
+    form_max_record_size = 4;
+    delimit_with("=-=", 3);
+    expect_same_behind_any_part(BYTES("a=-=1234567890=-=b"));
+}
+
 /* ---- arrays at the top ---- */
 
 static void an_array_is_its_elements_in_every_form_of_json(void **state)
@@ -126,6 +156,25 @@ static void an_element_that_is_none_costs_itself_alone(void **state)
                 "1+10 " ITEM_A "12+8 malformed-json\n21+10 " ITEM_B);
     expect_text("[\n {\"id\":\"a\"},\n {\"id\":\"x},\n {\"id\":\"b\"}\n]\n{\"id\":\"c\"}",
                 "3+10 " ITEM_A "16+9 malformed-json\n28+10 " ITEM_B "41+10 " ITEM_C);
+}
+
+/* All there is, up to its end, is sound: no nested object stands for itself. */
+static void a_record_that_is_cut_off_is_one_dead_letter(void **state)
+{
+    (void)state;
+    expect_text("{\"id\":\"a\"}\n{\"id\":\"b\",\"l\":[\n  {\"id\":\"n\"}\n",
+                "0+10 " ITEM_A "11+28 malformed-json\n");
+    expect_text("{\"m\":\n{\"id\":\"n\"}", "0+16 malformed-json\n");
+    expect_text("[{\"m\":\n{\"id\":\"n\"}", "1+16 malformed-json\n17+0 malformed-json\n");
+}
+
+static void a_bracket_that_is_damage_opens_no_array(void **state)
+{
+    (void)state;
+    expect_text("{\"id\":\"a\"}[{\n{\"id\":\"b\"}\n{\"id\":\"c\"}\n",
+                "0+10 " ITEM_A "11+1 malformed-json\n13+10 " ITEM_B "24+10 " ITEM_C
+                "35+0 malformed-json\n");
+    expect_text("[{\n{\"id\":\"b\"}\n", "1+1 malformed-json\n3+10 " ITEM_B "14+0 malformed-json\n");
 }
 
 static void an_array_that_is_cut_off_is_reported(void **state)
@@ -234,14 +283,72 @@ static void a_delimiter_that_no_string_holds_is_a_second_chance_as_a_newline_is(
     expect_text("{\"id\":x,\"m\":\"|{}|\"}|{\"id\":\"b\"}", "0+20 malformed-json\n20+10 " ITEM_B);
 }
 
+/* ---- any bytes at all ---- */
+
+/* Random mixtures of what records are made of: however they are fed, the outcome is the same. */
+static void the_same_bytes_give_the_same_records_in_every_form(void **state)
+{
+    static const char *const parts[] = {
+        "{\"id\":\"a\"}",
+        "\n{\"id\":\"b\"}\n",
+        "{\"Item\":{\"id\":{\"S\":\"a\"}}}",
+        "{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[",
+        "{\"rawData\":\"eyJpZCI6ImEifQ==\"}",
+        "{\"id\":",
+        "\n",
+        "\n  ",
+        "\r",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        "]}",
+        ",",
+        "\\",
+        " ",
+        "\x1e",
+        "=",
+        "\xff",
+        "1",
+        "\t",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "                                        ",
+    };
+    static const char *const delimiters[] = {"", "\x1e", "=\n=", "  ", "=="};
+    unsigned random = 1;
+
+    (void)state;
+    for (unsigned i = 0; i < 3600; i++) {
+        const char *delimiter = delimiters[i / 9 % COUNT(delimiters)];
+        struct text text = {0};
+        struct form_outcome outcome;
+
+        read_as((enum fb_format)(i % FB_FORMAT_COUNT));
+        form_max_record_size = 16 + i % 80;
+        delimit_with(delimiter, strlen(delimiter));
+        add(&text, "");
+        for (unsigned k = 0; k < 1 + i / 40; k++) {
+            random = random * 1103515245 + 12345;
+            add(&text, parts[(random >> 16) % COUNT(parts)]);
+        }
+        outcome = read_form_any_way(text.bytes, text.size);
+        free(outcome.told.bytes);
+        free(text.bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(each_format_has_a_name, as_auto),
         cmocka_unit_test_setup(auto_takes_the_form_of_the_first_record, as_auto),
         cmocka_unit_test_setup(each_object_has_its_own_form, as_auto),
+        cmocka_unit_test_setup(an_object_that_is_left_in_the_middle_leaves_nothing_behind, as_auto),
         cmocka_unit_test_setup(an_array_is_its_elements_in_every_form_of_json, as_auto),
         cmocka_unit_test_setup(an_element_that_is_none_costs_itself_alone, as_auto),
+        cmocka_unit_test_setup(a_record_that_is_cut_off_is_one_dead_letter, as_auto),
+        cmocka_unit_test_setup(a_bracket_that_is_damage_opens_no_array, as_auto),
         cmocka_unit_test_setup(an_array_that_is_cut_off_is_reported, as_auto),
         cmocka_unit_test_setup(an_array_may_be_as_long_as_it_likes, as_auto),
         cmocka_unit_test_setup(a_delimiter_may_stand_between_records, as_auto),
@@ -249,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup(a_part_of_a_delimiter_at_the_end_is_told, as_auto),
         cmocka_unit_test_setup(a_delimiter_that_no_string_holds_is_a_second_chance_as_a_newline_is,
                                as_auto),
+        cmocka_unit_test(the_same_bytes_give_the_same_records_in_every_form),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
