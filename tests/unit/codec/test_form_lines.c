@@ -115,6 +115,29 @@ static void a_pattern_that_cannot_be_compiled_is_refused(void **state)
     assert_non_null(strstr(error.message, "pattern"));
 }
 
+static void a_pattern_has_63_fields_at_most(void **state)
+{
+    const char *fields[64];
+    struct fb_record_reader *made;
+    struct fb_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(fields); i++)
+        fields[i] = "x";
+    for (size_t count = 63; count <= 64; count++) {
+        made = NULL;
+        pattern_is("(.)", fields, count);
+        assert_int_equal(
+            fb_record_reader_new(
+                &(struct fb_record_reader_options){
+                    .schema = &form_schema, .hash_seed = 7, .max_record_size = 100, .form = form},
+                &made, &error),
+            count == 63 ? FB_OK : FB_INVALID);
+        fb_record_reader_free(made);
+    }
+    assert_non_null(strstr(error.message, "63 fields"));
+}
+
 static void a_line_over_16_kib_is_not_matched(void **state)
 {
     static const char *const fields[] = {"all"};
@@ -261,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup(a_field_is_a_number_where_the_conf_says_so, as_lines),
         cmocka_unit_test_setup(a_field_may_be_the_key, as_lines),
         cmocka_unit_test_setup(a_pattern_that_cannot_be_compiled_is_refused, as_lines),
+        cmocka_unit_test_setup(a_pattern_has_63_fields_at_most, as_lines),
         cmocka_unit_test_setup(a_line_over_16_kib_is_not_matched, as_lines),
         cmocka_unit_test_setup(a_line_has_max_record_size_to_the_byte, as_lines),
         cmocka_unit_test_setup(a_line_may_need_an_escape_for_each_byte, as_lines),
