@@ -261,7 +261,6 @@ int main(void)
         cmocka_unit_test_setup(a_field_is_a_number_where_the_conf_says_so, as_lines),
         cmocka_unit_test_setup(a_field_may_be_the_key, as_lines),
         cmocka_unit_test_setup(a_pattern_that_cannot_be_compiled_is_refused, as_lines),
-        cmocka_unit_test_setup(a_pattern_has_63_fields_at_most, as_lines),
         cmocka_unit_test_setup(a_line_over_16_kib_is_not_matched, as_lines),
         cmocka_unit_test_setup(a_line_has_max_record_size_to_the_byte, as_lines),
         cmocka_unit_test_setup(a_line_may_need_an_escape_for_each_byte, as_lines),
