@@ -24,6 +24,7 @@ struct column {
 
 struct rows {
     const struct fb_form_options *options;
+    const struct fb_key_schema *schema;
     size_t max_record_size;
     struct fb_delimiter delimiter;
     char separator;
@@ -71,6 +72,7 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
     if (rows == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a form");
     rows->options = options;
+    rows->schema = context->schema;
     rows->max_record_size = context->max_record_size;
     rows->quotes = !is_tsv;
     rows->separator = is_tsv ? '\t' : ',';
@@ -366,6 +368,36 @@ static bool add_column(struct rows *rows, const char *name, size_t size)
     return true;
 }
 
+static bool has_column(const struct rows *rows, const char *name, size_t size)
+{
+    for (size_t i = 0; i < rows->column_count; i++)
+        if (rows->columns[i].size == size &&
+            memcmp(rows->names.bytes + rows->columns[i].at, name, size) == 0)
+            return true;
+    return false;
+}
+
+/* A first line without them is likely a row, and would be lost as a head. */
+static bool names_the_key(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->schema->count; i++) {
+        const struct fb_key_attribute *key = &rows->schema->attributes[i];
+
+        if (!has_column(rows, key->name, key->name_size))
+            return head_is(rows, "lacks the table's key ", key->name, key->name_size);
+    }
+    return true;
+}
+
+/* Where lines end with carriage returns alone, the head would be all of the object. */
+static bool is_one_line(struct rows *rows, const char *name, size_t size)
+{
+    const bool was_quoted = name == rows->field.bytes;
+
+    return was_quoted || memchr(name, '\r', size) == NULL ||
+           head_is(rows, "has a carriage return inside", "", 0);
+}
+
 static void take_names(struct rows *rows, const char *text, size_t size)
 {
     const char *const end = text + size;
@@ -375,10 +407,11 @@ static void take_names(struct rows *rows, const char *text, size_t size)
     bool good = true;
 
     while (good && next_field(rows, &text, end, &name, &name_size))
-        good = add_column(rows, name, name_size);
+        good = is_one_line(rows, name, name_size) && add_column(rows, name, name_size);
     for (size_t i = 0; i < rows->column_count; i++)
         numbers += rows->columns[i].is_number;
-    if (good && names_differ(rows) && numbers < rows->options->number_column_count)
+    if (good && names_differ(rows) && names_the_key(rows) &&
+        numbers < rows->options->number_column_count)
         (void)head_is(rows, "lacks a column that `types` names", "", 0);
 }
 
@@ -401,7 +434,8 @@ static bool take_head(struct rows *rows, const char *text, size_t size)
         return false;
     }
     if (rows->has_head)
-        return rows->head.size == size && memcmp(rows->head.bytes, text, size) == 0;
+        return rows->head_fault[0] == '\0' && rows->head.size == size &&
+               memcmp(rows->head.bytes, text, size) == 0;
     rows->has_head = true;
     fb_buffer_reset(&rows->head);
     status = fb_buffer_append(&rows->head, text, size);

@@ -166,6 +166,31 @@ static void a_head_that_cannot_be_used_makes_every_row_a_dead_letter(void **stat
     expect_dead("id,v", FB_DEAD_MALFORMED_ROW, "lacks a column that `types` names");
 }
 
+/* Firehose writes no head: what looks like one is a record. */
+static void a_first_line_without_the_tables_key_is_no_head(void **state)
+{
+    (void)state;
+    expect_text("a,1\n", "0+3 malformed-row\n");
+    expect_text("a,1\nb,2\na,1\n", "0+3 malformed-row\n4+3 malformed-row\n8+3 malformed-row\n");
+    expect_dead("a,1", FB_DEAD_MALFORMED_ROW, "the head line lacks the table's key id");
+    form_schema.attributes[1] = form_schema.attributes[0];
+    form_schema.attributes[1].name[0] = 'a';
+    form_schema.count = 2;
+    expect_dead("v,id", FB_DEAD_MALFORMED_ROW, "the head line lacks the table's key ad");
+    expect_text("ad,id\nx,y\n",
+                "6+3 put {\"ad\":{\"S\":\"x\"},\"id\":{\"S\":\"y\"}}\npassed over 1\n");
+}
+
+static void an_object_whose_lines_end_with_returns_alone_is_not_all_head(void **state)
+{
+    (void)state;
+    expect_dead("id,v\ra,1\rb,2\r", FB_DEAD_MALFORMED_ROW,
+                "the head line has a carriage return inside");
+    expect_text("id,\"v\r\n2\"\na,1\n",
+                "10+3 put {\"id\":{\"S\":\"a\"},\"v\\u000d\\u000a2\":{\"S\":\"1\"}}\n"
+                "passed over 1\n");
+}
+
 static void a_row_never_names_the_columns_for_a_head_that_is_lost(void **state)
 {
     struct text text = {0};
@@ -377,6 +402,9 @@ int main(void)
         cmocka_unit_test_setup(numbers_are_numbers_where_the_conf_says_so, as_csv),
         cmocka_unit_test_setup(a_number_may_be_the_key, as_csv),
         cmocka_unit_test_setup(a_head_that_cannot_be_used_makes_every_row_a_dead_letter, as_csv),
+        cmocka_unit_test_setup(a_first_line_without_the_tables_key_is_no_head, as_csv),
+        cmocka_unit_test_setup(an_object_whose_lines_end_with_returns_alone_is_not_all_head,
+                               as_csv),
         cmocka_unit_test_setup(a_row_never_names_the_columns_for_a_head_that_is_lost, as_csv),
         cmocka_unit_test_setup(an_over_long_row_is_one_dead_letter_up_to_its_own_end, as_csv),
         cmocka_unit_test_setup(a_small_max_record_size_keeps_no_more_than_itself, as_csv),
