@@ -46,11 +46,12 @@ static enum fb_status check_use(const struct fb_form_options *options, struct fb
     return FB_OK;
 }
 
+/* `left_out`: the name that may come again, or NULL. */
 static enum fb_status check_names(const char *key, const char *const *names, size_t count,
-                                  struct fb_error *error)
+                                  const char *left_out, struct fb_error *error)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], FB_FIELD_LEFT_OUT) != 0 && is_among(names[i], names, i))
+        if ((left_out == NULL || strcmp(names[i], left_out) != 0) && is_among(names[i], names, i))
             return fb_fail(error, FB_INVALID, "%s has \"%.100s\" twice", key, names[i]);
     return FB_OK;
 }
@@ -126,6 +127,9 @@ static enum fb_status check_separator(const struct fb_form_options *options, str
     if (options->delimiter_size > 0 &&
         memchr(options->delimiter, separator, options->delimiter_size) != NULL)
         return fb_fail(error, FB_INVALID, "delimiter: it holds what separates fields");
+    if (options->delimiter_size > 0 && options->format == FB_FORMAT_CSV &&
+        memchr(options->delimiter, '"', options->delimiter_size) != NULL)
+        return fb_fail(error, FB_INVALID, "delimiter: a quote ends no row of csv");
     return FB_OK;
 }
 
@@ -136,9 +140,13 @@ enum fb_status fb_form_options_check(const struct fb_form_options *options, stru
     if (options->delimiter_size > FB_DELIMITER_MAX_BYTES)
         return fb_fail(error, FB_INVALID, "delimiter: over %d bytes", FB_DELIMITER_MAX_BYTES);
     if (status == FB_OK)
-        status = check_names("columns", options->columns, options->column_count, error);
+        status = check_names("columns", options->columns, options->column_count, NULL, error);
     if (status == FB_OK)
-        status = check_names("fields", options->fields, options->field_count, error);
+        status =
+            check_names("fields", options->fields, options->field_count, FB_FIELD_LEFT_OUT, error);
+    if (status == FB_OK)
+        status = check_names("types", options->number_columns, options->number_column_count, NULL,
+                             error);
     if (status == FB_OK)
         status = check_types(options, error);
     if (status == FB_OK)

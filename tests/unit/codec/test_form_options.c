@@ -58,9 +58,10 @@ static const struct {
      "unwrap is for format = cloudwatch-logs or auto, and format is json"},
     {{.format = FB_FORMAT_CSV, .delimiter = "12345678901234567", .delimiter_size = 17},
      "delimiter: over 16 bytes"},
-    {{.format = FB_FORMAT_CSV, NAMES(column, 5)}, "columns has \"a\" twice"},
+    {{.format = FB_FORMAT_CSV, NAMES(column, 5)}, "columns has \"-\" twice"},
     {{.format = FB_FORMAT_LINES, .pattern = "(1)(2)(3)(4)(5)", NAMES(field, 5)},
      "fields has \"a\" twice"},
+    {{.format = FB_FORMAT_CSV, NUMBERS(names, 5)}, "types has \"-\" twice"},
     {{.format = FB_FORMAT_CSV, NAMES(column, 2), NUMBERS(unknown, 2)},
      "types has \"price\", which is none of the columns"},
     {{.format = FB_FORMAT_LINES, NUMBERS(unknown, 1)},
@@ -81,6 +82,8 @@ static const struct {
      "delimiter: it holds what separates fields"},
     {{.format = FB_FORMAT_TSV, .delimiter = "\t", .delimiter_size = 1},
      "delimiter: it holds what separates fields"},
+    {{.format = FB_FORMAT_CSV, .delimiter = "\"\n", .delimiter_size = 2},
+     "delimiter: a quote ends no row of csv"},
 };
 
 static void what_does_not_go_together_is_named(void **state)
