@@ -3,9 +3,21 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <zlib.h>
 
 /* Rises when the cutting of bytes into records changes, so that no number means another record. */
 #define RECORD_READER_FORM "records/2"
+
+/* A head that lacks one of them is a record itself. */
+static unsigned long sum_of(const struct fb_conf_list *names)
+{
+    unsigned long sum = 0;
+
+    for (size_t i = 0; i < names->count; i++)
+        sum = crc32_z(sum, (const Bytef *)names->entries[i], strlen(names->entries[i]) + 1);
+    return sum;
+}
 
 /* All of the conf that decides which bytes are a record of which number. */
 void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, size_t size)
@@ -17,10 +29,11 @@ void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, 
     snprintf(ret_text, size,
              RECORD_READER_FORM " max_record_size=%" PRIu64
                                 " compression=%s format=%s delimiter=%s "
-                                "separator=%02x head=%d",
+                                "separator=%02x head=%d types=%08lx",
              stream->max_record_size, stream->compression == NULL ? "auto" : stream->compression,
              fb_format_name(stream->format), delimiter, (unsigned char)stream->field_separator,
-             stream->columns.count == 0);
+             stream->columns.count == 0,
+             stream->columns.count == 0 ? sum_of(&stream->number_columns) : 0);
 }
 
 void fb_stream_identity_of(const struct fb_conf_stream *stream, const struct fb_table *table,

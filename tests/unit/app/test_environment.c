@@ -178,6 +178,8 @@ static void the_state_lies_where_the_conf_or_systemd_says(void **state)
 static void the_identity_names_what_decides_record_numbers(void **state)
 {
     char source[] = "s3://bucket/p/";
+    char price[] = "price";
+    char *types[] = {price};
     struct fb_conf_stream stream = {.source = source,
                                     .max_record_size = 1048576,
                                     .format = FB_FORMAT_CSV,
@@ -194,7 +196,13 @@ static void the_identity_names_what_decides_record_numbers(void **state)
     assert_string_equal(
         identity.fingerprint,
         "records/2 max_record_size=1048576 compression=auto format=csv delimiter=0d0a "
-        "separator=00 head=1");
+        "separator=00 head=1 types=00000000");
+    stream.number_columns = (struct fb_conf_list){.entries = types, .count = 1};
+    fb_stream_identity_of(&stream, &table, fingerprint, &identity);
+    assert_non_null(strstr(identity.fingerprint, "head=1 types=2dc74ddf"));
+    stream.columns = stream.number_columns;
+    fb_stream_identity_of(&stream, &table, fingerprint, &identity);
+    assert_non_null(strstr(identity.fingerprint, "head=0 types=00000000"));
 }
 
 #define test(function) cmocka_unit_test_setup(function, clear_variables)
