@@ -39,6 +39,7 @@ struct rows {
     struct fb_buffer head; /* the first row's bytes */
     bool has_head;
     char head_fault[96]; /* why no row can be read; empty: they can */
+    bool out_of_memory;
 
     struct fb_json_writer record;
     struct fb_buffer field; /* of one that has quotes inside */
@@ -93,6 +94,7 @@ static void begin(void *state)
     rows->place = AT_FIELD;
     rows->column_count = 0;
     rows->has_head = false;
+    rows->out_of_memory = false;
     rows->head_fault[0] = '\0';
     fb_buffer_reset(&rows->names);
 }
@@ -307,6 +309,13 @@ static bool next_field(struct rows *rows, const char **text, const char *end, co
 
 /* ---- the head ---- */
 
+/* For want of memory no row is dead: the object is read again. */
+static bool head_cannot_be_kept(struct rows *rows, enum fb_status status)
+{
+    rows->out_of_memory |= status == FB_NO_MEMORY;
+    return head_is(rows, "is over 256 KiB", "", 0);
+}
+
 static int compare_names(const void *a, const void *b, void *names)
 {
     const struct column *one = a;
@@ -328,7 +337,7 @@ static bool names_differ(struct rows *rows)
         return true;
     sorted = malloc(rows->column_count * sizeof *sorted);
     if (sorted == NULL)
-        return head_is(rows, "could not be read: no memory", "", 0);
+        return head_cannot_be_kept(rows, FB_NO_MEMORY);
     memcpy(sorted, rows->columns, rows->column_count * sizeof *sorted);
     qsort_r(sorted, rows->column_count, sizeof *sorted, compare_names, rows->names.bytes);
     for (size_t i = 1; i < rows->column_count && good; i++)
@@ -342,6 +351,7 @@ static bool names_differ(struct rows *rows)
 static bool add_column(struct rows *rows, const char *name, size_t size)
 {
     struct column *column = &rows->columns[rows->column_count];
+    enum fb_status status;
 
     if (rows->column_count == COLUMNS_MAX)
         return head_is(rows, "has over 4096 columns", "", 0);
@@ -349,8 +359,9 @@ static bool add_column(struct rows *rows, const char *name, size_t size)
         return head_is(rows, "has a column without a name", "", 0);
     *column =
         (struct column){rows->names.size, size, fb_is_number_column(rows->options, name, size)};
-    if (fb_buffer_append(&rows->names, name, size) != FB_OK)
-        return head_is(rows, "is over 256 KiB", "", 0);
+    status = fb_buffer_append(&rows->names, name, size);
+    if (status != FB_OK)
+        return head_cannot_be_kept(rows, status);
     rows->column_count++;
     return true;
 }
@@ -382,6 +393,8 @@ static void take_conf(struct rows *rows)
 /* True when the row is the head, or the head once more. */
 static bool take_head(struct rows *rows, const char *text, size_t size)
 {
+    enum fb_status status;
+
     if (rows->options->column_count > 0) {
         if (rows->column_count == 0)
             take_conf(rows);
@@ -391,10 +404,11 @@ static bool take_head(struct rows *rows, const char *text, size_t size)
         return rows->head.size == size && memcmp(rows->head.bytes, text, size) == 0;
     rows->has_head = true;
     fb_buffer_reset(&rows->head);
-    if (fb_buffer_append(&rows->head, text, size) == FB_OK)
+    status = fb_buffer_append(&rows->head, text, size);
+    if (status == FB_OK)
         take_names(rows, text, size);
     else
-        (void)head_is(rows, "is over 256 KiB", "", 0);
+        (void)head_cannot_be_kept(rows, status);
     return rows->head_fault[0] == '\0';
 }
 
@@ -410,7 +424,7 @@ static enum fb_status open_row(void *state, const char *text, size_t size)
     rows->text = text;
     rows->text_size = size;
     rows->given = take_head(rows, text, size);
-    return FB_OK;
+    return rows->out_of_memory ? FB_NO_MEMORY : FB_OK;
 }
 
 static enum fb_status dead(struct fb_formed *ret, enum fb_dead_reason reason)
@@ -429,10 +443,14 @@ static bool write_row(struct rows *rows, struct fb_formed *ret)
     size_t count = 0;
 
     for (; next_field(rows, &text, end, &field, &field_size); count++) {
-        const struct column *column = &rows->columns[count];
-        const char *const name = rows->names.bytes + column->at;
+        const struct column *column;
+        const char *name;
 
-        if (count >= rows->column_count || (column->is_number && field_size == 0))
+        if (count >= rows->column_count)
+            continue;
+        column = &rows->columns[count];
+        name = rows->names.bytes + column->at;
+        if (column->is_number && field_size == 0)
             continue;
         fb_json_writer_name(&rows->record, name, column->size);
         if (!column->is_number)

@@ -132,6 +132,7 @@ static bool write_groups(struct lines *lines, const regmatch_t *groups, struct f
 static enum fb_status next(void *state, struct fb_formed *ret)
 {
     struct lines *lines = state;
+    const bool has_pattern = lines->has_pattern;
     regmatch_t groups[GROUPS_MAX] = {{0}};
     enum fb_status status;
 
@@ -141,18 +142,17 @@ static enum fb_status next(void *state, struct fb_formed *ret)
     ret->at = 0;
     ret->size = lines->text_size;
     ret->operation = FB_PUT;
-    if (lines->has_pattern && lines->text_size > MATCHED_MAX)
+    if (has_pattern && lines->text_size > MATCHED_MAX)
         return dead(ret, FB_DEAD_NO_MATCH, "a line over 16 KiB is not matched with a pattern");
     groups[0] = (regmatch_t){.rm_so = 0, .rm_eo = (regoff_t)lines->text_size};
-    if (lines->has_pattern &&
-        regexec(&lines->pattern, lines->text, GROUPS_MAX, groups, REG_STARTEND) != 0)
+    if (has_pattern && regexec(&lines->pattern, lines->text, GROUPS_MAX, groups, REG_STARTEND) != 0)
         return dead(ret, FB_DEAD_NO_MATCH, "the pattern does not match the line");
     fb_json_writer_begin(&lines->record);
     if (lines->keeps_line) {
         fb_json_writer_name(&lines->record, MESSAGE, strlen(MESSAGE));
         fb_json_writer_string(&lines->record, lines->text, lines->text_size);
     }
-    if (lines->has_pattern && !write_groups(lines, groups, ret)) {
+    if (has_pattern && !write_groups(lines, groups, ret)) {
         ret->kind = FB_FORMED_DEAD;
         ret->reason = FB_DEAD_MALFORMED_ROW;
         return FB_OK;

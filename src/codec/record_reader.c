@@ -113,6 +113,9 @@ enum fb_status fb_record_reader_new(const struct fb_record_reader_options *optio
     if (max_record_size < 2 || max_record_size > FB_TRANSCODE_TEXT_MAX)
         return fb_fail(error, FB_INVALID, "max_record_size must be 2 to %zu bytes",
                        FB_TRANSCODE_TEXT_MAX);
+    status = fb_form_options_check(&options->form, error);
+    if (status != FB_OK)
+        return status;
     reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");

@@ -247,6 +247,38 @@ static void a_small_max_record_size_keeps_no_more_than_itself(void **state)
     free(outcome.told.bytes);
 }
 
+static void a_row_may_have_any_number_of_fields(void **state)
+{
+    struct text text = {0};
+    struct form_outcome outcome;
+
+    (void)state;
+    form_max_record_size = (size_t)1 << 20;
+    add(&text, "id,v\n");
+    add_times(&text, ",", 500000);
+    outcome = read_form_any_way(text.bytes, text.size);
+    assert_int_equal(outcome.last_reason, FB_DEAD_MALFORMED_ROW);
+    assert_non_null(strstr(outcome.last_message, "500001 fields"));
+    free(outcome.told.bytes);
+    /* And so may a head, up to a limit. */
+    for (size_t over = 0; over < 2; over++) {
+        char name[32];
+
+        text.size = 0;
+        for (size_t i = 1; i < 4096 + over; i++) {
+            snprintf(name, sizeof name, "c%zu,", i);
+            add(&text, name);
+        }
+        add(&text, "id\n");
+        add_times(&text, ",", 4095 + over);
+        add(&text, "x\n");
+        outcome = read_form_any_way(text.bytes, text.size);
+        assert_int_equal(outcome.items, over == 0);
+        free(outcome.told.bytes);
+    }
+    free(text.bytes);
+}
+
 static void another_delimiter_ends_a_row(void **state)
 {
     (void)state;
@@ -348,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup(a_row_never_names_the_columns_for_a_head_that_is_lost, as_csv),
         cmocka_unit_test_setup(an_over_long_row_is_one_dead_letter_up_to_its_own_end, as_csv),
         cmocka_unit_test_setup(a_small_max_record_size_keeps_no_more_than_itself, as_csv),
+        cmocka_unit_test_setup(a_row_may_have_any_number_of_fields, as_csv),
         cmocka_unit_test_setup(another_delimiter_ends_a_row, as_csv),
         cmocka_unit_test_setup(another_separator_ends_a_field, as_csv),
         cmocka_unit_test_setup(tsv_knows_no_quotes, as_csv),

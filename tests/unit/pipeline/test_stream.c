@@ -476,6 +476,7 @@ a_stream_that_stops_at_damage_has_written_what_is_before_it_and_nothing_behind(v
     size = compress_gzip(plain, size, packed, sizeof packed);
     add_object(1, 1, packed, size - 1);
     add_object(1, 2, "{\"id\":\"behind\"}", 15);
+    fault_one_in = 2; /* so that writes are still under way when the damage is met */
     for (int attempt = 0; attempt < 2; attempt++) {
         report = run_to_end(&options);
         assert_true(report.failed);
