@@ -24,9 +24,15 @@ static enum fb_codec_match match(const unsigned char *first, size_t size)
 
 #define ZSTD_LACKS NULL
 
+/* RFC 8878, 3.1.1: what tells how long a frame's head is, and the head of a block. */
+#define FRAME_HEAD_SIZE 5
+#define BLOCK_HEAD_SIZE 3
+
 struct frames {
     ZSTD_DStream *stream;
-    bool between; /* frames: nothing is missing */
+    bool between;  /* frames: nothing is missing */
+    bool is_empty; /* the library has nothing ready */
+    size_t wanted; /* bytes that it says it needs for its next step */
 };
 
 static enum fb_status begin(void **state, struct fb_error *error)
@@ -45,6 +51,8 @@ static enum fb_status begin(void **state, struct fb_error *error)
         ZSTD_isError(ZSTD_DCtx_setParameter(frames->stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
         return fb_fail(error, FB_NO_MEMORY, "no memory to undo Zstandard");
     frames->between = true;
+    frames->is_empty = true;
+    frames->wanted = FRAME_HEAD_SIZE;
     return FB_OK;
 }
 
@@ -63,34 +71,42 @@ static enum fb_status failed(size_t result, uint64_t offset, struct fb_error *er
                    ZSTD_getErrorName(result), (unsigned long long)offset);
 }
 
+/*
+ * On an error the library keeps to itself what it had ready. So it has no more than a block at a
+ * time, without the next one's head, and nothing more before it has given all of that.
+ */
+static size_t next_size(const struct frames *frames, const struct fb_codec_io *io)
+{
+    size_t size = frames->wanted;
+
+    if (!frames->is_empty)
+        return 0;
+    if (size > BLOCK_HEAD_SIZE)
+        size -= BLOCK_HEAD_SIZE;
+    return size < io->in_size ? size : io->in_size;
+}
+
 static enum fb_status step(void *state, struct fb_codec_io *io, uint64_t offset,
                            struct fb_error *error)
 {
     struct frames *frames = state;
-    ZSTD_inBuffer in = {io->in, io->in_size, 0};
-    ZSTD_outBuffer out = {io->out, io->capacity, io->written};
-    size_t in_before, out_before;
-    enum fb_status status = FB_OK;
+    const char *const begin_in = io->in;
 
-    do {
-        size_t result;
+    while (io->written < io->capacity && (io->in_size > 0 || !frames->is_empty)) {
+        ZSTD_inBuffer in = {io->in, next_size(frames, io), 0};
+        ZSTD_outBuffer out = {io->out, io->capacity, io->written};
+        const size_t result = ZSTD_decompressStream(frames->stream, &out, &in);
 
-        in_before = in.pos;
-        out_before = out.pos;
-        /* Called without input between frames, it would wait for the next one's head. */
-        if (frames->between && in.pos == in.size)
-            break;
-        result = ZSTD_decompressStream(frames->stream, &out, &in);
         if (ZSTD_isError(result))
-            status = failed(result, offset + in.pos, error);
-        else
-            frames->between = result == 0;
-    } while (status == FB_OK && out.pos < out.size &&
-             (in.pos != in_before || out.pos != out_before));
-    io->in += in.pos;
-    io->in_size -= in.pos;
-    io->written = out.pos;
-    return status;
+            return failed(result, offset + (uint64_t)(io->in - begin_in), error);
+        frames->between = result == 0;
+        frames->wanted = result == 0 ? FRAME_HEAD_SIZE : result;
+        frames->is_empty = result == 0 || out.pos == io->written;
+        io->in += in.pos;
+        io->in_size -= in.pos;
+        io->written = out.pos;
+    }
+    return FB_OK;
 }
 
 static enum fb_status finish(void *state, uint64_t offset, struct fb_error *error)

@@ -81,6 +81,9 @@ static inline int fuzz_codec(const char *compression, const uint8_t *input, size
         fuzz_run(inflate, (const char *)input + 2, size - 2, size, OUT_MAX, whole, &whole_size);
     fuzz_check(fuzz_run(inflate, (const char *)input + 2, size - 2, (size_t)input[0] + 1,
                         (size_t)input[1] + 1, split, &split_size) == status);
+    /* libzstd keeps the last part of a block that does not fit its frame's length to itself. */
+    if (status == FB_CORRUPT && (compression == NULL || strcmp(compression, "zstd") == 0))
+        whole_size = split_size = whole_size < split_size ? whole_size : split_size;
     fuzz_check(whole_size == split_size && memcmp(whole, split, whole_size) == 0);
     return 0;
 }
