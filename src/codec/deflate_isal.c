@@ -88,11 +88,10 @@ static const char *what_of(int result)
 }
 
 /* One call of the library. False on an error. Over 0 it only says that there is more to come. */
-static bool run(struct inflate_state *inflate, const void *in, uint32_t *in_size, void *out,
+static bool run(struct inflate_state *inflate, uint8_t *in, uint32_t *in_size, void *out,
                 uint32_t *room, int *ret_result)
 {
-    /* Its interface is older than const; the input is only read. */
-    inflate->next_in = (uint8_t *)(uintptr_t)in;
+    inflate->next_in = in;
     inflate->avail_in = *in_size;
     inflate->next_out = out;
     inflate->avail_out = *room;
@@ -192,7 +191,8 @@ static enum fb_status pass(struct isal *isal, struct fb_codec_io *io, bool *ret_
     if (offered > 0)
         memcpy(isal->trail + isal->trail_size, io->in, offered);
     isal->unused_from = isal->trail_size;
-    if (!run(&isal->inflate, io->in, &used, io->out + io->written, &room, &result)) {
+    if (!run(&isal->inflate, isal->trail + isal->trail_size, &used, io->out + io->written, &room,
+             &result)) {
         isal->trail_size += offered;
         go_back(isal, result);
         return give_good(isal, io, ret_what);
