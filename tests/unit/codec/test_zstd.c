@@ -154,6 +154,24 @@ static void what_is_good_before_damage_is_the_same_however_it_is_fed(void **stat
     free(in.bytes);
 }
 
+static void a_turned_bit_costs_the_same_however_it_is_fed(void **state)
+{
+    struct text content = {0};
+    struct text in = {0};
+
+    (void)state;
+    add_lines(&content, 8);
+    add_frame(&in, 3, 0, content.bytes, content.size);
+    /* A block that is stored, and one that is a byte over and over. */
+    add_frame(&in, 3, 0, "\x8a\xf1\x33", 3);
+    content.size = 0;
+    add_times(&content, "a", 2000);
+    add_frame(&in, 3, 0, content.bytes, content.size);
+    expect_same_before_turned_bits(&in);
+    free(content.bytes);
+    free(in.bytes);
+}
+
 static void garbage_behind_a_frame_is_damage(void **state)
 {
     struct text in = {0};
@@ -213,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_cut_is_found_at_every_byte_but_between_frames),
         cmocka_unit_test(a_turned_bit_is_found_by_the_checksum),
         cmocka_unit_test(what_is_good_before_damage_is_the_same_however_it_is_fed),
+        cmocka_unit_test(a_turned_bit_costs_the_same_however_it_is_fed),
         cmocka_unit_test(garbage_behind_a_frame_is_damage),
         cmocka_unit_test(a_window_over_8_mib_is_refused_and_one_of_8_mib_is_not),
         cmocka_unit_test(it_may_stand_in_gzip),
