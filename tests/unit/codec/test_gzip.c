@@ -124,6 +124,20 @@ static void a_turned_bit_is_found_wherever_it_is(void **state)
     free(content.bytes);
 }
 
+static void a_turned_bit_costs_the_same_however_it_is_fed(void **state)
+{
+    struct text content = {0};
+    struct text in = {0};
+
+    (void)state;
+    add_lines(&content, 5);
+    add_times(&content, "0123456789", 30);
+    add_gzip(&in, content.bytes, content.size);
+    expect_same_before_turned_bits(&in);
+    free(content.bytes);
+    free(in.bytes);
+}
+
 static void a_wrong_checksum_or_size_is_found_behind_good_bytes(void **state)
 {
     struct text in = {0};
@@ -358,6 +372,7 @@ int main(void)
         cmocka_unit_test(every_field_of_a_head_is_passed_over),
         cmocka_unit_test(a_cut_is_found_at_every_byte),
         cmocka_unit_test(a_turned_bit_is_found_wherever_it_is),
+        cmocka_unit_test(a_turned_bit_costs_the_same_however_it_is_fed),
         cmocka_unit_test(a_wrong_checksum_or_size_is_found_behind_good_bytes),
         cmocka_unit_test(both_engines_read_every_level_and_strategy),
         cmocka_unit_test(what_is_good_before_damage_is_the_same_however_it_is_fed),
