@@ -30,7 +30,9 @@ extern const struct fb_deflate_engine fb_deflate_zlib;
 #if FB_HAVE_libisal
 /*
  * For FB_WRAPPING_GZIP alone: it reads 8 bytes ahead, and gives none back. That is the length of
- * gzip's trailer; behind another stream, the next one's first bytes would be lost.
+ * gzip's trailer; behind another stream, the next one's first bytes would be lost. It decodes up to
+ * three bytes at a time: of a stream that is cut off it may keep the last two to itself, depending
+ * on the pieces.
  */
 extern const struct fb_deflate_engine fb_deflate_isal;
 #define fb_deflate_for_gzip fb_deflate_isal

@@ -260,22 +260,29 @@ static enum fb_status check_limits(struct fb_inflate *inflate, struct layer *lay
     return FB_OK;
 }
 
-/* One run of the codec over a piece of its input. */
+/* One run of the codec over a piece of its input, and one byte too many at most. */
 static enum fb_status step_over(struct fb_inflate *inflate, struct layer *layer, const char **in,
                                 size_t *in_size, struct fb_codec_io *io)
 {
     enum fb_status status;
     const size_t written = io->written;
+    const size_t capacity = io->capacity;
+    const uint64_t left = inflate->max_inflated_size - layer->out_bytes;
 
+    if (io->capacity - written > left)
+        io->capacity = written + (size_t)left + 1;
     io->in = *in;
     io->in_size = *in_size;
     status = layer->codec->step(layer->state, io, layer->in_bytes, &layer->failure);
+    io->capacity = capacity;
     layer->in_bytes += *in_size - io->in_size;
     layer->out_bytes += io->written - written;
     *in = io->in;
     *in_size = io->in_size;
     if (status == FB_OK)
         status = check_limits(inflate, layer);
+    if (layer->out_bytes > inflate->max_inflated_size)
+        io->written--;
     layer->failed = status != FB_OK;
     return status;
 }

@@ -51,6 +51,7 @@ void fb_object_reader_begin(struct fb_object_reader *reader, const struct fb_inf
 {
     fb_inflate_begin(reader->inflate, hints);
     fb_record_reader_begin(reader->records);
+    reader->bytes = "";
     reader->size = 0;
     reader->finished = false;
     reader->inflated = false;

@@ -64,7 +64,7 @@ static void begin_giving(struct fb_snappy_block *block, size_t size)
 enum fb_status fb_snappy_block_undo(struct fb_snappy_block *block, const char *form, size_t skip,
                                     uint64_t offset, struct fb_error *error)
 {
-    const char *packed = block->packed.bytes + skip;
+    const char *packed = block->packed.size == 0 ? "" : block->packed.bytes + skip;
     const size_t packed_size = block->packed.size - skip;
     size_t size = 0;
     enum fb_status status;

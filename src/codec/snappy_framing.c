@@ -135,7 +135,7 @@ static enum fb_status in_chunk(struct frames *frames, struct fb_codec_io *io, ui
         return status;
     packed = (const unsigned char *)block->packed.bytes;
     if (frames->type == CHUNK_IDENTIFY) {
-        whole = memcmp(packed, IDENTIFIER + 4, IDENTIFIER_SIZE - 4) == 0;
+        whole = memcmp(packed, &IDENTIFIER[4], IDENTIFIER_SIZE - 4) == 0;
         fb_snappy_block_reset(block);
         frames->at = AT_HEAD;
         return whole ? FB_OK : corrupt("a damaged identifier", offset, error);

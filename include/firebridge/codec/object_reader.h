@@ -14,6 +14,7 @@
  *
  * Invariant: the same object gives the same records with the same numbers, however it was fed. Of
  *            a damaged object all records before the damage come, and none that was cut by it.
+ *            Only where gzip is cut off may the last two bytes before the cut be there or not.
  * Threads:   one owner.
  */
 #ifndef FIREBRIDGE_CODEC_OBJECT_READER_H

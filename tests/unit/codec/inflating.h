@@ -173,6 +173,34 @@ static inline void expect_turned_bits_are_found(struct text *in, const struct te
     }
 }
 
+/*
+ * Whichever bit is turned: what comes before the damage, and that it is damage, does not depend on
+ * how the object is fed. Of gzip that is cut off the last bytes may be there or not (deflate.h).
+ */
+static inline void expect_same_before_turned_bits(struct text *in)
+{
+    for (size_t bit = 0; bit < 8 * in->size; bit++) {
+        struct fb_error errors[2] = {0};
+        struct text outs[2] = {0};
+        enum fb_status status;
+        bool is_cut_off;
+
+        in->bytes[bit / 8] = (char)(in->bytes[bit / 8] ^ 1 << bit % 8);
+        status = inflate_with(NULL, in, 1, 1, &outs[0], &errors[0]);
+        if (inflate_whole(in, &outs[1], &errors[1]) != status)
+            fail_msg("bit %zu of byte %zu: %s, %s", bit % 8, bit / 8, errors[0].message,
+                     errors[1].message);
+        is_cut_off = strstr(errors[1].message, "cut off inside member") != NULL;
+        if (!is_cut_off && (outs[0].size != outs[1].size ||
+                            memcmp(outs[0].bytes, outs[1].bytes, outs[0].size) != 0))
+            fail_msg("bit %zu of byte %zu: %zu and %zu bytes before the damage", bit % 8, bit / 8,
+                     outs[0].size, outs[1].size);
+        in->bytes[bit / 8] = (char)(in->bytes[bit / 8] ^ 1 << bit % 8);
+        free(outs[0].bytes);
+        free(outs[1].bytes);
+    }
+}
+
 /* ---- making ---- */
 
 /* Records of JSON whose numbers look random. */

@@ -89,6 +89,20 @@ static void a_turned_bit_is_found_by_the_checksum(void **state)
     free(in.bytes);
 }
 
+static void a_turned_bit_costs_the_same_however_it_is_fed(void **state)
+{
+    struct text content = {0};
+    struct text in = {0};
+
+    (void)state;
+    add_lines(&content, 8);
+    add_times(&content, "a", 300);
+    add_stream(&in, 1, content.bytes, content.size);
+    expect_same_before_turned_bits(&in);
+    free(content.bytes);
+    free(in.bytes);
+}
+
 static void garbage_behind_a_stream_is_damage(void **state)
 {
     struct text in = {0};
@@ -120,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_stream_of_many_blocks_is_read),
         cmocka_unit_test(a_cut_is_found_at_every_byte_but_between_streams),
         cmocka_unit_test(a_turned_bit_is_found_by_the_checksum),
+        cmocka_unit_test(a_turned_bit_costs_the_same_however_it_is_fed),
         cmocka_unit_test(garbage_behind_a_stream_is_damage),
         cmocka_unit_test(text_that_begins_as_a_stream_does_is_text),
     };

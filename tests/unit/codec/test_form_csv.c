@@ -323,6 +323,17 @@ static void another_delimiter_ends_a_row(void **state)
                 "10+3 put {\"id\":{\"S\":\"c\"},\"v\":{\"S\":\"3\"}}\n");
 }
 
+static void an_over_long_quoted_row_ends_with_a_delimiter_of_several_bytes(void **state)
+{
+    (void)state;
+    columns_are(id_v, 2);
+    delimit_with("ab", 2);
+    form_max_record_size = 24;
+    expect_form(BYTES("\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"aby,2ab"),
+                "0+56 record-too-large\n"
+                "58+3 put {\"id\":{\"S\":\"y\"},\"v\":{\"S\":\"2\"}}\n");
+}
+
 static void another_separator_ends_a_field(void **state)
 {
     (void)state;
@@ -410,6 +421,8 @@ int main(void)
         cmocka_unit_test_setup(a_small_max_record_size_keeps_no_more_than_itself, as_csv),
         cmocka_unit_test_setup(a_row_may_have_any_number_of_fields, as_csv),
         cmocka_unit_test_setup(another_delimiter_ends_a_row, as_csv),
+        cmocka_unit_test_setup(an_over_long_quoted_row_ends_with_a_delimiter_of_several_bytes,
+                               as_csv),
         cmocka_unit_test_setup(another_separator_ends_a_field, as_csv),
         cmocka_unit_test_setup(tsv_knows_no_quotes, as_csv),
         cmocka_unit_test_setup(an_over_long_line_of_tsv_ends_with_its_line, as_csv),

@@ -120,6 +120,58 @@ static void a_turned_bit_is_found_by_the_checksum(void **state)
     free(in.bytes);
 }
 
+/* The library alone would keep what was ready when it met the damage. */
+static void what_is_good_before_damage_is_the_same_however_it_is_fed(void **state)
+{
+    struct text content = {0};
+    struct text in = {0};
+
+    (void)state;
+    add_lines(&content, 8000); /* of 128 KiB is a block */
+    add_frame(&in, 1, 0, content.bytes, content.size);
+    for (size_t i = 1; i < 8; i++) {
+        static const size_t sizes[][2] = {{7, 300}, {4096, 1 << 16}, {SIZE_MAX, 1 << 16}};
+        const size_t at = i * in.size / 8;
+        struct text expected = {0};
+
+        memset(in.bytes + at, 0xff, 8);
+        assert_int_equal(inflate_with(NULL, &in, 1, 4096, &expected, NULL), FB_CORRUPT);
+        assert_true(expected.size > 0 || i < 4);
+        for (size_t k = 0; k < COUNT(sizes); k++) {
+            struct text out = {0};
+
+            assert_int_equal(inflate_with(NULL, &in, sizes[k][0], sizes[k][1], &out, NULL),
+                             FB_CORRUPT);
+            assert_int_equal(out.size, expected.size);
+            assert_memory_equal(out.bytes, expected.bytes, out.size);
+            free(out.bytes);
+        }
+        in.size = 0;
+        add_frame(&in, 1, 0, content.bytes, content.size);
+        free(expected.bytes);
+    }
+    free(content.bytes);
+    free(in.bytes);
+}
+
+static void a_turned_bit_costs_the_same_however_it_is_fed(void **state)
+{
+    struct text content = {0};
+    struct text in = {0};
+
+    (void)state;
+    add_lines(&content, 8);
+    add_frame(&in, 3, 0, content.bytes, content.size);
+    /* A block that is stored, and one that is a byte over and over. */
+    add_frame(&in, 3, 0, "\x8a\xf1\x33", 3);
+    content.size = 0;
+    add_times(&content, "a", 2000);
+    add_frame(&in, 3, 0, content.bytes, content.size);
+    expect_same_before_turned_bits(&in);
+    free(content.bytes);
+    free(in.bytes);
+}
+
 static void garbage_behind_a_frame_is_damage(void **state)
 {
     struct text in = {0};
@@ -178,6 +230,8 @@ int main(void)
         cmocka_unit_test(skippable_frames_are_passed_over),
         cmocka_unit_test(a_cut_is_found_at_every_byte_but_between_frames),
         cmocka_unit_test(a_turned_bit_is_found_by_the_checksum),
+        cmocka_unit_test(what_is_good_before_damage_is_the_same_however_it_is_fed),
+        cmocka_unit_test(a_turned_bit_costs_the_same_however_it_is_fed),
         cmocka_unit_test(garbage_behind_a_frame_is_damage),
         cmocka_unit_test(a_window_over_8_mib_is_refused_and_one_of_8_mib_is_not),
         cmocka_unit_test(it_may_stand_in_gzip),
