@@ -163,16 +163,18 @@ static enum fb_status scan(struct rows *rows, const char *text, size_t size, boo
                            const char **ret_what)
 {
     const char *const end = text + size;
-    /* A delimiter, or what stands behind a quote, is looked at whole. */
+    /* What begins a delimiter, or stands behind a quote, is looked at whole. */
     const size_t ahead = last ? 0 : rows->delimiter.size;
     enum fb_status status = FB_NEED_MORE;
     const char *p = text + *at;
 
-    for (; (size_t)(end - p) > ahead && status == FB_NEED_MORE; p++) {
+    for (; p < end && status == FB_NEED_MORE; p++) {
         if (rows->place != IN_QUOTES && is_delimiter_at(rows, p, end)) {
             status = FB_OK;
             break;
         }
+        if ((size_t)(end - p) <= ahead)
+            break;
         *ret_what = step(rows, p, end);
         if (*ret_what != NULL)
             status = FB_INVALID;

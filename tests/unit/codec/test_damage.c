@@ -96,6 +96,9 @@ static void what_is_whole_before_the_damage_is_given_however_it_is_fed(void **st
         {FB_FORMAT_JSON, "[", "{\"id\":\"k\",\"v\":\"", "\"}", ","},
         {FB_FORMAT_DYNAMODB_JSON, "", "{\"id\":{\"S\":\"k\"},\"v\":{\"S\":\"", "\"}}", "\n"},
         {FB_FORMAT_FIREHOSE_ERRORS, "", "{\"rawData\":\"eyJpZCI6IjEifQ==\",\"v\":\"", "\"}", "\n"},
+        {FB_FORMAT_CSV, "id,v\n", "k,", "\n", ""},
+        {FB_FORMAT_CSV, "id,v\n", "k,\"", "\"\r\n", ""},
+        {FB_FORMAT_TSV, "id\tv\n", "k\t", "\n", ""},
     };
 
     (void)state;
