@@ -62,6 +62,10 @@ extern const struct fb_codec *const fb_codecs[];
 enum fb_codec_match fb_codec_match_magic(const unsigned char *first, size_t size, const void *magic,
                                          size_t magic_size);
 
+/* Newlines between two streams: Firehose puts them behind records that are streams, and zip.c
+ * between entries. Only for forms whose streams no newline begins. */
+void fb_codec_pass_newlines(struct fb_codec_io *io);
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): literals, and parts of a table */
 /* The functions of a codec whose library was not there at build time. */
 #define FB_CODEC_NOT_BUILT(form, library)                                                          \
