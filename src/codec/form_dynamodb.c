@@ -97,19 +97,29 @@ static enum fb_status dead(struct fb_formed *ret, const char *message)
     return FB_OK;
 }
 
+/* A fault's place is one in the record, as the dead letter has it. */
+static enum fb_status read_typed(struct dynamodb *dynamodb, struct fb_json_cursor map,
+                                 bool keys_alone, struct fb_formed *ret)
+{
+    const enum fb_status status = fb_typed_read(dynamodb->typed, map, keys_alone, &ret->item);
+
+    ret->kind = FB_FORMED_ITEM;
+    if (status == FB_OK)
+        ret->item.at += (size_t)(map.at - dynamodb->text.at);
+    return status;
+}
+
 static enum fb_status put(struct dynamodb *dynamodb, struct fb_json_cursor item,
                           struct fb_formed *ret)
 {
-    ret->kind = FB_FORMED_ITEM;
-    return fb_typed_read(dynamodb->typed, item, false, &ret->item);
+    return read_typed(dynamodb, item, false, ret);
 }
 
 static enum fb_status delete_by(struct dynamodb *dynamodb, struct fb_json_cursor keys,
                                 struct fb_formed *ret)
 {
-    ret->kind = FB_FORMED_ITEM;
     ret->operation = FB_DELETE;
-    return fb_typed_read(dynamodb->typed, keys, true, &ret->item);
+    return read_typed(dynamodb, keys, true, ret);
 }
 
 static enum fb_status next_json(struct dynamodb *dynamodb, struct fb_formed *ret)

@@ -307,23 +307,37 @@ void fb_reader_open(struct fb_record_reader *reader, size_t size)
     reader->open_size = size;
 }
 
+/* The record that is kept is not the JSON in which the place is. */
+static void tell_place_in_formed(struct fb_record *ret)
+{
+    const size_t size = strlen(ret->message);
+
+    snprintf(ret->message + size, sizeof ret->message - size, " of the JSON that it becomes");
+}
+
 static enum fb_status transcode_formed(struct fb_record_reader *reader,
                                        const struct fb_formed *formed, struct fb_record *ret)
 {
-    struct fb_transcoded transcoded = {.reason = FB_DEAD_RECORD_TOO_LARGE,
-                                       .what =
-                                           "the record that it becomes is over max_record_size"};
-    enum fb_status status = FB_OK;
+    struct fb_transcoded transcoded;
+    enum fb_status status;
 
     /* Text was measured as it was cut. */
-    if (reader->form->framing == FB_FRAMING_TEXT || formed->json_size <= reader->max_record_size)
-        status = fb_transcode(reader->transcoder, formed->json, formed->json_size, &transcoded);
+    if (reader->form->framing != FB_FRAMING_TEXT && formed->json_size > reader->max_record_size) {
+        ret->reason = FB_DEAD_RECORD_TOO_LARGE;
+        snprintf(ret->message, sizeof ret->message,
+                 "the record that it becomes is over max_record_size = %zu bytes",
+                 reader->max_record_size);
+        return FB_OK;
+    }
+    status = fb_transcode(reader->transcoder, formed->json, formed->json_size, &transcoded);
     if (status == FB_NO_MEMORY)
         return status;
     if (status != FB_OK)
         transcoded = (struct fb_transcoded){
             .reason = FB_DEAD_MALFORMED, .what = transcoded.what, .at = transcoded.at};
     fb_reader_describe(&transcoded, ret);
+    if (transcoded.reason != FB_DEAD_NONE && transcoded.name == NULL)
+        tell_place_in_formed(ret);
     return FB_OK;
 }
 

@@ -76,6 +76,7 @@ static void every_byte_of_a_field_stays(void **state)
     expect_form(
         BYTES("a,\0\t\\/\x7f\xc3\xa9\n"),
         "0+9 put {\"id\":{\"S\":\"a\"},\"v\":{\"S\":\"\\u0000\\u0009\\\\/\x7f\xc3\xa9\"}}\n");
+    expect_dead("a,\xff", FB_DEAD_INVALID_UTF8, "of the JSON that it becomes");
     expect_text("a,\xff\nb,2\n", "0+3 invalid-utf8\n"
                                  "4+3 put {\"id\":{\"S\":\"b\"},\"v\":{\"S\":\"2\"}}\n");
 }

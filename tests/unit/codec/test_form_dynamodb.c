@@ -158,6 +158,8 @@ static void what_is_no_typed_item_is_refused(void **state)
     (void)state;
     expect_dead("{\"id\":\"a\"}", FB_DEAD_WRONG_FORM, "without a type");
     expect_dead("{\"Item\":\"a\"}", FB_DEAD_WRONG_FORM, "without a type");
+    expect_dead("{\"Item\":{\"id\":{\"S\":\"a\"},\"v\":{\"SS\":[]}}}", FB_DEAD_WRONG_FORM,
+                "an empty set, at byte 34");
     expect_dead("{\"Item\":{}}", FB_DEAD_WRONG_FORM, "without a type");
     expect_dead("{\"id\":{\"S\":\"a\"},\"id\":{\"S\":\"b\"}}", FB_DEAD_WRONG_FORM, "twice");
     expect_dead("{}", FB_DEAD_KEY_MISSING, "missing");
