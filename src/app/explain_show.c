@@ -71,9 +71,10 @@ static void show_head_text(const struct fb_explanation *explanation, const char 
     print_field("key", text);
     print_field("compression", compression);
     snprintf(text, sizeof text, "%s%s", format,
-             !explanation->is_auto       ? ""
-             : explanation->records == 0 ? " (there is no record that would decide it)"
-                                         : " (auto, by the first record)");
+             !explanation->is_auto         ? ""
+             : explanation->records == 0   ? " (there is no record that would decide it)"
+             : strcmp(format, "auto") == 0 ? " (the first record does not decide it)"
+                                           : " (auto, by the first record)");
     print_field("format", text);
 }
 

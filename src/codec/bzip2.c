@@ -106,6 +106,8 @@ static enum fb_status step(void *state, struct fb_codec_io *io, uint64_t offset,
     do {
         in_before = io->in_size;
         written_before = io->written;
+        if (streams->between)
+            fb_codec_pass_newlines(io);
         if (streams->between && io->in_size == 0)
             return FB_OK;
         if (streams->between)

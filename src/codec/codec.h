@@ -62,6 +62,9 @@ extern const struct fb_codec *const fb_codecs[];
 enum fb_codec_match fb_codec_match_magic(const unsigned char *first, size_t size, const void *magic,
                                          size_t magic_size);
 
+/* For `step`, between two frames: the newlines that Firehose adds to records, each of them one. */
+void fb_codec_pass_newlines(struct fb_codec_io *io);
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): literals, and parts of a table */
 /* The functions of a codec whose library was not there at build time. */
 #define FB_CODEC_NOT_BUILT(form, library)                                                          \

@@ -12,6 +12,14 @@ enum fb_codec_match fb_codec_match_magic(const unsigned char *first, size_t size
     return size < magic_size ? FB_MATCH_MORE : FB_MATCH_YES;
 }
 
+void fb_codec_pass_newlines(struct fb_codec_io *io)
+{
+    while (io->in_size > 0 && (*io->in == '\n' || *io->in == '\r')) {
+        io->in++;
+        io->in_size--;
+    }
+}
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are literals and a part of a name */
 /* Known by its first bytes, and refused by name rather than taken for malformed records. */
 #define REFUSED(id, form, magic)                                                                   \

@@ -148,6 +148,8 @@ static enum fb_status step(void *state, struct fb_codec_io *io, uint64_t offset,
     while (status == FB_OK && out.pos < out.size) {
         size_t result;
 
+        if (frames->between && frames->piece.size == 0)
+            fb_codec_pass_newlines(io);
         if (!take_piece(frames, io, &in)) {
             if (io->in_size == 0)
                 break;
