@@ -31,6 +31,8 @@ static void what_goes_together_is_taken(void **state)
         {.format = FB_FORMAT_LINES, .pattern = "^a"},
         {.format = FB_FORMAT_LINES, .pattern = "(a)(b)\\\\1(c)(d)", NAMES(field, 4)},
         {.format = FB_FORMAT_LINES, .pattern = "(a)", NAMES(field, 1), NUMBERS(names, 1)},
+        {.format = FB_FORMAT_LINES, .pattern = "[](((]|[^]]|[[:alpha:](]|\\(|[{9999}]{255}{15}"},
+        {.format = FB_FORMAT_LINES, .pattern = "([0-9]{1,3}[.])([a-f]{2,})+", NAMES(field, 2)},
     };
 
     (void)state;
@@ -110,12 +112,34 @@ static void a_pattern_with_too_many_groups_is_refused(void **state)
     assert_string_equal(error.message, "pattern: over 63 groups");
 }
 
+/* regcomp would take the memory, or the stack, that it asks for. */
+static void a_pattern_that_would_not_fit_memory_is_refused(void **state)
+{
+    static const char *const patterns[] = {
+        "((x{1,255}){1,255}){1,255}",
+        "x{255}{255}",
+        "(((((((((((((x+)+)+)+)+)+)+)+)+)+)+)+)+)",
+        "((x{99,}){99,})",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        const struct fb_form_options options = {.format = FB_FORMAT_LINES, .pattern = patterns[i]};
+        struct fb_error error = {0};
+
+        assert_int_equal(fb_form_options_check(&options, &error), FB_INVALID);
+        assert_string_equal(error.message, "pattern: too large, it has over 4000 parts with its "
+                                           "repetitions written out");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_together_is_taken),
         cmocka_unit_test(what_does_not_go_together_is_named),
         cmocka_unit_test(a_pattern_with_too_many_groups_is_refused),
+        cmocka_unit_test(a_pattern_that_would_not_fit_memory_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
