@@ -206,6 +206,17 @@ static enum fb_status check_separator(const struct fb_form_options *options, str
     return FB_OK;
 }
 
+/* Between two records of JSON it is passed over, and must not be how the next one begins. */
+static enum fb_status check_bracket(const struct fb_form_options *options, struct fb_error *error)
+{
+    const char first = options->delimiter_size > 0 ? options->delimiter[0] : '\0';
+
+    if (first == '{' || first == '[')
+        return fb_fail(error, FB_INVALID,
+                       "delimiter: it begins with a bracket, as records of JSON themselves do");
+    return FB_OK;
+}
+
 enum fb_status fb_form_options_check(const struct fb_form_options *options, struct fb_error *error)
 {
     enum fb_status status = check_use(options, error);
@@ -226,5 +237,7 @@ enum fb_status fb_form_options_check(const struct fb_form_options *options, stru
         status = check_pattern(options, error);
     if (status == FB_OK && is_rows(options->format))
         status = check_separator(options, error);
+    else if (status == FB_OK && options->format != FB_FORMAT_LINES)
+        status = check_bracket(options, error);
     return status;
 }
