@@ -58,8 +58,9 @@ static void print_field(const char *name, const char *value)
 }
 
 static void show_head_text(const struct fb_explanation *explanation, const char *compression,
-                           const char *format)
+                           enum fb_format format)
 {
+    const bool is_decided = format != FB_FORMAT_AUTO;
     char text[2 * FB_KEY_NAME_MAX + 64];
 
     print_field("object", explanation->object);
@@ -70,11 +71,11 @@ static void show_head_text(const struct fb_explanation *explanation, const char 
     format_key(explanation->schema, text, sizeof text);
     print_field("key", text);
     print_field("compression", compression);
-    snprintf(text, sizeof text, "%s%s", format,
-             !explanation->is_auto         ? ""
-             : explanation->records == 0   ? " (there is no record that would decide it)"
-             : strcmp(format, "auto") == 0 ? " (the first record does not decide it)"
-                                           : " (auto, by the first record)");
+    snprintf(text, sizeof text, "%s%s", fb_format_name(format),
+             !explanation->is_auto       ? ""
+             : explanation->records == 0 ? " (there is no record that would decide it)"
+             : !is_decided               ? " (the first record does not decide it)"
+                                         : " (auto, by the first record)");
     print_field("format", text);
 }
 
@@ -141,7 +142,7 @@ static void show_head(struct fb_explanation *explanation, const struct fb_object
     if (explanation->as_json)
         show_head_json(explanation, compression, fb_format_name(format));
     else
-        show_head_text(explanation, compression, fb_format_name(format));
+        show_head_text(explanation, compression, format);
 }
 
 /* ---- a record ---- */

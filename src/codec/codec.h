@@ -62,7 +62,8 @@ extern const struct fb_codec *const fb_codecs[];
 enum fb_codec_match fb_codec_match_magic(const unsigned char *first, size_t size, const void *magic,
                                          size_t magic_size);
 
-/* For `step`, between two frames: the newlines that Firehose adds to records, each of them one. */
+/* Newlines between two streams: Firehose puts them behind records that are streams, and zip.c
+ * between entries. Only for forms whose streams no newline begins. */
 void fb_codec_pass_newlines(struct fb_codec_io *io);
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): literals, and parts of a table */

@@ -34,8 +34,10 @@ static enum fb_status ends_inside(struct fb_record_reader *reader, struct fb_rec
 static enum fb_status cut_off(struct fb_record_reader *reader, size_t looked_at,
                               struct fb_record *ret)
 {
-    if (looked_at == reader->max_text_size)
+    if (looked_at == reader->max_text_size) {
+        fb_reader_spend(reader, looked_at);
         return too_long(reader, 0, ret);
+    }
     if (reader->finished)
         return ends_inside(reader, ret);
     fb_reader_want_twice(reader, looked_at);
@@ -48,6 +50,7 @@ static enum fb_status malformed(struct fb_record_reader *reader, const char *wha
     char message[128];
 
     snprintf(message, sizeof message, "%s, at byte %zu", what, at);
+    fb_reader_spend(reader, at);
     return fb_region_begin(reader, FB_DEAD_MALFORMED, message, 0, ret);
 }
 
@@ -74,8 +77,6 @@ static enum fb_status plain_record(struct fb_record_reader *reader, struct fb_re
         fb_reader_pass(reader, transcoded.size);
         return FB_OK;
     }
-    if (status == FB_NEED_MORE && size == reader->max_record_size)
-        return too_long(reader, 0, ret);
     if (status == FB_NEED_MORE)
         return cut_off(reader, size, ret);
     if (status != FB_INVALID)
@@ -182,6 +183,8 @@ static enum fb_status decide_format(struct fb_record_reader *reader)
     reader->max_text_size = reader->max_record_size;
     if (status == FB_NO_MEMORY)
         return status;
+    if (status != FB_OK)
+        fb_reader_spend(reader, status == FB_INVALID ? validated.end : looked_at);
     if (status != FB_OK || validated.bad_utf8)
         return FB_OK;
     if (!holds_key(reader, record))

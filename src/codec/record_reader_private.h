@@ -62,8 +62,9 @@ struct fb_record_reader {
     struct fb_region region;
     char *head;
     /*
-     * What may still be spent on looking whether a record begins behind a newline. Each byte of
-     * progress earns two, so that the looking stays linear in the input whatever it holds.
+     * What may still be spent on looking whether a record begins behind a newline, or is below zero
+     * after parses that came to nothing. Each byte of progress earns two, so that all of that stays
+     * linear in the input whatever it holds.
      */
     int64_t budget;
 };
@@ -127,6 +128,13 @@ enum fb_status fb_reader_cut_text(struct fb_record_reader *reader,
 
 /* Bytes were used up: they earn budget. */
 void fb_reader_progress(struct fb_record_reader *reader, uint64_t size);
+
+/* Bytes were looked at in vain: they cost budget. Not those that are looked at once more only
+ * because too few were there, or it would matter how they were fed. */
+static inline void fb_reader_spend(struct fb_record_reader *reader, size_t size)
+{
+    reader->budget -= (int64_t)size;
+}
 
 /*
  * True when a parse over what is there, from window offset `from` on, is worth its while: each one

@@ -89,6 +89,8 @@ static enum fb_status at_head(struct frames *frames, struct fb_codec_io *io, uin
 {
     uint32_t head;
 
+    if (frames->have == 0)
+        fb_codec_pass_newlines(io);
     if (!fb_snappy_take_be32(frames->head, &frames->have, io, &head))
         return FB_OK;
     frames->type = head >> 24;

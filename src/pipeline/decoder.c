@@ -42,6 +42,7 @@ struct reading {
     uint64_t dead_letters;
     unsigned span_records;
     bool begun;
+    bool is_noted;              /* how it is read was said, if it is another way than before */
     enum fb_status sink_status; /* why the sink ended the GET */
     bool held;                  /* ... because our own lanes held it up */
     struct fb_error error;
@@ -142,17 +143,21 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
     return FB_OK;
 }
 
-/* Says how objects are read, once for all that are alike. */
-static void note_form(struct fb_decoder *decoder, const struct reading *reading)
+/* Says how objects are read, once for all that are alike. Of a bad first record the form is not
+ * known yet. */
+static void note_form(struct fb_decoder *decoder, struct reading *reading)
 {
     const bool is_auto = decoder->options.reader.form.format == FB_FORMAT_AUTO;
+    const enum fb_format format = fb_object_reader_format(decoder->reader);
     char compression[64];
     char reads_as[sizeof decoder->reads_as];
 
+    if (reading->is_noted || format == FB_FORMAT_AUTO)
+        return;
+    reading->is_noted = true;
     fb_object_reader_describe(decoder->reader, compression, sizeof compression);
     snprintf(reads_as, sizeof reads_as, "compression %s, format %s%s", compression,
-             fb_format_name(fb_object_reader_format(decoder->reader)),
-             is_auto ? " (auto, by the first record)" : "");
+             fb_format_name(format), is_auto ? " (auto, by the first record)" : "");
     if (strcmp(reads_as, decoder->reads_as) == 0)
         return;
     memcpy(decoder->reads_as, reads_as, sizeof reads_as);
@@ -168,7 +173,7 @@ static enum fb_status take_records(struct reading *reading)
 
     do {
         status = fb_object_reader_next(reading->decoder->reader, &record, &reading->error);
-        if (status == FB_OK && record.number == 0)
+        if (status == FB_OK)
             note_form(reading->decoder, reading);
         if (status == FB_OK && record.number >= reading->next_record)
             status = take_record(reading, &record);

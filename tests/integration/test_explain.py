@@ -52,6 +52,13 @@ def test_items_of_a_whole_object_end_with_zero(firebridge, tmp_path):
     assert result.code == 0 and "0 records" in result.stdout
 
 
+def test_a_format_that_is_not_decided_yet_is_not_said_to_be(firebridge, tmp_path):
+    path = tmp_path / "bad"
+    path.write_bytes(b'{"id":}\n{"id":"a"}\n')
+    assert "format       auto (the first record does not decide it)\n" in \
+        firebridge.bare("explain", path).stdout
+
+
 def test_a_damaged_object_says_so(firebridge, clicks):
     clicks.write_bytes(clicks.read_bytes()[:-9])
     result = firebridge.bare("explain", clicks)

@@ -65,6 +65,18 @@ def test_how_objects_are_read_is_said_when_it_changes(job):
         (names[6], "compression gzip, format json (auto, by the first record)")]
 
 
+def test_how_objects_are_read_is_said_with_the_record_that_decides_it(job):
+    name = job.put(b'{"id":}\n' + firehose.body(records(2)))
+    assert READS_AS.findall(job.once().stderr) == [
+        (name, "compression none, format json (auto, by the first record)")]
+
+
+def test_how_objects_are_read_is_said_with_the_record_that_decides_it(job):
+    name = job.put(b'{"id":}\n' + firehose.body(records(2)))
+    assert READS_AS.findall(job.once().stderr) == [
+        (name, "compression none, format json (auto, by the first record)")]
+
+
 def test_a_format_that_the_conf_names_is_not_said_to_be_found(job):
     name = job.put(b"id\n1\n")
     assert READS_AS.findall(job.once(stream="format = csv").stderr) == [

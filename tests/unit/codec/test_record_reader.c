@@ -365,6 +365,35 @@ static void looking_for_records_stays_linear_on_hostile_lines(void **state)
     free(text.bytes);
 }
 
+static void count_one(const struct fb_record *record, void *userdata)
+{
+    size_t *count = userdata;
+
+    (void)record;
+    (*count)++;
+}
+
+/* Every other line may be an element of the array, and behind each comes what is parsed in vain. */
+static void parses_in_vain_stay_linear_on_hostile_elements(void **state)
+{
+    static const char *const lines[] = {"{\"a\":[\n{\"id\":\"x\"},\n", "[\n{\"id\":\"x\"},\n",
+                                        "{\"messageType\":[\n{\"\xff\":1},\n"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct text text = {0};
+        size_t count = 0;
+
+        add(&text, "[\n");
+        add_times(&text, lines[i], ((size_t)2 << 20) / strlen(lines[i]));
+        fb_record_reader_begin(reader);
+        feed(reader, text.bytes, text.size, 65536, count_one, &count);
+        /* A dead letter and an item, at most, for each time that max_record_size was parsed. */
+        assert_true(count < 8 * text.size / MAX_RECORD);
+        free(text.bytes);
+    }
+}
+
 static void a_reader_goes_from_object_to_object(void **state)
 {
     (void)state;
@@ -456,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_region_of_just_max_record_size_keeps_its_text_over_any_blanks),
         cmocka_unit_test(an_over_long_record_hides_no_nested_object_as_a_record),
         cmocka_unit_test(looking_for_records_stays_linear_on_hostile_lines),
+        cmocka_unit_test(parses_in_vain_stay_linear_on_hostile_elements),
         cmocka_unit_test(a_reader_goes_from_object_to_object),
         cmocka_unit_test(a_wrong_schema_or_size_is_refused),
         cmocka_unit_test(the_same_bytes_give_the_same_records_however_they_are_fed),
