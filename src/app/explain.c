@@ -30,6 +30,7 @@ struct explain {
     struct fb_object_reader *reader;
     struct fb_explanation explanation;
     bool begun, is_damaged;
+    int write_errno; /* why nothing more can be shown; 0: it can */
 };
 
 /* ---- the stream ---- */
@@ -250,8 +251,13 @@ static enum fb_status show_records(struct explain *explain, struct fb_error *err
     struct fb_record record;
     enum fb_status status;
 
-    while ((status = fb_object_reader_next(explain->reader, &record, error)) == FB_OK)
+    while ((status = fb_object_reader_next(explain->reader, &record, error)) == FB_OK) {
         fb_explanation_take(&explain->explanation, explain->reader, &record);
+        if (ferror(stdout)) {
+            explain->write_errno = errno;
+            return FB_CANCELED;
+        }
+    }
     explain->is_damaged = status == FB_CORRUPT;
     return status;
 }
@@ -385,6 +391,8 @@ static int explain_object(struct explain *explain)
         .limit = explain->options->limit,
     };
     status = read_object(explain, &error);
+    if (explain->write_errno != 0)
+        return FB_EXIT_WRONG;
     if (status != FB_OK && !explain->is_damaged) {
         complain("%s", error.message);
         return FB_EXIT_WRONG;
@@ -405,5 +413,8 @@ int fb_cmd_explain(const struct fb_explain_options *options)
     fb_object_reader_free(explain.reader);
     fb_environment_free(explain.environment);
     fb_conf_free(explain.conf);
+    /* For who says so at the program's end. */
+    if (explain.write_errno != 0)
+        errno = explain.write_errno;
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the conf says about records, held against itself. */
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "form.h"
@@ -81,10 +82,81 @@ static bool has_back_reference(const char *pattern)
     return false;
 }
 
+/* Of a pattern with its repetitions written out, as regcomp does it, at some KiB of memory each. */
+#define PARTS_MAX 4000
+
+/* The `]` that ends the bracket expression, or the pattern's end. */
+static const char *end_of_bracket(const char *p)
+{
+    p += p[1] == '^' ? 2 : 1;
+    if (*p == ']')
+        p++;
+    while (*p != '\0' && *p != ']') {
+        const bool is_class = *p == '[' && p[1] != '\0' && strchr(":.=", p[1]) != NULL;
+        const char close[] = {p[1], ']', '\0'};
+        const char *end = is_class ? strstr(p + 2, close) : NULL;
+
+        p = end == NULL ? p + 1 : end + 2;
+    }
+    return p;
+}
+
+/* How often regcomp writes out what stands before; 1 for what repeats nothing. */
+static double times_of(const char *p)
+{
+    char *end;
+    double times;
+
+    if (*p != '{')
+        return *p == '+' ? 2 : 1;
+    times = (double)strtoul(p + 1, &end, 10);
+    if (*end != ',')
+        return times;
+    return end[1] == '}' ? times + 1 : (double)strtoul(end + 1, NULL, 10);
+}
+
+/* What it costs to compile is known before: regcomp would take all memory, or the stack. */
+static enum fb_status check_cost(const char *pattern, struct fb_error *error)
+{
+    double parts[FB_FIELDS_MAX + 1] = {0}; /* of the groups that are open */
+    double last = 0;
+    size_t depth = 0, groups = 0;
+
+    for (const char *p = pattern; *p != '\0'; p++) {
+        if (*p == '(') {
+            if (++groups > FB_FIELDS_MAX)
+                return fb_fail(error, FB_INVALID, "pattern: over %d groups", FB_FIELDS_MAX);
+            parts[++depth] = 1;
+        } else if (*p == ')' && depth > 0) {
+            last = parts[depth--];
+            parts[depth] += last;
+        } else if (strchr("{+*?", *p) != NULL) {
+            const double times = times_of(p);
+
+            p += *p == '{' ? strcspn(p, "}") : 0;
+            parts[depth] += times > 1 ? last * (times - 1) : 0;
+            last *= times > 1 ? times : 1;
+        } else {
+            p = *p == '[' ? end_of_bracket(p) : *p == '\\' && p[1] != '\0' ? p + 1 : p;
+            last = 1;
+            parts[depth]++;
+        }
+        if (parts[depth] > PARTS_MAX)
+            return fb_fail(error, FB_INVALID,
+                           "pattern: too large, it has over %d parts with its repetitions written "
+                           "out",
+                           PARTS_MAX);
+        if (*p == '\0')
+            break;
+    }
+    return FB_OK;
+}
+
 static enum fb_status check_pattern(const struct fb_form_options *options, struct fb_error *error)
 {
     char reason[128];
     regex_t pattern;
+    enum fb_status status;
     size_t groups;
     int result;
 
@@ -96,6 +168,9 @@ static enum fb_status check_pattern(const struct fb_form_options *options, struc
         return fb_fail(error, FB_INVALID,
                        "pattern: a reference back, like \\1, is not for POSIX "
                        "extended regular expressions");
+    status = check_cost(options->pattern, error);
+    if (status != FB_OK)
+        return status;
     result = regcomp(&pattern, options->pattern, REG_EXTENDED);
     if (result != 0) {
         regerror(result, &pattern, reason, sizeof reason);
@@ -103,8 +178,6 @@ static enum fb_status check_pattern(const struct fb_form_options *options, struc
     }
     groups = pattern.re_nsub;
     regfree(&pattern);
-    if (groups > FB_FIELDS_MAX)
-        return fb_fail(error, FB_INVALID, "pattern: over %d groups", FB_FIELDS_MAX);
     if (groups != options->field_count)
         return fb_fail(error, FB_INVALID,
                        "pattern has %zu group%s, and fields has %zu name%s; name every group, with "
@@ -133,6 +206,17 @@ static enum fb_status check_separator(const struct fb_form_options *options, str
     return FB_OK;
 }
 
+/* Between two records of JSON it is passed over, and must not be how the next one begins. */
+static enum fb_status check_bracket(const struct fb_form_options *options, struct fb_error *error)
+{
+    const char first = options->delimiter_size > 0 ? options->delimiter[0] : '\0';
+
+    if (first == '{' || first == '[')
+        return fb_fail(error, FB_INVALID,
+                       "delimiter: it begins with a bracket, as records of JSON themselves do");
+    return FB_OK;
+}
+
 enum fb_status fb_form_options_check(const struct fb_form_options *options, struct fb_error *error)
 {
     enum fb_status status = check_use(options, error);
@@ -153,5 +237,7 @@ enum fb_status fb_form_options_check(const struct fb_form_options *options, stru
         status = check_pattern(options, error);
     if (status == FB_OK && is_rows(options->format))
         status = check_separator(options, error);
+    else if (status == FB_OK && options->format != FB_FORMAT_LINES)
+        status = check_bracket(options, error);
     return status;
 }

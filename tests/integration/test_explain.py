@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import subprocess
 
 import pytest
 
@@ -65,6 +66,27 @@ def test_a_damaged_object_says_so(firebridge, clicks):
     assert "damaged: gzip: the object is cut off" in result.stdout
     _, _, sums = lines(firebridge.bare("explain", "--output=json", clicks))
     assert "cut off" in sums["damaged"]
+
+
+def test_a_first_record_that_decides_no_form_is_not_said_to(firebridge, tmp_path):
+    odd = tmp_path / "odd"
+    odd.write_bytes(b'nothing\n{"id":"a"}\n')
+    result = firebridge.bare("explain", odd)
+    assert "format       auto (the first record does not decide it)" in result.stdout
+
+
+def test_an_output_that_nobody_reads_ends_it(program):
+    """`| head` before an object that never ends."""
+    explain = subprocess.Popen([program, "explain", "--limit", "999999999", "/dev/stdin"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    explain.stdout.close()
+    with pytest.raises(BrokenPipeError):
+        for _ in range(1000):
+            explain.stdin.write(b'{"id":"a"}\n' * 10000)
+    explain.stdin = None
+    assert b"cannot write the output: Broken pipe" in explain.communicate(timeout=10)[1]
+    assert explain.returncode == 1
 
 
 def test_write_units_are_kilobytes_begun(firebridge, tmp_path):

@@ -35,6 +35,21 @@ static void streams_are_one_object(void **state)
     free(in.bytes);
 }
 
+/* Where Firehose adds a newline to records that are compressed themselves. */
+static void newlines_between_streams_are_passed_over(void **state)
+{
+    struct text in = {0};
+
+    (void)state;
+    add_stream(&in, 9, ONE, 10);
+    add(&in, "\n");
+    expect_good(&in, ONE);
+    add_stream(&in, 9, OTHER, 10);
+    add(&in, "\r\n");
+    expect_good(&in, ONE OTHER);
+    free(in.bytes);
+}
+
 static void a_stream_of_nothing_is_empty(void **state)
 {
     struct text in = {0};
@@ -145,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_are_one_object),
+        cmocka_unit_test(newlines_between_streams_are_passed_over),
         cmocka_unit_test(a_stream_of_nothing_is_empty),
         cmocka_unit_test(a_stream_of_many_blocks_is_read),
         cmocka_unit_test(a_cut_is_found_at_every_byte_but_between_streams),

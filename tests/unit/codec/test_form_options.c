@@ -28,9 +28,12 @@ static void what_goes_together_is_taken(void **state)
         {.format = FB_FORMAT_CSV, .delimiter = "\r\n", .delimiter_size = 2},
         {.format = FB_FORMAT_TSV, NAMES(column, 2)},
         {.format = FB_FORMAT_LINES},
+        {.format = FB_FORMAT_LINES, .delimiter = "[", .delimiter_size = 1},
         {.format = FB_FORMAT_LINES, .pattern = "^a"},
         {.format = FB_FORMAT_LINES, .pattern = "(a)(b)\\\\1(c)(d)", NAMES(field, 4)},
         {.format = FB_FORMAT_LINES, .pattern = "(a)", NAMES(field, 1), NUMBERS(names, 1)},
+        {.format = FB_FORMAT_LINES, .pattern = "[](((]|[^]]|[[:alpha:](]|\\(|[{9999}]{255}{15}"},
+        {.format = FB_FORMAT_LINES, .pattern = "([0-9]{1,3}[.])([a-f]{2,})+", NAMES(field, 2)},
     };
 
     (void)state;
@@ -78,6 +81,8 @@ static const struct {
      "field_separator: a quote or the end of a line separates no fields"},
     {{.format = FB_FORMAT_CSV, .field_separator = '\n'},
      "field_separator: a quote or the end of a line separates no fields"},
+    {{.format = FB_FORMAT_AUTO, .delimiter = "{,", .delimiter_size = 2},
+     "delimiter: it begins with a bracket, as records of JSON themselves do"},
     {{.format = FB_FORMAT_CSV, .delimiter = "|,", .delimiter_size = 2},
      "delimiter: it holds what separates fields"},
     {{.format = FB_FORMAT_TSV, .delimiter = "\t", .delimiter_size = 1},
@@ -110,12 +115,34 @@ static void a_pattern_with_too_many_groups_is_refused(void **state)
     assert_string_equal(error.message, "pattern: over 63 groups");
 }
 
+/* regcomp would take the memory, or the stack, that it asks for. */
+static void a_pattern_that_would_not_fit_memory_is_refused(void **state)
+{
+    static const char *const patterns[] = {
+        "((x{1,255}){1,255}){1,255}",
+        "x{255}{255}",
+        "(((((((((((((x+)+)+)+)+)+)+)+)+)+)+)+)+)",
+        "((x{99,}){99,})",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        const struct fb_form_options options = {.format = FB_FORMAT_LINES, .pattern = patterns[i]};
+        struct fb_error error = {0};
+
+        assert_int_equal(fb_form_options_check(&options, &error), FB_INVALID);
+        assert_string_equal(error.message, "pattern: too large, it has over 4000 parts with its "
+                                           "repetitions written out");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_together_is_taken),
         cmocka_unit_test(what_does_not_go_together_is_named),
         cmocka_unit_test(a_pattern_with_too_many_groups_is_refused),
+        cmocka_unit_test(a_pattern_that_would_not_fit_memory_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,21 @@ static void frames_are_one_object(void **state)
     free(in.bytes);
 }
 
+/* Where Firehose adds a newline to records that are compressed themselves. */
+static void newlines_between_frames_are_passed_over(void **state)
+{
+    struct text in = {0};
+
+    (void)state;
+    add_frame(&in, 3, 0, ONE, 10);
+    add(&in, "\n");
+    expect_good(&in, ONE);
+    add_frame(&in, 3, 0, OTHER, 10);
+    add(&in, "\r\n");
+    expect_good(&in, ONE OTHER);
+    free(in.bytes);
+}
+
 static void every_level_up_to_19_is_read(void **state)
 {
     struct text content = {0};
@@ -241,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_one_object),
+        cmocka_unit_test(newlines_between_frames_are_passed_over),
         cmocka_unit_test(every_level_up_to_19_is_read),
         cmocka_unit_test(skippable_frames_are_passed_over),
         cmocka_unit_test(a_cut_is_found_at_every_byte_but_between_frames),
