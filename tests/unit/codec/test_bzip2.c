@@ -118,21 +118,6 @@ static void a_turned_bit_costs_the_same_however_it_is_fed(void **state)
     free(in.bytes);
 }
 
-static void newlines_may_stand_between_streams(void **state)
-{
-    struct text in = {0};
-
-    (void)state;
-    add_stream(&in, 9, ONE, 10);
-    add(&in, "\n");
-    add_stream(&in, 9, OTHER, 10);
-    add(&in, "\r\n\n");
-    expect_good(&in, ONE OTHER);
-    add(&in, "\ngarbage");
-    expect_damage(&in, ONE OTHER, "bzip2: ");
-    free(in.bytes);
-}
-
 static void garbage_behind_a_stream_is_damage(void **state)
 {
     struct text in = {0};
@@ -166,7 +151,6 @@ int main(void)
         cmocka_unit_test(a_cut_is_found_at_every_byte_but_between_streams),
         cmocka_unit_test(a_turned_bit_is_found_by_the_checksum),
         cmocka_unit_test(a_turned_bit_costs_the_same_however_it_is_fed),
-        cmocka_unit_test(newlines_may_stand_between_streams),
         cmocka_unit_test(garbage_behind_a_stream_is_damage),
         cmocka_unit_test(text_that_begins_as_a_stream_does_is_text),
     };

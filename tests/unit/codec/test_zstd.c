@@ -187,21 +187,6 @@ static void a_turned_bit_costs_the_same_however_it_is_fed(void **state)
     free(in.bytes);
 }
 
-static void newlines_may_stand_between_frames(void **state)
-{
-    struct text in = {0};
-
-    (void)state;
-    add_frame(&in, 3, 0, ONE, 10);
-    add(&in, "\n");
-    add_frame(&in, 3, 0, OTHER, 10);
-    add(&in, "\r\n\n");
-    expect_good(&in, ONE OTHER);
-    add(&in, "\ngarbage");
-    expect_damage(&in, ONE OTHER, "zstd: ");
-    free(in.bytes);
-}
-
 static void garbage_behind_a_frame_is_damage(void **state)
 {
     struct text in = {0};
@@ -263,7 +248,6 @@ int main(void)
         cmocka_unit_test(a_turned_bit_is_found_by_the_checksum),
         cmocka_unit_test(what_is_good_before_damage_is_the_same_however_it_is_fed),
         cmocka_unit_test(a_turned_bit_costs_the_same_however_it_is_fed),
-        cmocka_unit_test(newlines_may_stand_between_frames),
         cmocka_unit_test(garbage_behind_a_frame_is_damage),
         cmocka_unit_test(a_window_over_8_mib_is_refused_and_one_of_8_mib_is_not),
         cmocka_unit_test(it_may_stand_in_gzip),
