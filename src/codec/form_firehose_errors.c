@@ -105,6 +105,8 @@ static enum fb_status decode(struct errors *errors, const struct fb_json_text *t
     else {
         memset(errors->raw.bytes + errors->raw.size, 0, FB_TEXT_SLACK);
         errors->at = errors->raw.bytes;
+        if (fb_text_skip_blanks(errors->at) == errors->raw.bytes + errors->raw.size)
+            errors->wrong = "its rawData is empty";
     }
     return FB_OK;
 }

@@ -66,8 +66,6 @@ static void what_a_producer_sent_is_the_record(void **state)
     expect_raw(BYTES("{\"id\":\"a\",\"n\":1.50}"), one, 1);
     expect_raw(BYTES(" {\"id\":\"a\"}\n{\"id\":\"b\"}\r\n"), two, 2);
     expect_raw(BYTES("{\"id\":\"a\"}{\"id\":\"b\"}"), two, 2);
-    expect_raw(BYTES(""), NULL, 0);
-    expect_raw(BYTES(" \n"), NULL, 0);
 }
 
 static void what_is_no_record_in_raw_data_is_told_and_the_records_before_it_come(void **state)
@@ -75,9 +73,12 @@ static void what_is_no_record_in_raw_data_is_told_and_the_records_before_it_come
     static const char *const malformed[] = {"malformed-json"};
     static const char *const one_and_malformed[] = {"{\"id\":{\"S\":\"a\"}}", "malformed-json"};
     static const char *const utf8[] = {"invalid-utf8"};
+    static const char *const empty[] = {"wrong-form"};
     static const char *const missing_and_good[] = {"key-missing", "{\"id\":{\"S\":\"b\"}}"};
 
     (void)state;
+    expect_raw(BYTES(""), empty, 1);
+    expect_raw(BYTES(" \n"), empty, 1);
     expect_raw(BYTES("hello"), malformed, 1);
     expect_raw(BYTES("[{\"id\":\"a\"}]"), malformed, 1);
     expect_raw(BYTES("{\"id\":\"a\""), malformed, 1);
