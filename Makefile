@@ -174,7 +174,7 @@ deps-lint:
 
 .PHONY: fuzz bench
 fuzz:                        ## each parser for FUZZ_SECONDS (fuzz-NAME: one of them)
-bench:                       ## bench-transcode, bench-inflate and bench-main
+bench:                       ## bench-transcode, bench-inflate, bench-mapper and bench-main
 -include tests/fuzz/fuzz.mk
 -include tests/bench/bench.mk
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "firebridge/app/nearest.h"
+#include "firebridge/base/nearest.h"
 
 /* --set may be given so often. */
 #define SETS_MAX 40

@@ -19,13 +19,22 @@ void fb_conf_text_init(struct fb_conf_text *text, fb_conf_report_fn report, void
     *text = (struct fb_conf_text){.report = report, .context = context};
 }
 
+static void free_section(struct fb_conf_section *section)
+{
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++)
+        free(section->values[k].text);
+    for (size_t i = 0; i < section->item_count; i++) {
+        free(section->items[i].name);
+        free(section->items[i].value.text);
+    }
+    free(section->items);
+    free(section->stream);
+}
+
 void fb_conf_text_done(struct fb_conf_text *text)
 {
-    for (size_t i = 0; i < text->section_count; i++) {
-        for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++)
-            free(text->sections[i].values[k].text);
-        free(text->sections[i].stream);
-    }
+    for (size_t i = 0; i < text->section_count; i++)
+        free_section(&text->sections[i]);
     free(text->sections);
     for (size_t i = 0; i < text->file_count; i++)
         free(text->files[i]);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "firebridge/app/conf.h"
-#include "firebridge/app/nearest.h"
+#include "firebridge/base/nearest.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -38,6 +38,20 @@ static const struct fb_conf_choice damages[] = {
 static const struct fb_conf_choice unwraps[] = {
     {"none", FB_UNWRAP_NONE},
     {"message", FB_UNWRAP_MESSAGE},
+    {NULL, 0},
+};
+
+static const struct fb_conf_choice nulls[] = {
+    {"keep", FB_MAP_NULL_KEEP},
+    {"drop", FB_MAP_NULL_DROP},
+    {"dead-letter", FB_MAP_NULL_DEAD_LETTER},
+    {NULL, 0},
+};
+
+static const struct fb_conf_choice overflows[] = {
+    {"dead-letter", FB_MAP_OVERFLOW_DEAD_LETTER},
+    {"string", FB_MAP_OVERFLOW_STRING},
+    {"round", FB_MAP_OVERFLOW_ROUND},
     {NULL, 0},
 };
 
@@ -137,6 +151,30 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {STREAM(unwrap), .name = "unwrap", .type = &fb_conf_type_choice,
      .default_text = "none", .choices = unwraps,
      .sentence = "With message, what a CloudWatch message that is a JSON object holds is merged in."},
+    {STREAM(where), .name = "where", .type = &fb_conf_type_where,
+     .sentence = "A condition; records that it does not hold for are left out."},
+    {STREAM(flattens), .name = "flatten", .type = &fb_conf_type_paths,
+     .sentence = "Objects whose members become attributes, like product: product_, by commas."},
+    {STREAM(renames), .name = "rename", .type = &fb_conf_type_paths,
+     .sentence = "Fields that are called otherwise, like userAgent > user_agent, by commas."},
+    {STREAM(drops), .name = "drop", .type = &fb_conf_type_paths,
+     .sentence = "Paths that are left out of the item, by commas."},
+    {STREAM(keeps), .name = "keep", .type = &fb_conf_type_paths,
+     .sentence = "The only fields that become attributes, by commas; without it all do."},
+    {STREAM(null), .name = "null", .type = &fb_conf_type_choice,
+     .default_text = "keep", .choices = nulls,
+     .sentence = "What becomes of a field that is null: keep, drop, or dead-letter for its record."},
+    {STREAM(missing), .name = "missing", .type = &fb_conf_type_missing,
+     .default_text = "dead-letter",
+     .sentence = "Where a template's path is not there: dead-letter, drop-attribute or a \"text\"."},
+    {STREAM(overflow), .name = "number_overflow", .type = &fb_conf_type_choice,
+     .default_text = "dead-letter", .choices = overflows,
+     .sentence = "What becomes of a number beyond DynamoDB's: dead-letter, string or round."},
+    {STREAM(write), .name = "write", .type = &fb_conf_type_text,
+     .default_text = "put",
+     .sentence = "What is done with an item: put, delete, or a template like {op} for write.map."},
+    {STREAM(write_map), .name = "write.map", .type = &fb_conf_type_list,
+     .sentence = "What the values of write mean, like I: put, U: put, D: delete, by commas."},
     {STREAM(writers), .name = "writers", .type = &fb_conf_type_count,
      .default_text = "16", .min = 1, .max = 256,
      .sentence = "How many calls to DynamoDB may be under way at once."},

@@ -5,6 +5,7 @@
 
 #include "firebridge/app/conf.h"
 #include "firebridge/app/conf_file.h"
+#include "firebridge/app/conf_items.h"
 #include "firebridge/app/conf_value.h"
 
 static void free_stream(struct fb_conf_stream *stream)
@@ -21,7 +22,15 @@ static void free_stream(struct fb_conf_stream *stream)
     fb_conf_list_done(&stream->number_columns);
     free(stream->pattern);
     fb_conf_list_done(&stream->fields);
-    free(stream->file);
+    free(stream->where);
+    fb_conf_items_done(&stream->items);
+    fb_conf_list_done(&stream->flattens);
+    fb_conf_list_done(&stream->renames);
+    fb_conf_list_done(&stream->drops);
+    fb_conf_list_done(&stream->keeps);
+    free(stream->missing.text);
+    free(stream->write);
+    fb_conf_list_done(&stream->write_map);
     *stream = (struct fb_conf_stream){0};
 }
 
@@ -45,11 +54,14 @@ void fb_conf_free(struct fb_conf *conf)
     for (size_t i = 0; i < conf->stream_count; i++)
         free_stream(&conf->streams[i]);
     free(conf->streams);
+    for (size_t i = 0; i < conf->file_count; i++)
+        free(conf->files[i]);
+    free(conf->files);
     free(conf);
 }
 
 /*
- * A list's type tells its lines apart. The lines of anything else are joined with nothing
+ * Some types tell lines apart, such as a list's. The lines of anything else are joined with nothing
  * between them, so that a prefix that is longer than a line can be written at all.
  */
 static enum fb_status parse(const struct fb_conf_key *key, const char *text, void *base,
@@ -57,17 +69,12 @@ static enum fb_status parse(const struct fb_conf_key *key, const char *text, voi
 {
     enum fb_status status;
     char *joined;
-    size_t size = 0;
 
-    if (key->type->is_list)
+    if (key->type->takes_lines)
         return key->type->parse(key, text, base, error);
-    joined = strdup(text);
+    joined = fb_conf_join_lines(text);
     if (joined == NULL)
         return FB_NO_MEMORY;
-    for (const char *at = text; *at != '\0'; at++)
-        if (*at != '\n')
-            joined[size++] = *at;
-    joined[size] = '\0';
     status = key->type->parse(key, joined, base, error);
     free(joined);
     return status;
@@ -120,24 +127,66 @@ static const struct fb_conf_section *find_shared(const struct fb_conf_text *text
     return NULL;
 }
 
-static const char *text_of(const struct fb_conf_section *section,
-                           const struct fb_conf_section *shared, size_t key)
+/* The value that counts; a default stands nowhere. */
+static struct fb_conf_value value_of(const struct fb_conf_section *section,
+                                     const struct fb_conf_section *shared, size_t key)
 {
     if (section != NULL && section->values[key].text != NULL)
-        return section->values[key].text;
+        return section->values[key];
     if (shared != NULL && shared->values[key].text != NULL)
-        return shared->values[key].text;
-    return fb_conf_keys[key].is_late ? NULL : fb_conf_keys[key].default_text;
+        return shared->values[key];
+    return (struct fb_conf_value){
+        .text = fb_conf_keys[key].is_late ? NULL : (char *)fb_conf_keys[key].default_text};
 }
 
 static void check_required(struct fb_conf_text *text, const struct fb_conf_section *section,
                            const struct fb_conf_section *shared)
 {
     for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++)
-        if (fb_conf_keys[k].is_required && text_of(section, shared, k) == NULL)
+        if (fb_conf_keys[k].is_required && value_of(section, shared, k).text == NULL)
             fb_conf_text_mistake(text, section->file, section->line,
                                  "[stream %s] has no %s, and there is no default for it",
                                  section->stream, fb_conf_keys[k].name);
+}
+
+static enum fb_status add_items(const struct fb_conf_section *section, struct fb_conf_items *items,
+                                struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+
+    for (size_t i = 0; i < section->item_count && status == FB_OK; i++) {
+        const struct fb_conf_item_value *item = &section->items[i];
+        const struct fb_conf_place place = {item->value.file, item->value.line};
+        char *joined = item->value.text != NULL ? fb_conf_join_lines(item->value.text) : NULL;
+
+        status = joined == NULL ? FB_NO_MEMORY
+                                : fb_conf_items_set(items, item->name, joined, place, error);
+        free(joined);
+    }
+    return status;
+}
+
+/* Each section has few enough. */
+static void check_items(struct fb_conf_text *text, const struct fb_conf_section *section,
+                        const struct fb_conf_section *shared)
+{
+    struct fb_conf_items items = {0};
+    struct fb_error error = {0};
+    enum fb_status status;
+
+    if (shared == NULL || shared->item_count + section->item_count <= FB_CONF_ITEMS_MAX)
+        return;
+    status = add_items(shared, &items, &error);
+    if (status == FB_OK)
+        status = add_items(section, &items, &error);
+    if (status == FB_NO_MEMORY)
+        text->status = status;
+    else if (status != FB_OK)
+        fb_conf_text_mistake(text, section->file, section->line,
+                             "[stream %s]: %s, with those of "
+                             "[stream *]",
+                             section->stream, error.message);
+    fb_conf_items_done(&items);
 }
 
 static size_t check(struct fb_conf_text *text, const char *path)
@@ -152,6 +201,7 @@ static size_t check(struct fb_conf_text *text, const char *path)
             continue;
         streams++;
         check_required(text, &text->sections[i], shared);
+        check_items(text, &text->sections[i], shared);
     }
     /* A refused section may have been the stream: then that mistake is enough. */
     if (streams == 0 && mistakes_before == 0)
@@ -168,10 +218,10 @@ static enum fb_status fill(enum fb_conf_kind kind, const struct fb_conf_section 
     enum fb_status status = FB_OK;
 
     for (size_t k = 0; k < FB_CONF_KEY_COUNT && status == FB_OK; k++) {
-        const char *value = fb_conf_keys[k].kind == kind ? text_of(section, shared, k) : NULL;
+        const struct fb_conf_value value = value_of(section, shared, k);
 
-        if (value != NULL)
-            status = parse(&fb_conf_keys[k], value, base, NULL);
+        if (fb_conf_keys[k].kind == kind && value.text != NULL)
+            status = parse(&fb_conf_keys[k], value.text, base, NULL);
     }
     return status;
 }
@@ -180,11 +230,21 @@ static enum fb_status fill_stream(const struct fb_conf_section *section,
                                   const struct fb_conf_section *shared,
                                   struct fb_conf_stream *stream)
 {
-    stream->line = section->line;
-    if (!fb_conf_set_text(&stream->name, section->stream) ||
-        !fb_conf_set_text(&stream->file, section->file))
+    enum fb_status status = FB_OK;
+
+    stream->place = (struct fb_conf_place){section->file, section->line};
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++) {
+        const struct fb_conf_value value = value_of(section, shared, k);
+
+        stream->places[k] = (struct fb_conf_place){value.file, value.line};
+    }
+    if (!fb_conf_set_text(&stream->name, section->stream))
         return FB_NO_MEMORY;
-    return fill(FB_CONF_STREAM, section, shared, stream);
+    if (shared != NULL)
+        status = add_items(shared, &stream->items, NULL);
+    if (status == FB_OK)
+        status = add_items(section, &stream->items, NULL);
+    return status == FB_OK ? fill(FB_CONF_STREAM, section, shared, stream) : status;
 }
 
 static enum fb_status fill_conf(const struct fb_conf_text *text, struct fb_conf *conf)
@@ -235,11 +295,16 @@ enum fb_status fb_conf_make(struct fb_conf_text *text, const char *path, struct 
     if (conf == NULL)
         return FB_NO_MEMORY;
     status = fill_conf(text, conf);
-    if (status == FB_OK)
-        *ret_conf = conf;
-    else
+    if (status != FB_OK) {
         fb_conf_free(conf);
-    return status;
+        return status;
+    }
+    conf->files = text->files;
+    conf->file_count = text->file_count;
+    text->files = NULL;
+    text->file_count = 0;
+    *ret_conf = conf;
+    return FB_OK;
 }
 
 enum fb_status fb_conf_new_default(struct fb_conf **ret_conf)
@@ -268,8 +333,10 @@ static enum fb_status set_key(struct fb_conf_stream *stream, const char *name, c
     const size_t key = fb_conf_key_find(FB_CONF_STREAM, name);
     const char *nearest = fb_conf_key_nearest(FB_CONF_STREAM, name);
 
-    if (key < FB_CONF_KEY_COUNT)
+    if (key < FB_CONF_KEY_COUNT) {
+        stream->places[key] = (struct fb_conf_place){0};
         return parse(&fb_conf_keys[key], value, stream, error);
+    }
     return fb_fail(error, FB_INVALID, "a stream has no key %s%s%s%s", name,
                    nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
                    nearest == NULL ? "" : "?");
@@ -283,8 +350,27 @@ static void cut_blanks(char *text)
         text[--size] = '\0';
 }
 
-enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *assignment,
-                                  struct fb_error *error)
+static enum fb_status set_item(struct fb_conf_stream *stream, const char *assignment,
+                               struct fb_error *error)
+{
+    char name[FB_CONF_ITEM_NAME_MAX_BYTES + 1];
+    const struct fb_conf_place nowhere = {0};
+    enum fb_status status = fb_conf_item_take_name(&assignment, name, error);
+    char *value;
+
+    if (status != FB_OK)
+        return status;
+    value = strdup(assignment + 1 + strspn(assignment + 1, " \t"));
+    if (value == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    cut_blanks(value);
+    status = fb_conf_items_set(&stream->items, name, value, nowhere, error);
+    free(value);
+    return status;
+}
+
+static enum fb_status set_by_table(struct fb_conf_stream *stream, const char *assignment,
+                                   struct fb_error *error)
 {
     const char *equals = strchr(assignment, '=');
     char *name;
@@ -305,4 +391,12 @@ enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *ass
     free(name);
     free(value);
     return status;
+}
+
+enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *assignment,
+                                  struct fb_error *error)
+{
+    assignment += strspn(assignment, " \t");
+    return fb_conf_item_begins(assignment) ? set_item(stream, assignment, error)
+                                           : set_by_table(stream, assignment, error);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * inih splits lines over 200 bytes, cuts a value at " ;", keeps "# ..." in it, takes an indented
- * "name = x" for more of the value above, cuts section names at 49 bytes, and says none of it.
- * So every line is looked at before inih sees it. A line that is refused, and what continues it,
- * reaches inih as an empty one. The section is ours: inih's copy of its name may be cut.
+ * "name = x" for more of the value above, cuts section names at 49 bytes, knows no quotes in names,
+ * and says none of it. So every line is looked at before inih sees it. A line that is refused, and
+ * what continues it, reaches inih as an empty one. The section is ours: inih's copy of its name may
+ * be cut. So is the name of an item: inih is shown "item", whatever stands in its quotes.
  */
 #include "firebridge/app/conf_reader.h"
 
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "firebridge/app/nearest.h"
+#include "firebridge/app/conf_items.h"
+#include "firebridge/base/nearest.h"
 
 #define NO_SECTION SIZE_MAX
 
@@ -20,7 +22,9 @@ struct reader {
     const char *file;
     const char *next, *end;
     unsigned line;
-    size_t section;              /* of text->sections, or NO_SECTION */
+    size_t section;                             /* of text->sections, or NO_SECTION */
+    char item[FB_CONF_ITEM_NAME_MAX_BYTES + 1]; /* the name in the line at hand */
+    size_t item_key_size;        /* what "item" takes the place of in the line; 0: it is no item */
     bool is_section_wrong;       /* its header was refused: its keys are passed over */
     bool is_continuing;          /* the line at hand is indented */
     bool is_passing_over;        /* the assignment above was refused, with all of its lines */
@@ -213,7 +217,7 @@ static bool looks_unindented(struct reader *reader, const char *line, size_t siz
 
     while (name > 0 && is_blank(line[name - 1]))
         name--;
-    if (fb_conf_key_is_known(line, name))
+    if (fb_conf_key_is_known(line, name) || (name > 0 && fb_conf_item_begins(line)))
         mistake(reader,
                 "an indented line continues the value above; write %.*s from the first "
                 "column",
@@ -238,6 +242,28 @@ static bool take_continuation(struct reader *reader, const char *line, size_t si
     return !looks_unindented(reader, line, size) && !has_inline_comment(reader, line, size);
 }
 
+static bool is_in_stream(const struct reader *reader)
+{
+    return reader->section != NO_SECTION &&
+           reader->text->sections[reader->section].kind == FB_CONF_STREAM;
+}
+
+static bool take_item(struct reader *reader, const char *line, size_t size)
+{
+    char copy[FB_CONF_LINE_MAX_BYTES + 1];
+    const char *at = copy;
+    struct fb_error error = {0};
+
+    memcpy(copy, line, size);
+    copy[size] = '\0';
+    if (fb_conf_item_take_name(&at, reader->item, &error) != FB_OK) {
+        mistake(reader, "%s", error.message);
+        return false;
+    }
+    reader->item_key_size = (size_t)(at - copy);
+    return !has_inline_comment(reader, line + reader->item_key_size, size - reader->item_key_size);
+}
+
 static bool take_assignment(struct reader *reader, const char *line, size_t size)
 {
     size_t name = 0;
@@ -246,6 +272,8 @@ static bool take_assignment(struct reader *reader, const char *line, size_t size
     reader->is_passing_over = true;
     if (reader->is_section_wrong)
         return false;
+    if (is_in_stream(reader) && size > strlen(FB_CONF_ITEM_PREFIX) && fb_conf_item_begins(line))
+        return take_item(reader, line, size);
     while (name < size && line[name] != '=' && line[name] != ':')
         name++;
     if (name == 0 || name == size || line[name] != '=')
@@ -266,6 +294,7 @@ static bool judge_line(struct reader *reader, const char *line, size_t size)
     while (indent < size && is_blank(line[indent]))
         indent++;
     reader->is_continuing = indent > 0;
+    reader->item_key_size = 0;
     if (memchr(line, '\0', size) != NULL) {
         mistake(reader, "the line has a NUL byte in it");
         return false;
@@ -282,6 +311,20 @@ static bool judge_line(struct reader *reader, const char *line, size_t size)
     if (line[0] == '[')
         return take_section(reader, line, size);
     return take_assignment(reader, line, size);
+}
+
+/* What inih sees is never longer than the line. */
+static void show_line(const struct reader *reader, const char *start, size_t size, char *line)
+{
+    size_t used = 0;
+
+    if (size > 0 && reader->item_key_size > 0) {
+        used = (size_t)(stpcpy(line, "item") - line);
+        start += reader->item_key_size;
+        size -= reader->item_key_size;
+    }
+    memcpy(line + used, start, size);
+    memcpy(line + used + size, "\n", 2);
 }
 
 /* fgets for inih. */
@@ -307,9 +350,7 @@ static char *read_line(char *line, int capacity, void *stream)
         mistake(reader, "the line is longer than this build of inih reads (%d bytes)", capacity);
         size = 0;
     }
-    memcpy(line, start, size);
-    line[size] = '\n';
-    line[size + 1] = '\0';
+    show_line(reader, start, size, line);
     return line;
 }
 
@@ -334,6 +375,31 @@ static void continue_value(struct reader *reader, const char *more)
     reader->value->text = grown;
 }
 
+static struct fb_conf_value *find_item(struct reader *reader)
+{
+    struct fb_conf_section *section = &reader->text->sections[reader->section];
+    struct fb_conf_item_value *grown;
+    char *name;
+
+    for (size_t i = 0; i < section->item_count; i++)
+        if (strcmp(section->items[i].name, reader->item) == 0)
+            return &section->items[i].value;
+    if (section->item_count == FB_CONF_ITEMS_MAX) {
+        mistake(reader, "the section has over %d items", FB_CONF_ITEMS_MAX);
+        return NULL;
+    }
+    grown = realloc(section->items, (section->item_count + 1) * sizeof *grown);
+    if (grown != NULL)
+        section->items = grown;
+    name = grown != NULL ? strdup(reader->item) : NULL;
+    if (name == NULL) {
+        reader->text->status = FB_NO_MEMORY;
+        return NULL;
+    }
+    grown[section->item_count] = (struct fb_conf_item_value){.name = name};
+    return &grown[section->item_count++].value;
+}
+
 static struct fb_conf_value *find_value(struct reader *reader, const char *name)
 {
     struct fb_conf_section *section = &reader->text->sections[reader->section];
@@ -352,13 +418,15 @@ static struct fb_conf_value *find_value(struct reader *reader, const char *name)
 
 static void assign(struct reader *reader, const char *name, const char *text)
 {
-    struct fb_conf_value *value = find_value(reader, name);
+    const bool is_item = reader->item_key_size > 0;
+    struct fb_conf_value *value = is_item ? find_item(reader) : find_value(reader, name);
     char *copy;
 
     if (value == NULL)
         return;
     if (value->text != NULL && value->file == reader->file) {
-        mistake(reader, "%s is assigned a second time; the first is in line %u", name, value->line);
+        mistake(reader, "%s%s is assigned a second time; the first is in line %u",
+                is_item ? FB_CONF_ITEM_PREFIX : "", is_item ? reader->item : name, value->line);
         return;
     }
     copy = strdup(text);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a stream's conf to what its parts are made with. */
 #include <stdio.h>
+#include <string.h>
 
 #include "firebridge/app/conf.h"
+#include "firebridge/app/conf_items.h"
 
 static const char *const *names_of(const struct fb_conf_list *list)
 {
@@ -44,7 +46,42 @@ struct fb_object_reader_options fb_conf_reader_options(const struct fb_conf_stre
     };
 }
 
-static enum fb_status check_stream(const struct fb_conf_stream *stream, struct fb_error *error)
+struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *stream)
+{
+    return (struct fb_mapping_options){
+        .items = stream->items.assignments,
+        .item_count = stream->items.count,
+        .renames = names_of(&stream->renames),
+        .rename_count = stream->renames.count,
+        .flattens = names_of(&stream->flattens),
+        .flatten_count = stream->flattens.count,
+        .drops = names_of(&stream->drops),
+        .drop_count = stream->drops.count,
+        .keeps = names_of(&stream->keeps),
+        .keep_count = stream->keeps.count,
+        .null = stream->null,
+        .overflow = stream->overflow,
+        .missing = stream->missing.kind,
+        .missing_text = stream->missing.text,
+        .where = stream->where,
+        .write = stream->write,
+        .write_map = names_of(&stream->write_map),
+        .write_map_count = stream->write_map.count,
+    };
+}
+
+enum fb_status fb_conf_mapping(const struct fb_conf_stream *stream, uint64_t hash_seed,
+                               struct fb_mapping **ret_mapping, struct fb_error *error)
+{
+    const struct fb_mapping_options options = fb_conf_mapping_options(stream);
+
+    if (fb_mapping_is_needed(&options))
+        return fb_mapping_new(&options, hash_seed, ret_mapping, error);
+    *ret_mapping = NULL;
+    return FB_OK;
+}
+
+static enum fb_status check_reading(const struct fb_conf_stream *stream, struct fb_error *error)
 {
     const struct fb_object_reader_options reader = fb_conf_reader_options(stream);
     struct fb_layout *layout = NULL;
@@ -54,23 +91,73 @@ static enum fb_status check_stream(const struct fb_conf_stream *stream, struct f
     return status == FB_OK ? fb_form_options_check(&reader.form, error) : status;
 }
 
+static enum fb_status check_mapping(const struct fb_conf_stream *stream, struct fb_error *error)
+{
+    struct fb_mapping *mapping = NULL;
+    enum fb_status status = fb_conf_mapping(stream, 0, &mapping, error);
+
+    fb_mapping_free(mapping);
+    return status;
+}
+
+/* Behind the text that `message` begins with, or NULL. */
+static const char *behind(const char *message, const char *beginning)
+{
+    const size_t size = message != NULL ? strlen(beginning) : 0;
+
+    return message != NULL && strncmp(message, beginning, size) == 0 ? message + size : NULL;
+}
+
+static bool leads(const char *rest)
+{
+    return rest != NULL && *rest == ':';
+}
+
+/* Of the key that leads what is said of a mapping; else of the section. */
+static struct fb_conf_place place_of(const struct fb_conf_stream *stream, const char *message)
+{
+    const char *item = behind(message, FB_CONF_ITEM_PREFIX);
+    struct fb_conf_place place = {0};
+
+    for (size_t i = 0; i < stream->items.count; i++)
+        if (leads(behind(item, stream->items.assignments[i].name)))
+            place = stream->items.places[i];
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++)
+        if (fb_conf_keys[k].kind == FB_CONF_STREAM && leads(behind(message, fb_conf_keys[k].name)))
+            place = stream->places[k];
+    return place.file != NULL ? place : stream->place;
+}
+
+static enum fb_status check_stream(const struct fb_conf_stream *stream, fb_conf_report_fn report,
+                                   void *context)
+{
+    struct fb_conf_place place = stream->place;
+    struct fb_error error = {0};
+    char message[1024];
+    enum fb_status status = check_reading(stream, &error);
+
+    if (status == FB_OK) {
+        status = check_mapping(stream, &error);
+        place = place_of(stream, error.message);
+    }
+    if (status == FB_OK)
+        return FB_OK;
+    snprintf(message, sizeof message, "%s:%u: [stream %s]: %s", place.file, place.line,
+             stream->name, error.message);
+    report(context, message);
+    return status;
+}
+
 enum fb_status fb_conf_check_streams(const struct fb_conf *conf, fb_conf_report_fn report,
                                      void *context)
 {
     enum fb_status worst = FB_OK;
 
     for (size_t i = 0; i < conf->stream_count; i++) {
-        const struct fb_conf_stream *stream = &conf->streams[i];
-        struct fb_error error = {0};
-        char message[1024];
-        enum fb_status status = check_stream(stream, &error);
+        enum fb_status status = check_stream(&conf->streams[i], report, context);
 
-        if (status == FB_OK)
-            continue;
-        snprintf(message, sizeof message, "%s:%u: [stream %s]: %s", stream->file, stream->line,
-                 stream->name, error.message);
-        report(context, message);
-        worst = status;
+        if (status != FB_OK)
+            worst = status;
     }
     return worst;
 }

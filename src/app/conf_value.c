@@ -45,6 +45,20 @@ bool fb_conf_set_text(char **target, const char *text)
     return true;
 }
 
+char *fb_conf_join_lines(const char *text)
+{
+    char *joined = strdup(text);
+    size_t size = 0;
+
+    if (joined == NULL)
+        return NULL;
+    for (const char *at = text; *at != '\0'; at++)
+        if (*at != '\n')
+            joined[size++] = *at;
+    joined[size] = '\0';
+    return joined;
+}
+
 static enum fb_status keep_text(const struct fb_conf_key *key, const char *text, void *base)
 {
     char **target = (char **)((char *)base + key->offset);
@@ -254,11 +268,37 @@ void fb_conf_list_done(struct fb_conf_list *list)
     *list = (struct fb_conf_list){0};
 }
 
+static size_t plain_entry(const char *text)
+{
+    return strcspn(text, ",\n");
+}
+
+/* Quotes do not reach over the end of a line. */
+static size_t quoted_entry(const char *text)
+{
+    bool is_quoted = false;
+    size_t size;
+
+    for (size = 0; text[size] != '\0' && text[size] != '\n'; size++) {
+        if (text[size] == ',' && !is_quoted)
+            break;
+        if (text[size] == '"')
+            is_quoted = !is_quoted;
+        else if (is_quoted && text[size] == '\\' &&
+                 (text[size + 1] == '"' || text[size + 1] == '\\'))
+            size++;
+    }
+    return size;
+}
+
+typedef size_t (*entry_fn)(const char *text);
+
 /* The next entry at `*text` without the blanks around it, which moves on; false at the end. */
-static bool next_entry(const char **text, const char **ret_entry, size_t *ret_size)
+static bool next_entry(const char **text, entry_fn measure, const char **ret_entry,
+                       size_t *ret_size)
 {
     const char *at = *text + strspn(*text, ", \t\n");
-    size_t size = strcspn(at, ",\n");
+    size_t size = measure(at);
 
     if (*at == '\0')
         return false;
@@ -281,15 +321,15 @@ static bool add_entry(struct fb_conf_list *list, const char *entry, size_t size)
     return grown[list->count] != NULL && ++list->count > 0;
 }
 
-enum fb_status fb_conf_take_list(const char *text, struct fb_conf_list *ret_list,
-                                 struct fb_error *error)
+static enum fb_status take_list(const char *text, entry_fn measure, struct fb_conf_list *ret_list,
+                                struct fb_error *error)
 {
     struct fb_conf_list list = {0};
     enum fb_status status = FB_OK;
     const char *entry;
     size_t size;
 
-    while (status == FB_OK && next_entry(&text, &entry, &size)) {
+    while (status == FB_OK && next_entry(&text, measure, &entry, &size)) {
         if (list.count == LIST_MAX)
             status = fb_fail(error, FB_INVALID, "has over %d entries", LIST_MAX);
         else if (!add_entry(&list, entry, size))
@@ -300,6 +340,18 @@ enum fb_status fb_conf_take_list(const char *text, struct fb_conf_list *ret_list
     else
         fb_conf_list_done(&list);
     return status;
+}
+
+enum fb_status fb_conf_take_list(const char *text, struct fb_conf_list *ret_list,
+                                 struct fb_error *error)
+{
+    return take_list(text, plain_entry, ret_list, error);
+}
+
+enum fb_status fb_conf_take_quoted_list(const char *text, struct fb_conf_list *ret_list,
+                                        struct fb_error *error)
+{
+    return take_list(text, quoted_entry, ret_list, error);
 }
 
 static enum fb_status parse_list(const struct fb_conf_key *key, const char *text, void *base,

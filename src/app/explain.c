@@ -27,6 +27,8 @@ struct explain {
     bool has_conf; /* else the stream is all defaults */
     struct fb_environment *environment;
     struct fb_key_schema schema;
+    struct fb_mapping *mapping; /* NULL: none */
+    struct fb_map_object described;
     struct fb_object_reader *reader;
     struct fb_explanation explanation;
     bool begun, is_damaged;
@@ -236,13 +238,32 @@ static bool find_key(struct explain *explain)
 
 /* ---- the object ---- */
 
+/* As the daemon would, as far as it is known here. */
+static void describe_object(struct explain *explain)
+{
+    const bool is_s3 = strncmp(explain->options->object, "s3://", 5) == 0;
+    const int64_t now_ms = fb_realtime_ms(fb_clock_system());
+
+    explain->described = (struct fb_map_object){
+        .stream = explain->stream->name,
+        .bucket = explain->stream->bucket,
+        .key = is_s3 ? strchr(explain->options->object + 5, '/') + 1 : explain->options->object,
+        .etag = "",
+        .now_ms = now_ms,
+        .ingest_time_ms = now_ms,
+    };
+    fb_object_reader_describe_object(explain->reader, &explain->described);
+}
+
 static void begin_once(struct explain *explain, const char *content_encoding)
 {
     const struct fb_inflate_hints hints = {.content_encoding = content_encoding,
                                            .key = explain->options->object};
 
-    if (!explain->begun)
-        fb_object_reader_begin(explain->reader, &hints);
+    if (explain->begun)
+        return;
+    fb_object_reader_begin(explain->reader, &hints);
+    describe_object(explain);
     explain->begun = true;
 }
 
@@ -373,6 +394,11 @@ static bool make_reader(struct explain *explain)
 
     reader.schema = &explain->schema;
     reader.hash_seed = fb_random_entropy();
+    if (fb_conf_mapping(explain->stream, reader.hash_seed, &explain->mapping, &error) != FB_OK ||
+        (explain->mapping != NULL && explain->schema.count > 0 &&
+         fb_mapping_check_key(explain->mapping, &explain->schema, &error) != FB_OK))
+        return complain("%s", error.message);
+    reader.mapping = explain->mapping;
     return fb_object_reader_new(&reader, &explain->reader, &error) == FB_OK ||
            complain("%s", error.message);
 }
@@ -411,6 +437,7 @@ int fb_cmd_explain(const struct fb_explain_options *options)
         make_reader(&explain))
         status = explain_object(&explain);
     fb_object_reader_free(explain.reader);
+    fb_mapping_free(explain.mapping);
     fb_environment_free(explain.environment);
     fb_conf_free(explain.conf);
     /* For who says so at the program's end. */

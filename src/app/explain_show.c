@@ -307,9 +307,9 @@ static void print_reasons(const struct fb_explanation *explanation)
     }
 }
 
-static void end_text(const struct fb_explanation *explanation, uint64_t passed_over,
-                     const char *damage)
+static void end_text(const struct fb_explanation *explanation, const char *damage)
 {
+    const uint64_t records = explanation->records + explanation->left_out;
     char line[1024];
 
     putchar('\n');
@@ -317,14 +317,16 @@ static void end_text(const struct fb_explanation *explanation, uint64_t passed_o
         printf("%" PRIu64 " more record%s not shown; --limit N shows N\n",
                explanation->records - explanation->limit,
                plural(explanation->records - explanation->limit));
-    printf("%" PRIu64 " record%s: %" PRIu64 " item%s", explanation->records,
-           plural(explanation->records), explanation->puts, plural(explanation->puts));
+    printf("%" PRIu64 " record%s: %" PRIu64 " item%s", records, plural(records), explanation->puts,
+           plural(explanation->puts));
     if (explanation->deletes > 0)
         printf(", %" PRIu64 " delete%s", explanation->deletes, plural(explanation->deletes));
     printf(", %" PRIu64 " dead letter%s", explanation->dead_letters,
            plural(explanation->dead_letters));
-    if (passed_over > 0)
-        printf("; %" PRIu64 " passed over", passed_over);
+    if (explanation->left_out > 0)
+        printf(", %" PRIu64 " left out by where", explanation->left_out);
+    if (explanation->passed_over > 0)
+        printf("; %" PRIu64 " passed over", explanation->passed_over);
     putchar('\n');
     print_reasons(explanation);
     if (explanation->puts > 0)
@@ -353,16 +355,17 @@ static json_t *reasons_json(const struct fb_explanation *explanation)
     return reasons;
 }
 
-static void end_json(const struct fb_explanation *explanation, uint64_t passed_over,
-                     const char *damage)
+static void end_json(const struct fb_explanation *explanation, const char *damage)
 {
+    const uint64_t records = explanation->records + explanation->left_out;
     json_t *line = json_pack(
-        "{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "records",
-        (json_int_t)explanation->records, "items", (json_int_t)explanation->puts, "deletes",
-        (json_int_t)explanation->deletes, "dead_letters", (json_int_t)explanation->dead_letters,
-        "reasons", reasons_json(explanation), "passed_over", (json_int_t)passed_over,
-        "object_bytes", (json_int_t)explanation->object_bytes, "item_bytes",
-        (json_int_t)explanation->item_bytes, "write_units", (json_int_t)explanation->write_units);
+        "{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)records,
+        "items", (json_int_t)explanation->puts, "deletes", (json_int_t)explanation->deletes,
+        "dead_letters", (json_int_t)explanation->dead_letters, "reasons", reasons_json(explanation),
+        "left_out", (json_int_t)explanation->left_out, "passed_over",
+        (json_int_t)explanation->passed_over, "object_bytes", (json_int_t)explanation->object_bytes,
+        "item_bytes", (json_int_t)explanation->item_bytes, "write_units",
+        (json_int_t)explanation->write_units);
 
     if (damage != NULL)
         json_object_set_new(line, "damaged", text_json(damage));
@@ -372,14 +375,14 @@ static void end_json(const struct fb_explanation *explanation, uint64_t passed_o
 void fb_explanation_end(struct fb_explanation *explanation, const struct fb_object_reader *reader,
                         const char *damage)
 {
-    const uint64_t passed_over = fb_object_reader_passed_over(reader);
-
+    explanation->passed_over = fb_object_reader_passed_over(reader);
+    explanation->left_out = fb_object_reader_left_out(reader);
     show_head(explanation, reader);
     explanation->is_damaged = damage != NULL;
     if (explanation->as_json)
-        end_json(explanation, passed_over, damage);
+        end_json(explanation, damage);
     else
-        end_text(explanation, passed_over, damage);
+        end_text(explanation, damage);
 }
 
 bool fb_explanation_is_good(const struct fb_explanation *explanation)

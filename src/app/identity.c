@@ -22,6 +22,7 @@ static unsigned long sum_of(const struct fb_conf_list *names)
 /* All of the conf that decides which bytes are a record of which number. */
 void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, size_t size)
 {
+    const struct fb_mapping_options mapping = fb_conf_mapping_options(stream);
     char delimiter[2 * FB_DELIMITER_MAX_BYTES + 1] = "";
 
     for (size_t i = 0; i < stream->delimiter.size; i++)
@@ -29,11 +30,12 @@ void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, 
     snprintf(ret_text, size,
              RECORD_READER_FORM " max_record_size=%" PRIu64
                                 " compression=%s format=%s delimiter=%s "
-                                "separator=%02x head=%d types=%08lx",
+                                "separator=%02x head=%d types=%08lx mapped=%d",
              stream->max_record_size, stream->compression == NULL ? "auto" : stream->compression,
              fb_format_name(stream->format), delimiter, (unsigned char)stream->field_separator,
              stream->columns.count == 0,
-             stream->columns.count == 0 ? sum_of(&stream->number_columns) : 0);
+             stream->columns.count == 0 ? sum_of(&stream->number_columns) : 0,
+             fb_mapping_is_needed(&mapping));
 }
 
 void fb_stream_identity_of(const struct fb_conf_stream *stream, const struct fb_table *table,

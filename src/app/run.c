@@ -33,6 +33,8 @@ struct daemon {
     char *dead_letter_directory;
     struct fb_layout **layouts;
     char (*fingerprints)[FB_FINGERPRINT_SIZE];
+    struct fb_mapping **mappings; /* NULL in it: none */
+    uint64_t seed;                /* of all that is hashed; no two runs have the same */
     struct fb_stream **streams;
     size_t stream_count; /* started */
     sigset_t signals;
@@ -69,13 +71,17 @@ static enum fb_status make_layouts(struct daemon *daemon, struct fb_error *error
 
     daemon->layouts = calloc(count, sizeof *daemon->layouts);
     daemon->fingerprints = calloc(count, sizeof *daemon->fingerprints);
+    daemon->mappings = calloc(count, sizeof *daemon->mappings);
     daemon->streams = calloc(count, sizeof *daemon->streams);
-    if (daemon->layouts == NULL || daemon->fingerprints == NULL || daemon->streams == NULL)
+    if (daemon->layouts == NULL || daemon->fingerprints == NULL || daemon->mappings == NULL ||
+        daemon->streams == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for %zu streams", count);
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         const struct fb_conf_stream *stream = &daemon->conf->streams[i];
 
         status = fb_conf_layout(stream, &daemon->layouts[i], error);
+        if (status == FB_OK)
+            status = fb_conf_mapping(stream, daemon->seed, &daemon->mappings[i], error);
         fb_stream_fingerprint(stream, daemon->fingerprints[i], FB_FINGERPRINT_SIZE);
     }
     return status;
@@ -165,11 +171,12 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
                   .connect_context = daemon},
         .state = daemon->state,
         .clock = fb_clock_system(),
-        .seed = fb_random_entropy(),
+        .seed = daemon->seed,
         .on_change = wake_main,
         .context = daemon,
     };
 
+    options.reader.mapping = daemon->mappings[i];
     return fb_stream_start(&options, &daemon->streams[i], error);
 }
 
@@ -311,23 +318,26 @@ static bool sum_up(struct daemon *daemon)
 
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
-        char deletes[48] = "", passed_over[64] = "";
+        char deletes[48] = "", left_out[48] = "", passed_over[64] = "";
 
         fb_stream_report(daemon->streams[i], &report);
         if (report.items_deleted > 0)
             snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
                      (unsigned long long)report.items_deleted);
+        if (report.left_out > 0)
+            snprintf(left_out, sizeof left_out, ", %llu left out by where",
+                     (unsigned long long)report.left_out);
         if (report.passed_over > 0)
             snprintf(passed_over, sizeof passed_over,
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
         fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
-                    "%llu replaced by a later one of their key, %llu dead letters%s%s",
+                    "%llu replaced by a later one of their key, %llu dead letters%s%s%s",
                     daemon->conf->streams[i].name, (unsigned long long)report.objects,
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
                     deletes, (unsigned long long)report.calls,
                     (unsigned long long)report.items_folded,
-                    (unsigned long long)report.dead_letters, passed_over,
+                    (unsigned long long)report.dead_letters, left_out, passed_over,
                     report.objects_damaged > 0    ? "; some objects could not be read"
                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"
                                                   : "");
@@ -346,10 +356,13 @@ static void tear_down(struct daemon *daemon)
         fb_stream_free(daemon->streams[i]);
     for (size_t i = 0; daemon->layouts != NULL && i < daemon->conf->stream_count; i++)
         fb_layout_free(daemon->layouts[i]);
+    for (size_t i = 0; daemon->mappings != NULL && i < daemon->conf->stream_count; i++)
+        fb_mapping_free(daemon->mappings[i]);
     fb_environment_free(daemon->environment);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->layouts);
+    free(daemon->mappings);
     free(daemon->fingerprints);
     free(daemon->dead_letter_directory);
     fb_conf_free(daemon->conf);
@@ -372,7 +385,7 @@ static void choose_log_style(void)
 
 int fb_cmd_run(const struct fb_run_options *options)
 {
-    struct daemon daemon = {.options = options};
+    struct daemon daemon = {.options = options, .seed = fb_random_entropy()};
     struct fb_error error = {0};
     enum fb_status status;
     bool all_done = false;

@@ -8,7 +8,7 @@
 #include "firebridge/app/cli.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
-#include "firebridge/app/nearest.h"
+#include "firebridge/base/nearest.h"
 
 static int fail(const struct fb_error *error)
 {

@@ -58,11 +58,13 @@ struct fb_form_context {
     const struct fb_key_schema *schema;
     uint64_t hash_seed;
     size_t max_record_size;
+    bool is_mapped; /* a record's own fields need not be the table's */
 };
 
 struct fb_form {
     enum fb_format format;
     const char *name;
+    bool gives_items; /* with their types, which take no mapping */
     enum fb_framing framing;
     /* A text may be so many times max_record_size long, as it holds many records, or a coded one.
      */

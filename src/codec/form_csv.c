@@ -24,7 +24,7 @@ struct column {
 
 struct rows {
     const struct fb_form_options *options;
-    const struct fb_key_schema *schema;
+    const struct fb_key_schema *schema; /* NULL: a row need not hold the table's key itself */
     size_t max_record_size;
     struct fb_delimiter delimiter;
     char separator;
@@ -72,7 +72,7 @@ static enum fb_status make(const struct fb_form_context *context, void **ret_sta
     if (rows == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a form");
     rows->options = options;
-    rows->schema = context->schema;
+    rows->schema = context->is_mapped ? NULL : context->schema;
     rows->max_record_size = context->max_record_size;
     rows->quotes = !is_tsv;
     rows->separator = is_tsv ? '\t' : ',';
@@ -382,7 +382,7 @@ static bool has_column(const struct rows *rows, const char *name, size_t size)
 /* A first line without them is likely a row, and would be lost as a head. */
 static bool names_the_key(struct rows *rows)
 {
-    for (size_t i = 0; i < rows->schema->count; i++) {
+    for (size_t i = 0; rows->schema != NULL && i < rows->schema->count; i++) {
         const struct fb_key_attribute *key = &rows->schema->attributes[i];
 
         if (!has_column(rows, key->name, key->name_size))

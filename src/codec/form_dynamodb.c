@@ -215,6 +215,7 @@ static bool fits_stream(struct fb_json_cursor record, const struct fb_key_schema
 const struct fb_form fb_form_dynamodb_json = {
     .format = FB_FORMAT_DYNAMODB_JSON,
     .name = "dynamodb-json",
+    .gives_items = true,
     .framing = FB_FRAMING_JSON,
     .text_factor = 2, /* the types take their room */
     .tell = "\"Item\"",
@@ -229,6 +230,7 @@ const struct fb_form fb_form_dynamodb_json = {
 const struct fb_form fb_form_dynamodb_stream = {
     .format = FB_FORMAT_DYNAMODB_STREAM,
     .name = "dynamodb-stream",
+    .gives_items = true,
     .framing = FB_FRAMING_JSON,
     .text_factor = 4, /* the old image comes along */
     .tell = "\"dynamodb\"",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/codec/number.h"
 
+#include <stdbool.h>
+
 #define SIGNIFICANT_DIGITS_MAX 38
 #define FIRST_DIGIT_MAX        125
 #define FIRST_DIGIT_MIN        (-130)
@@ -43,6 +45,8 @@ static const char *scan_exponent(const char *p, int64_t *ret_exponent, const cha
     for (; is_digit(*p); p++)
         if (exponent < EXPONENT_SATURATED)
             exponent = exponent * 10 + (*p - '0');
+    if (exponent > EXPONENT_SATURATED)
+        exponent = EXPONENT_SATURATED;
     *ret_exponent = negative ? -exponent : exponent;
     return p;
 }
@@ -156,10 +160,22 @@ static size_t write_exponent(int64_t exponent, char *out)
     return size;
 }
 
+/* The first `count` significant digits; returns what stands behind them. */
+static const char *copy_digits(const struct fb_number *number, int64_t count, char *out)
+{
+    const char *p = number->digits;
+
+    for (int64_t i = 0; i < count; p++)
+        if (*p != '.') {
+            *out++ = *p;
+            i++;
+        }
+    return p;
+}
+
 size_t fb_number_canonical(const struct fb_number *number, char *out)
 {
     const int64_t count = number->first - number->last + 1;
-    const char *p = number->digits;
     size_t size = 0;
 
     if (number->zero) {
@@ -168,10 +184,47 @@ size_t fb_number_canonical(const struct fb_number *number, char *out)
     }
     if (number->negative)
         out[size++] = '-';
-    for (int64_t i = 0; i < count; p++)
-        if (*p != '.') {
-            out[size++] = *p;
-            i++;
-        }
+    (void)copy_digits(number, count, out + size);
+    size += (size_t)count;
     return size + write_exponent(number->last, out + size);
+}
+
+/* One more; false when that is a digit more, which is then a 1 and zeros. */
+static bool increment(char *digits, size_t count)
+{
+    for (size_t i = count; i > 0; i--) {
+        if (digits[i - 1] != '9') {
+            digits[i - 1]++;
+            return true;
+        }
+        digits[i - 1] = '0';
+    }
+    digits[0] = '1';
+    return false;
+}
+
+size_t fb_number_round(const struct fb_number *number, char *out)
+{
+    const size_t sign = number->negative ? 1 : 0;
+    char *const digits = out + sign;
+    int64_t first = number->first;
+    size_t count = SIGNIFICANT_DIGITS_MAX;
+    const char *behind;
+
+    if (number->zero || first < FIRST_DIGIT_MIN) {
+        out[0] = '0';
+        return 1;
+    }
+    if (first > FIRST_DIGIT_MAX)
+        return 0;
+    out[0] = '-';
+    behind = copy_digits(number, SIGNIFICANT_DIGITS_MAX, digits);
+    behind += *behind == '.';
+    if (*behind >= '5' && *behind <= '9' && !increment(digits, count))
+        first++;
+    if (first > FIRST_DIGIT_MAX)
+        return 0;
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    return sign + count + write_exponent(first - (int64_t)count + 1, digits + count);
 }

@@ -22,6 +22,7 @@ enum fb_status fb_object_reader_new(const struct fb_object_reader_options *optio
         .hash_seed = options->hash_seed,
         .max_record_size = options->max_record_size,
         .form = options->form,
+        .mapping = options->mapping,
     };
     struct fb_object_reader *reader = calloc(1, sizeof *reader);
     enum fb_status status;
@@ -56,6 +57,12 @@ void fb_object_reader_begin(struct fb_object_reader *reader, const struct fb_inf
     reader->finished = false;
     reader->inflated = false;
     reader->damaged = false;
+}
+
+void fb_object_reader_describe_object(struct fb_object_reader *reader,
+                                      const struct fb_map_object *object)
+{
+    fb_record_reader_describe_object(reader->records, object);
 }
 
 void fb_object_reader_feed(struct fb_object_reader *reader, const char *bytes, size_t size)
@@ -143,4 +150,9 @@ enum fb_format fb_object_reader_format(const struct fb_object_reader *reader)
 uint64_t fb_object_reader_passed_over(const struct fb_object_reader *reader)
 {
     return fb_record_reader_passed_over(reader->records);
+}
+
+uint64_t fb_object_reader_left_out(const struct fb_object_reader *reader)
+{
+    return fb_record_reader_left_out(reader->records);
 }

@@ -67,6 +67,8 @@ static enum fb_status plain_record(struct fb_record_reader *reader, struct fb_re
 
     if (!fb_reader_worth_parsing(reader, reader->window.begin))
         return FB_NEED_MORE;
+    fb_transcoder_place(reader->transcoder, reader->object, reader->number,
+                        reader->window.base + reader->window.begin);
     saved = text[size];
     text[size] = '\0';
     status = fb_transcode(reader->transcoder, text, size, &transcoded);
@@ -189,7 +191,8 @@ static enum fb_status decide_format(struct fb_record_reader *reader)
         return FB_OK;
     if (!holds_key(reader, record))
         for (size_t i = 0; fb_forms[i] != NULL; i++)
-            if (fb_forms[i]->fits != NULL && fb_forms[i]->fits(record, &reader->schema)) {
+            if (fb_forms[i]->fits != NULL && reader->states[fb_forms[i]->format] != NULL &&
+                fb_forms[i]->fits(record, &reader->schema)) {
                 fb_reader_set_format(reader, fb_forms[i]->format);
                 return FB_OK;
             }

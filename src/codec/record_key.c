@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record_key.h"
 
+#include <string.h>
+
+#include "base64.h"
 #include "firebridge/codec/json_text.h"
 #include "firebridge/codec/number.h"
 
@@ -58,6 +61,22 @@ static struct fb_record_key_fault write_number(const char *text, char *key, size
     return no_fault;
 }
 
+/* `text` is base64 behind the opening quote, as a mapping's template made it. */
+static struct fb_record_key_fault write_binary(const char *text, size_t max_bytes, char *key,
+                                               size_t *ret_size)
+{
+    const size_t text_size = string_size(text);
+    size_t size;
+
+    if (text_size == 0)
+        return fault(FB_DEAD_KEY_EMPTY, "a key attribute is empty");
+    if (!fb_base64_decode(text, text_size, NULL, &size) || size > max_bytes)
+        return fault(FB_DEAD_KEY_TOO_LONG, "a key attribute is too long");
+    *ret_size = write_head(key, FB_KEY_BINARY, text_size);
+    memcpy(key + 3, text, text_size);
+    return no_fault;
+}
+
 static struct fb_record_key_fault write_value(enum fb_key_type type, const char *value,
                                               size_t max_bytes, char *key, size_t *ret_size)
 {
@@ -67,6 +86,8 @@ static struct fb_record_key_fault write_value(enum fb_key_type type, const char 
         return write_string(value + 1, max_bytes, key, ret_size);
     if (type == FB_KEY_NUMBER && (*value == '-' || (*value >= '0' && *value <= '9')))
         return write_number(value, key, ret_size);
+    if (type == FB_KEY_BINARY && strncmp(value, FB_RECORD_KEY_BINARY, 4) == 0)
+        return write_binary(value + 4, max_bytes, key, ret_size);
     return fault(FB_DEAD_KEY_TYPE, type == FB_KEY_STRING ? "a key attribute must be a string"
                                    : type == FB_KEY_NUMBER
                                        ? "a key attribute must be a number"

@@ -15,6 +15,9 @@
 /* A value is unescaped in place before its length is known: six bytes for one, and a head. */
 #define FB_RECORD_KEY_ROOM ((size_t)2 * (3 + 6 * FB_PARTITION_KEY_MAX_BYTES))
 
+/* What a binary key's value begins with; no JSON does. Its base64 follows, and a quote. */
+#define FB_RECORD_KEY_BINARY "B\":\""
+
 struct fb_record_key_fault {
     enum fb_dead_reason reason;
     const char *what;
@@ -24,7 +27,8 @@ struct fb_record_key_fault {
 
 /*
  * Writes to `key`, which has FB_RECORD_KEY_ROOM, and returns the size. `values` are where the
- * attributes' values begin in a text that is JSON, or NULL. On a fault only *ret_fault is written
+ * attributes' values begin in a text that is JSON, or NULL. A binary one has no JSON: it begins as
+ * FB_RECORD_KEY_BINARY says. On a fault only *ret_fault is written
  * to some use.
  */
 size_t fb_record_key_write(const struct fb_key_schema *schema, const char *const values[2],

@@ -32,6 +32,7 @@ static const char *const reason_names[FB_DEAD_REASON_COUNT] = {
     [FB_DEAD_WRONG_FORM] = "wrong-form",
     [FB_DEAD_MALFORMED_ROW] = "malformed-row",
     [FB_DEAD_NO_MATCH] = "no-match",
+    [FB_DEAD_MAPPING] = "mapping",
 };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason)
@@ -59,7 +60,9 @@ static bool may_be(const struct fb_record_reader *reader, const struct fb_form *
 {
     const enum fb_format format = reader->form_options.format;
 
-    return form->format == format || (format == FB_FORMAT_AUTO && form->framing == FB_FRAMING_JSON);
+    if (format != FB_FORMAT_AUTO)
+        return form->format == format;
+    return form->framing == FB_FRAMING_JSON && !(form->gives_items && reader->mapping != NULL);
 }
 
 /* *ret_factor: how many times max_record_size the longest text of theirs may be. */
@@ -71,6 +74,7 @@ static enum fb_status make_forms(struct fb_record_reader *reader, uint64_t hash_
         .schema = &reader->schema,
         .hash_seed = hash_seed,
         .max_record_size = reader->max_record_size,
+        .is_mapped = reader->mapping != NULL,
     };
     enum fb_status status = FB_OK;
 
@@ -96,7 +100,8 @@ static enum fb_status make_parts(struct fb_record_reader *reader, uint64_t hash_
     reader->head = malloc(max < FB_HEAD_BYTES ? FB_HEAD_BYTES : max);
     if (reader->head == NULL ||
         fb_window_init(&reader->window, (factor + 1) * max + READ_BYTES) != FB_OK ||
-        fb_transcoder_new(&reader->schema, hash_seed, &reader->transcoder) != FB_OK)
+        fb_transcoder_new(&reader->schema, hash_seed, reader->mapping, &reader->transcoder) !=
+            FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
     return FB_OK;
 }
@@ -116,12 +121,19 @@ enum fb_status fb_record_reader_new(const struct fb_record_reader_options *optio
     status = fb_form_options_check(&options->form, error);
     if (status != FB_OK)
         return status;
+    if (options->mapping != NULL && fb_form_of(options->form.format) != NULL &&
+        fb_form_of(options->form.format)->gives_items)
+        return fb_fail(error, FB_INVALID,
+                       "format = %s gives items with their types, which take no mapping; leave out "
+                       "item., rename, flatten, drop, keep, null, where and write",
+                       fb_format_name(options->form.format));
     reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
     reader->max_record_size = max_record_size;
     reader->schema = *options->schema;
     reader->form_options = options->form;
+    reader->mapping = options->mapping;
     status = make_parts(reader, options->hash_seed, error);
     if (status != FB_OK) {
         fb_record_reader_free(reader);
@@ -168,6 +180,8 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     fb_transcoder_shrink(reader->transcoder);
     reader->number = 0;
     reader->passed_over = 0;
+    reader->left_out = 0;
+    reader->object = NULL;
     reader->retry_at = 0;
     reader->finished = false;
     reader->cut_off = false;
@@ -180,6 +194,12 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     reader->budget = budget_cap(reader);
 }
 
+void fb_record_reader_describe_object(struct fb_record_reader *reader,
+                                      const struct fb_map_object *object)
+{
+    reader->object = object;
+}
+
 enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)
 {
     return reader->format;
@@ -188,6 +208,11 @@ enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)
 uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader)
 {
     return reader->passed_over;
+}
+
+uint64_t fb_record_reader_left_out(const struct fb_record_reader *reader)
+{
+    return reader->left_out;
 }
 
 enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **ret_space,
@@ -252,6 +277,7 @@ void fb_reader_pass(struct fb_record_reader *reader, size_t size)
 
 void fb_reader_describe(const struct fb_transcoded *transcoded, struct fb_record *ret)
 {
+    ret->operation = transcoded->is_left_out ? FB_LEAVE_OUT : transcoded->operation;
     ret->reason = transcoded->reason;
     ret->message[0] = '\0';
     if (transcoded->name != NULL)
@@ -321,6 +347,7 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
     struct fb_transcoded transcoded;
     enum fb_status status;
 
+    fb_transcoder_place(reader->transcoder, reader->object, ret->number, ret->offset_bytes);
     /* Text was measured as it was cut. */
     if (reader->form->framing != FB_FRAMING_TEXT && formed->json_size > reader->max_record_size) {
         ret->reason = FB_DEAD_RECORD_TOO_LARGE;
@@ -362,6 +389,7 @@ enum fb_status fb_reader_next_formed(struct fb_record_reader *reader, struct fb_
         return transcode_formed(reader, &formed, ret);
     case FB_FORMED_ITEM:
         fb_reader_describe(&formed.item, ret);
+        ret->operation = formed.operation;
         break;
     case FB_FORMED_DEAD:
         ret->reason = formed.reason;
@@ -389,7 +417,7 @@ static bool pass_byte_order_mark(struct fb_record_reader *reader)
     return true;
 }
 
-enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_record *ret_record)
+static enum fb_status next(struct fb_record_reader *reader, struct fb_record *ret_record)
 {
     const uint64_t number = reader->number;
     enum fb_status status;
@@ -412,4 +440,15 @@ enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_
                 return status;
         }
     }
+}
+
+enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_record *ret_record)
+{
+    enum fb_status status = next(reader, ret_record);
+
+    while (status == FB_OK && ret_record->operation == FB_LEAVE_OUT) {
+        reader->left_out++;
+        status = next(reader, ret_record);
+    }
+    return status;
 }

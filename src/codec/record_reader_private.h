@@ -36,11 +36,13 @@ struct fb_record_reader {
     struct fb_transcoder *transcoder;
     struct fb_nesting nesting;
     struct fb_key_schema schema;
+    const struct fb_mapping *mapping; /* NULL: none */
+    const struct fb_map_object *object;
     struct fb_form_options form_options;
     size_t max_record_size;
     size_t max_text_size; /* of what is cut: the form at hand may hold many records in one text */
     uint64_t number;
-    uint64_t passed_over;
+    uint64_t passed_over, left_out;
     size_t retry_at; /* bytes that must be there before a parse is tried again */
     bool finished;
     bool cut_off; /* there is nothing to wait for, though more would have come */

@@ -8,8 +8,8 @@
 #include "firebridge/codec/json_text.h"
 #include "firebridge/codec/number.h"
 #include "firebridge/codec/validate.h"
-#include "members.h"
 #include "record_key.h"
+#include "transcode_private.h"
 
 /*
  * The output is made large enough before the pass, so that nothing in it asks for room. The worst
@@ -19,64 +19,13 @@
 #define OUT_KEPT     ((size_t)1 << 20)
 #define OUT_AT_FIRST ((size_t)64 << 10)
 
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-#define INLINE      static inline __attribute__((always_inline))
-#define COLD        static __attribute__((noinline, cold))
-
-struct frame {
-    uint64_t seen;         /* a Bloom filter over the names' hashes */
-    uint32_t first_member; /* in fb_members */
-    uint32_t element_cost; /* what DynamoDB counts for an element as such */
-    char closer;
-    bool object;
-    bool repeated; /* a name occurred twice */
-};
-
-struct fb_transcoder {
-    struct fb_key_schema schema;
-    uint64_t seed;
-    uint64_t key_hashes[2];    /* of the key attributes' names */
-    const char *key_values[2]; /* where the last value of each begins; NULL when there is none */
-    const char *no_key;        /* where the place of a value goes that is no key's */
-    const char **value_wanted; /* where the place of the next value goes */
-
-    const char *text;
-    const char *end;
-    uint32_t counted;
-    struct frame *frame;
-    struct frame frames[FB_NESTING_MAX + 1]; /* the first is never used: a depth is an index */
-    struct fb_members members;
-
-    char *out;
-    size_t out_capacity;
-    char *key;
-
-    enum fb_status status; /* of a pass that stopped */
-    enum fb_dead_reason reason;
-    const char *at;
-    const char *what;
-
-    struct fb_nesting nesting;
-    char name[FB_ATTRIBUTE_NAME_MAX_BYTES + 1 + FB_TEXT_SLACK]; /* unescaped, to be hashed */
-};
-
-/* Reading and writing places, kept in registers. A pass that stopped has p == NULL. */
-struct cursor {
-    const char *p;
-    char *out;
-};
-
-struct string {
-    const char *begin;
-    size_t size;
-    size_t decoded_size;
-};
+/* What a mapping adds, names and values, is within an item, each byte of which may take six. */
+#define ROOM_FOR_MAPPED ((size_t)7 * FB_ITEM_MAX_BYTES)
 
 /* ---- stopping ---- */
 
-COLD struct cursor stop(struct fb_transcoder *t, enum fb_status status, const char *at,
-                        const char *what)
+struct cursor fb_transcode_stop(struct fb_transcoder *t, enum fb_status status, const char *at,
+                                const char *what)
 {
     t->status = status;
     t->at = at;
@@ -84,25 +33,22 @@ COLD struct cursor stop(struct fb_transcoder *t, enum fb_status status, const ch
     return (struct cursor){0};
 }
 
-/* Something other than expected: either the text ends here, or it is malformed. */
-COLD struct cursor unexpected(struct fb_transcoder *t, const char *at, const char *what)
+struct cursor fb_transcode_unexpected(struct fb_transcoder *t, const char *at, const char *what)
 {
-    return stop(t, at == t->end ? FB_NEED_MORE : FB_INVALID, at, what);
+    return fb_transcode_stop(t, at == t->end ? FB_NEED_MORE : FB_INVALID, at, what);
 }
 
-/* JSON all right, but no item: the rest is for the validator. */
-COLD struct cursor refuse(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
-                          const char *what)
+struct cursor fb_transcode_refuse(struct fb_transcoder *t, enum fb_dead_reason reason,
+                                  const char *at, const char *what)
 {
     t->reason = reason;
-    return stop(t, FB_OK, at, what);
+    return fb_transcode_stop(t, FB_OK, at, what);
 }
 
 /* ---- strings ---- */
 
-/* Escapes and UTF-8 up to the next ASCII byte that is plain or a quote. */
-static __attribute__((noinline)) struct cursor copy_specials(struct fb_transcoder *t,
-                                                             struct cursor c, size_t *shrunk)
+__attribute__((noinline)) struct cursor fb_transcode_specials(struct fb_transcoder *t,
+                                                              struct cursor c, size_t *shrunk)
 {
     while (*c.p == '\\' || (unsigned char)*c.p >= 0x80 || (unsigned char)*c.p < 0x20) {
         struct fb_text_special special;
@@ -111,12 +57,13 @@ static __attribute__((noinline)) struct cursor copy_specials(struct fb_transcode
         case FB_TEXT_GOOD:
             break;
         case FB_TEXT_CUT:
-            return stop(t, FB_NEED_MORE, t->end, NULL);
+            return fb_transcode_stop(t, FB_NEED_MORE, t->end, NULL);
         case FB_TEXT_BAD:
-            return unexpected(t, special.at, "a character that no string may hold");
+            return fb_transcode_unexpected(t, special.at, "a character that no string may hold");
         case FB_TEXT_BAD_UTF8:
-            return refuse(t, FB_DEAD_INVALID_UTF8, c.p,
-                          *c.p == '\\' ? "a lone surrogate" : "bytes that are not UTF-8");
+            return fb_transcode_refuse(t, FB_DEAD_INVALID_UTF8, c.p,
+                                       *c.p == '\\' ? "a lone surrogate"
+                                                    : "bytes that are not UTF-8");
         }
         memcpy(c.out, c.p, FB_TEXT_BLOCK);
         c.p += special.size;
@@ -126,49 +73,9 @@ static __attribute__((noinline)) struct cursor copy_specials(struct fb_transcode
     return c;
 }
 
-/* From behind the opening quote to behind the closing one, which is not copied. */
-INLINE struct cursor copy_string(struct fb_transcoder *t, struct cursor c, struct string *ret)
-{
-    const char *const begin = c.p;
-    size_t shrunk = 0;
-
-    for (;;) {
-        const size_t plain = fb_text_copy_plain(c.out, c.p);
-
-        c.p += plain;
-        c.out += plain;
-        if (plain == FB_TEXT_BLOCK)
-            continue;
-        if (likely(*c.p == '"'))
-            break;
-        c = copy_specials(t, c, &shrunk);
-        if (c.p == NULL)
-            return c;
-    }
-    ret->begin = begin;
-    ret->size = (size_t)(c.p - begin);
-    ret->decoded_size = ret->size - shrunk;
-    c.p++;
-    return c;
-}
-
 /* ---- members ---- */
 
-static uint64_t hash_name(struct fb_transcoder *t, const struct string *name)
-{
-    if (likely(name->size == name->decoded_size))
-        return fb_hash_bytes(t->seed, name->begin, name->size);
-    return fb_hash_bytes(t->seed, t->name, fb_text_unescape(name->begin, name->size, t->name));
-}
-
-static void want_key_value(struct fb_transcoder *t, const struct fb_member *member)
-{
-    for (size_t i = 0; i < t->schema.count; i++)
-        if (member->hash == t->key_hashes[i])
-            t->value_wanted = &t->key_values[i];
-}
-
-static __attribute__((noinline)) bool find_repeated(struct fb_transcoder *t)
+__attribute__((noinline)) bool fb_transcode_find_repeated(struct fb_transcoder *t)
 {
     bool repeated = false;
 
@@ -178,60 +85,35 @@ static __attribute__((noinline)) bool find_repeated(struct fb_transcoder *t)
     return true;
 }
 
-/* `out` is where the member begins in the output. */
-INLINE bool note_member(struct fb_transcoder *t, const struct string *name, const char *out)
-{
-    struct frame *frame = t->frame;
-    struct fb_member *member;
-    uint64_t bit;
-
-    if (unlikely(t->members.count == t->members.capacity) && fb_members_grow(&t->members) != FB_OK)
-        return false;
-    member = &t->members.stack[t->members.count++];
-    *member = (struct fb_member){
-        .hash = hash_name(t, name),
-        .name = name->begin,
-        .name_size = (uint32_t)name->size,
-        .out_begin = (uint32_t)(out - t->out),
-        .counted_begin = t->counted,
-        .slot = FB_MEMBERS_NO_SLOT,
-        .escaped = name->size != name->decoded_size,
-    };
-    if (frame == &t->frames[1])
-        want_key_value(t, member);
-    bit = (uint64_t)1 << (member->hash & 63);
-    if ((frame->seen & bit) == 0 && t->members.count - frame->first_member < FB_MEMBERS_SCANNED) {
-        frame->seen |= bit;
-        return true;
-    }
-    return find_repeated(t);
-}
-
 INLINE struct cursor name_and_colon(struct fb_transcoder *t, struct cursor c)
 {
     char *const out = c.out;
     struct string name;
 
+    if (unlikely(t->frame->node != NULL))
+        return fb_transcode_mapped_name(t, c);
     if (unlikely(*c.p != '"'))
-        return unexpected(t, c.p, "an attribute's name is missing");
+        return fb_transcode_unexpected(t, c.p, "an attribute's name is missing");
     *c.out++ = '"';
     c.p++;
-    c = copy_string(t, c, &name);
+    c = fb_transcode_string(t, c, &name);
     if (unlikely(c.p == NULL))
         return c;
     if (unlikely(name.decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
         if (name.decoded_size == 0)
-            return refuse(t, FB_DEAD_EMPTY_NAME, name.begin, "an empty attribute name");
-        return refuse(t, FB_DEAD_NAME_TOO_LONG, name.begin, "an attribute name over 65535 bytes");
+            return fb_transcode_refuse(t, FB_DEAD_EMPTY_NAME, name.begin,
+                                       "an empty attribute name");
+        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, name.begin,
+                                   "an attribute name over 65535 bytes");
     }
-    if (unlikely(!note_member(t, &name, out)))
-        return stop(t, FB_NO_MEMORY, c.p, NULL);
+    if (unlikely(!fb_transcode_note(t, &name, fb_transcode_hash(t, &name), out)))
+        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
     t->counted += (uint32_t)name.decoded_size;
     memcpy(c.out, "\":", 2);
     c.out += 2;
     c.p = fb_text_skip_blanks(c.p);
     if (unlikely(*c.p != ':'))
-        return unexpected(t, c.p, "a colon is missing");
+        return fb_transcode_unexpected(t, c.p, "a colon is missing");
     c.p = fb_text_skip_blanks(c.p + 1);
     *t->value_wanted = c.p;
     t->value_wanted = &t->no_key;
@@ -247,7 +129,7 @@ INLINE struct cursor string_value(struct fb_transcoder *t, struct cursor c)
     memcpy(c.out, "{\"S\":\"\0\0", 8);
     c.out += 6;
     c.p++;
-    c = copy_string(t, c, &string);
+    c = fb_transcode_string(t, c, &string);
     if (unlikely(c.p == NULL))
         return c;
     t->counted += (uint32_t)string.decoded_size;
@@ -264,15 +146,13 @@ INLINE struct cursor number_value(struct fb_transcoder *t, struct cursor c)
     const char *const end = fb_number_scan(c.p, &number, &at);
 
     if (unlikely(end == NULL))
-        return unexpected(t, at, "a malformed number");
+        return fb_transcode_unexpected(t, at, "a malformed number");
     reason = fb_number_check(&number);
     if (unlikely(reason != FB_DEAD_NONE)) {
         /* Its last digit may be yet to come. */
         if (end == t->end)
-            return stop(t, FB_NEED_MORE, end, NULL);
-        return refuse(t, reason, c.p,
-                      reason == FB_DEAD_NUMBER_RANGE ? "a number outside 1E-130 to 9.9E+125"
-                                                     : "a number of over 38 significant digits");
+            return fb_transcode_stop(t, FB_NEED_MORE, end, NULL);
+        return fb_transcode_odd_number(t, c, &number, end, reason);
     }
     t->counted += fb_number_counted_bytes(&number);
     memcpy(c.out, "{\"N\":\"\0\0", 8);
@@ -294,22 +174,11 @@ static struct cursor literal(struct fb_transcoder *t, struct cursor c, const cha
 {
     for (; *word != '\0'; word++, c.p++)
         if (*c.p != *word)
-            return unexpected(t, c.p, "a word that is no value");
+            return fb_transcode_unexpected(t, c.p, "a word that is no value");
     t->counted++;
     memcpy(c.out, form, 16);
     c.out += strlen(form);
     return c;
-}
-
-INLINE void push_frame(struct fb_transcoder *t, bool object, uint32_t element_cost)
-{
-    t->frame++;
-    *t->frame = (struct frame){
-        .first_member = t->members.count,
-        .element_cost = element_cost,
-        .closer = object ? '}' : ']',
-        .object = object,
-    };
 }
 
 static struct cursor open_bracket(struct fb_transcoder *t, struct cursor c)
@@ -317,8 +186,10 @@ static struct cursor open_bracket(struct fb_transcoder *t, struct cursor c)
     const bool object = *c.p == '{';
 
     if (unlikely(t->frame == &t->frames[FB_NESTING_MAX]))
-        return refuse(t, FB_DEAD_TOO_DEEP, c.p, "nesting over 32 levels");
-    push_frame(t, object, 1);
+        return fb_transcode_refuse(t, FB_DEAD_TOO_DEEP, c.p, "nesting over 32 levels");
+    if (unlikely(t->flatten != NULL))
+        return fb_transcode_open_flat(t, c);
+    fb_transcode_push(t, object, 1);
     memcpy(c.out, object ? "{\"M\":{\0\0" : "{\"L\":[\0\0", 8);
     c.out += 6;
     c.p++;
@@ -326,11 +197,19 @@ static struct cursor open_bracket(struct fb_transcoder *t, struct cursor c)
     return c;
 }
 
+static struct cursor null_value(struct fb_transcoder *t, struct cursor c)
+{
+    static const char form[16] = "{\"NULL\":true},";
+    const char *const begin = c.p;
+
+    c = literal(t, c, "null", form);
+    return c.p == NULL || likely(t->null == FB_MAP_NULL_KEEP) ? c : fb_transcode_null(t, c, begin);
+}
+
 INLINE struct cursor value(struct fb_transcoder *t, struct cursor c)
 {
     static const char true_form[16] = "{\"BOOL\":true},";
     static const char false_form[16] = "{\"BOOL\":false},";
-    static const char null_form[16] = "{\"NULL\":true},";
 
     t->counted += t->frame->element_cost;
     switch (*c.p) {
@@ -344,16 +223,28 @@ INLINE struct cursor value(struct fb_transcoder *t, struct cursor c)
     case 'f':
         return literal(t, c, "false", false_form);
     case 'n':
-        return literal(t, c, "null", null_form);
+        return null_value(t, c);
     case '-':
     case '0' ... '9':
         return number_value(t, c);
     default:
-        return unexpected(t, c.p, "a value is missing");
+        return fb_transcode_unexpected(t, c.p, "a value is missing");
     }
 }
 
 /* ---- closing ---- */
+
+/* A key's value that a template wrote stands in the output, and moves with it. */
+static void move_key(struct fb_transcoder *t, const char *from, const char *from_end,
+                     const char *to)
+{
+    for (size_t i = 0; i < t->schema.count; i++) {
+        const uintptr_t value = (uintptr_t)t->key_values[i];
+
+        if (value >= (uintptr_t)from && value < (uintptr_t)from_end)
+            t->key_values[i] = to + (value - (uintptr_t)from);
+    }
+}
 
 /* Closes the gaps that superseded members leave. Each member ends with its comma. */
 COLD char *drop_superseded(struct fb_transcoder *t, char *out)
@@ -371,6 +262,7 @@ COLD char *drop_superseded(struct fb_transcoder *t, char *out)
         if (member->superseded)
             lost += (last ? t->counted : member[1].counted_begin) - member->counted_begin;
         else {
+            move_key(t, from, from_end, to);
             memmove(to, from, (size_t)(from_end - from));
             to += from_end - from;
         }
@@ -381,8 +273,16 @@ COLD char *drop_superseded(struct fb_transcoder *t, char *out)
 
 INLINE struct cursor close_bracket(struct fb_transcoder *t, struct cursor c)
 {
-    struct frame *const frame = t->frame--;
+    struct frame *const frame = t->frame;
 
+    if (unlikely(frame->prefix != NULL))
+        return fb_transcode_close_flat(t, c);
+    if (unlikely(frame == &t->frames[1] && t->mapping != NULL)) {
+        c = fb_transcode_mapped_end(t, c);
+        if (c.p == NULL)
+            return c;
+    }
+    t->frame--;
     c.p++;
     if (frame->object) {
         if (unlikely(frame->repeated)) {
@@ -396,6 +296,10 @@ INLINE struct cursor close_bracket(struct fb_transcoder *t, struct cursor c)
         c.out--;
     memcpy(c.out, frame->object ? "}},\0" : "]},\0", 4);
     c.out += frame == &t->frames[1] ? 1 : 3;
+    if (unlikely(frame->dropped_out != NULL)) {
+        c.out = frame->dropped_out;
+        t->counted = frame->dropped_counted;
+    }
     return c;
 }
 
@@ -403,7 +307,8 @@ INLINE struct cursor close_bracket(struct fb_transcoder *t, struct cursor c)
 
 static struct cursor pass(struct fb_transcoder *t, struct cursor c)
 {
-    push_frame(t, true, 0);
+    fb_transcode_push(t, true, 0);
+    t->frame->is_top = true;
     *c.out++ = '{';
     c.p = fb_text_skip_blanks(c.p + 1);
     if (*c.p == '}')
@@ -415,21 +320,24 @@ static struct cursor pass(struct fb_transcoder *t, struct cursor c)
             c = name_and_colon(t, c);
             if (unlikely(c.p == NULL))
                 return c;
-        }
+        } else if (unlikely(frame->node != NULL))
+            fb_transcode_mapped_element(t, c);
         c = value(t, c);
         if (unlikely(c.p == NULL))
             return c;
+        if (unlikely(t->dropped_out != NULL))
+            c = fb_transcode_drop(t, c, frame);
         c.p = fb_text_skip_blanks(c.p);
         if (t->frame > frame && *c.p != t->frame->closer)
             continue;
         while (*c.p == t->frame->closer) {
             c = close_bracket(t, c);
-            if (t->frame == t->frames)
+            if (t->frame == t->frames || unlikely(c.p == NULL))
                 return c;
             c.p = fb_text_skip_blanks(c.p);
         }
         if (unlikely(*c.p != ','))
-            return unexpected(t, c.p, "a comma or a closing bracket is missing");
+            return fb_transcode_unexpected(t, c.p, "a comma or a closing bracket is missing");
         c.p = fb_text_skip_blanks(c.p + 1);
     }
 }
@@ -455,7 +363,22 @@ static void make_key(struct fb_transcoder *t, struct fb_transcoded *ret)
 
 /* ---- the module ---- */
 
+static bool begin_mapping(struct fb_transcoder *t, const struct fb_mapping *mapping)
+{
+    t->mapping = mapping;
+    fb_map_scratch_init(&t->scratch);
+    for (size_t i = 0; i < 2; i++)
+        fb_buffer_init(&t->made_keys[i], 8 * (size_t)FB_ITEM_MAX_BYTES);
+    if (mapping == NULL)
+        return true;
+    t->null = mapping->null;
+    t->values = calloc(mapping->tree.slot_count + 1, sizeof *t->values);
+    t->record.values = t->values;
+    return t->values != NULL;
+}
+
 enum fb_status fb_transcoder_new(const struct fb_key_schema *schema, uint64_t hash_seed,
+                                 const struct fb_mapping *mapping,
                                  struct fb_transcoder **ret_transcoder)
 {
     struct fb_transcoder *t = calloc(1, sizeof *t);
@@ -463,7 +386,7 @@ enum fb_status fb_transcoder_new(const struct fb_key_schema *schema, uint64_t ha
     if (t == NULL)
         return FB_NO_MEMORY;
     t->key = malloc(FB_RECORD_KEY_ROOM);
-    if (t->key == NULL) {
+    if (!begin_mapping(t, mapping) || t->key == NULL) {
         fb_transcoder_free(t);
         return FB_NO_MEMORY;
     }
@@ -482,9 +405,26 @@ void fb_transcoder_free(struct fb_transcoder *transcoder)
         return;
     fb_members_done(&transcoder->members);
     fb_nesting_done(&transcoder->nesting);
+    fb_map_scratch_done(&transcoder->scratch);
+    for (size_t i = 0; i < 2; i++)
+        fb_buffer_done(&transcoder->made_keys[i]);
+    free(transcoder->values);
     free(transcoder->out);
     free(transcoder->key);
     free(transcoder);
+}
+
+void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_object *object,
+                         uint64_t number, uint64_t offset_bytes)
+{
+    transcoder->record.object = object;
+    transcoder->record.number = number;
+    transcoder->record.offset_bytes = offset_bytes;
+}
+
+uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder)
+{
+    return transcoder->mismatches;
 }
 
 void fb_transcoder_shrink(struct fb_transcoder *transcoder)
@@ -500,7 +440,8 @@ void fb_transcoder_shrink(struct fb_transcoder *transcoder)
 /* Nothing in the output is worth copying: a pass begins at its start. */
 static enum fb_status reserve_out(struct fb_transcoder *t, size_t size)
 {
-    const size_t needed = size * EXPANSION + OUT_AT_FIRST;
+    const size_t needed =
+        size * EXPANSION + OUT_AT_FIRST + (t->mapping == NULL ? 0 : ROOM_FOR_MAPPED);
 
     if (likely(needed <= t->out_capacity))
         return FB_OK;
@@ -521,6 +462,8 @@ static void start(struct fb_transcoder *t, const char *text, size_t size)
     t->value_wanted = &t->no_key;
     t->reason = FB_DEAD_NONE;
     fb_members_reset(&t->members);
+    if (t->mapping != NULL)
+        fb_transcode_start_mapping(t);
 }
 
 /* A limit was broken: is it JSON up to its end? */
@@ -565,6 +508,11 @@ enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, 
     if (unlikely(c.p == NULL))
         return stopped(transcoder, ret_transcoded);
     transcoded.size = (size_t)(c.p - text);
+    transcoded.is_left_out = transcoder->is_left_out;
+    if (unlikely(transcoder->is_left_out)) {
+        *ret_transcoded = transcoded;
+        return FB_OK;
+    }
     transcoded.item = transcoder->out;
     transcoded.item_size = (size_t)(c.out - transcoder->out);
     transcoded.item_counted_bytes = transcoder->counted;
@@ -573,6 +521,10 @@ enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, 
         transcoded.what = "an item over 409600 bytes as DynamoDB counts";
     } else
         make_key(transcoder, &transcoded);
+    transcoded.operation = transcoder->operation;
+    if (unlikely(transcoder->operation == FB_DELETE) && transcoded.reason == FB_DEAD_NONE &&
+        !fb_transcode_keys_alone(transcoder, &transcoded))
+        return FB_NO_MEMORY;
     *ret_transcoded = transcoded;
     return FB_OK;
 }

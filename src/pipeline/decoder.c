@@ -41,6 +41,7 @@ struct reading {
     uint64_t next_record, next_offset_bytes; /* records before it are done */
     uint64_t dead_letters;
     unsigned span_records;
+    struct fb_map_object described; /* for a mapping */
     bool begun;
     bool is_noted;              /* how it is read was said, if it is another way than before */
     enum fb_status sink_status; /* why the sink ended the GET */
@@ -187,8 +188,10 @@ static void begin_once(struct reading *reading, const char *content_encoding)
     const struct fb_inflate_hints hints = {.content_encoding = content_encoding,
                                            .key = reading->identity->key};
 
-    if (!reading->begun)
-        fb_object_reader_begin(reading->decoder->reader, &hints);
+    if (reading->begun)
+        return;
+    fb_object_reader_begin(reading->decoder->reader, &hints);
+    fb_object_reader_describe_object(reading->decoder->reader, &reading->described);
     reading->begun = true;
 }
 
@@ -211,6 +214,7 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     struct fb_decoder *decoder = reading->decoder;
     int64_t began_ms = fb_monotonic_ms(decoder->options.clock);
 
+    reading->described.now_ms = fb_realtime_ms(decoder->options.clock);
     begin_once(reading, response->content_encoding);
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
     fb_patience_success(&decoder->patience);
@@ -379,6 +383,17 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
 static void begin_reading(struct reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
+    const int64_t now_ms = fb_realtime_ms(decoder->options.clock);
+
+    reading->described = (struct fb_map_object){
+        .stream = decoder->options.stream,
+        .bucket = decoder->options.bucket,
+        .key = reading->identity->key,
+        .etag = reading->identity->etag,
+        .now_ms = now_ms,
+        .ingest_time_ms = now_ms,
+        .arrival_ms = reading->identity->key_time_ms,
+    };
 
     snprintf(decoder->what, sizeof decoder->what, "read s3://%.63s/%.1100s",
              decoder->options.bucket, reading->identity->key);
@@ -410,6 +425,8 @@ static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object
         status = finish_body(&reading);
     atomic_fetch_add(&decoder->options.counters->passed_over,
                      reading.begun ? fb_object_reader_passed_over(decoder->reader) : 0);
+    atomic_fetch_add(&decoder->options.counters->left_out,
+                     reading.begun ? fb_object_reader_left_out(decoder->reader) : 0);
     outcome = outcome_of(&reading, &status);
     close_span(&reading);
     if (status == FB_OK)

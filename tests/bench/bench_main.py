@@ -4,6 +4,8 @@
 nginx plays S3 and DynamoDB and accepts everything. The object holds clickstream records, gzipped.
 The floor (bench_floor.c) inflates the same object, hashes as many bytes and makes the same calls
 with ready-made bodies. Each is run several times, in turns; the best of each counts.
+
+With the word `mapper` behind it, the job with a mapping against the job without one instead.
 """
 import json
 import os
@@ -50,10 +52,18 @@ http {{
 }}
 """
 
+# As bench_mapper.c has it.
+MAPPING = """item.pk = user#{user_id}
+item.sk = {event_type}#{ts:time=ms,format=%Y-%m-%dT%H:%M:%SZ}
+item.expires = {ts:time=ms,add=90d,as=epoch}
+drop = referrer, ip, product.tags
+where = event_type in (view, add_to_cart, purchase) and product.price >= 0 and not exists(test)
+"""
+
 KEY = "clicks/2026/11/20/10/clicks-1-2026-11-20-10-00-00-5d1b6d9e-0000-4000-8000-000000000000.gz"
 
 
-def write_files(directory):
+def write_files(directory, key_names):
     path = directory / "bucket" / KEY
     path.parent.mkdir(parents=True)
     plain = clickstream.write(path, RECORDS)
@@ -67,8 +77,10 @@ def write_files(directory):
     table = json.dumps({"Table": {
         "TableName": "clicks", "TableStatus": "ACTIVE", "CreationDateTime": 1795000000,
         "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/clicks",
-        "KeySchema": [{"AttributeName": "event_id", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "event_id", "AttributeType": "S"}]}})
+        "KeySchema": [{"AttributeName": name, "KeyType": kind}
+                      for name, kind in zip(key_names, ("HASH", "RANGE"))],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"}
+                                 for name in key_names]}})
     empty = listing[:listing.index("<Contents>")] + "</ListBucketResult>"
     # In a user namespace there is no other user whom nginx's worker could become.
     user_line = "user root root;" if os.geteuid() == 0 else ""
@@ -90,7 +102,7 @@ def cpu_of(command, environment):
     return usage.ru_utime + usage.ru_stime, time.monotonic() - begin, usage.ru_maxrss
 
 
-def run_firebridge(directory):
+def run_firebridge(directory, mapping=""):
     state = Path(tempfile.mkdtemp(dir=directory))
     conf = state / "firebridge.conf"
     conf.write_text(f"""[aws]
@@ -103,7 +115,7 @@ state_dir = {state}
 source = s3://bench/clicks/
 table = clicks
 writers = {CONNECTIONS}
-""")
+{mapping}""")
     return cpu_of([str(BUILD / "firebridge"), "run", "--once", "-c", str(conf)],
                   {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"})
 

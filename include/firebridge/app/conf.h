@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firebridge/app/conf_keys.h"
 #include "firebridge/base/log.h"
+#include "firebridge/codec/mapping.h"
 #include "firebridge/codec/object_reader.h"
 #include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/layout.h"
@@ -43,6 +45,24 @@ enum fb_unwrap { FB_UNWRAP_NONE, FB_UNWRAP_MESSAGE };
 struct fb_conf_list {
     char **entries;
     size_t count;
+};
+
+/* Where a value stands; without a file it is a default, or given by hand. */
+struct fb_conf_place {
+    const char *file; /* one of the conf's files */
+    unsigned line;
+};
+
+/* What item.NAME says, those of [stream *] first, in the order of their first assignments. */
+struct fb_conf_items {
+    struct fb_map_assignment *assignments; /* their strings are owned */
+    struct fb_conf_place *places;          /* of each */
+    size_t count;
+};
+
+struct fb_conf_missing {
+    enum fb_map_missing kind;
+    char *text; /* for FB_MAP_MISSING_TEXT */
 };
 
 struct fb_conf_delimiter {
@@ -77,14 +97,25 @@ struct fb_conf_stream {
     char *pattern;                      /* NULL: none */
     struct fb_conf_list fields;
     enum fb_unwrap unwrap;
+    char *where; /* NULL: all records */
+    struct fb_conf_items items;
+    struct fb_conf_list flattens;
+    struct fb_conf_list renames;
+    struct fb_conf_list drops;
+    struct fb_conf_list keeps;
+    enum fb_map_null null;
+    struct fb_conf_missing missing;
+    char *write; /* put */
+    struct fb_conf_list write_map;
+    enum fb_map_overflow overflow;
     unsigned writers;             /* 16; 1 to 256 */
     int64_t linger_ms;            /* 50ms */
     uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
     uint64_t max_in_flight;       /* 4 MiB; items between decoder and DynamoDB, in bytes */
     uint64_t max_dead_letters;    /* "1000 in 10000": the first */
     uint64_t max_dead_letters_in; /* the second */
-    char *file;                   /* where the section begins, for messages */
-    unsigned line;
+    struct fb_conf_place place;   /* where the section begins */
+    struct fb_conf_place places[FB_CONF_KEY_COUNT]; /* of its keys' values */
 };
 
 struct fb_conf {
@@ -92,6 +123,8 @@ struct fb_conf {
     struct fb_conf_daemon daemon;
     struct fb_conf_stream *streams;
     size_t stream_count;
+    char **files; /* the names that places point to */
+    size_t file_count;
 };
 
 #define FB_CONF_DEFAULT_PATH      "/etc/firebridge/firebridge.conf"
@@ -111,7 +144,8 @@ void fb_conf_free(struct fb_conf *conf);
 /* A conf of defaults alone, with one stream without source and table. FB_NO_MEMORY. */
 enum fb_status fb_conf_new_default(struct fb_conf **ret_conf) FB_MUST_CHECK;
 
-/* Sets a stream's key by "NAME=VALUE"; blanks around both are left out. FB_INVALID. */
+/* Sets a stream's key, also item.NAME, by "NAME=VALUE"; blanks around both are left out.
+ * FB_INVALID. */
 enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *assignment,
                                   struct fb_error *error) FB_MUST_CHECK;
 
@@ -122,9 +156,20 @@ enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_lay
 /* How the stream's objects are read. Without a schema and a seed; the strings are the conf's. */
 struct fb_object_reader_options fb_conf_reader_options(const struct fb_conf_stream *stream);
 
+/* What becomes of the stream's records. The strings are the conf's. */
+struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *stream);
+
 /*
- * Whether each stream's prefix, time zone and globs are good, and what is said about its records
- * goes together; reports as fb_conf_read does.
+ * The stream's mapping, to be freed by the caller; NULL where there is nothing to map. `hash_seed`
+ * is that of the reader that will use it.
+ */
+enum fb_status fb_conf_mapping(const struct fb_conf_stream *stream, uint64_t hash_seed,
+                               struct fb_mapping **ret_mapping,
+                               struct fb_error *error) FB_MUST_CHECK;
+
+/*
+ * Whether each stream's prefix, time zone and globs are good, what is said about its records goes
+ * together, and its mapping compiles; reports as fb_conf_read does.
  */
 enum fb_status fb_conf_check_streams(const struct fb_conf *conf, fb_conf_report_fn report,
                                      void *context) FB_MUST_CHECK;

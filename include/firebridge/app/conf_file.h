@@ -29,12 +29,20 @@ struct fb_conf_value {
     unsigned line;
 };
 
+/* item.NAME = TEMPLATE */
+struct fb_conf_item_value {
+    char *name;
+    struct fb_conf_value value;
+};
+
 struct fb_conf_section {
     enum fb_conf_kind kind;
     char *stream; /* its name, "*" for all of them; NULL for the other kinds */
     const char *file;
     unsigned line; /* of its first header */
     struct fb_conf_value values[FB_CONF_KEY_COUNT];
+    struct fb_conf_item_value *items; /* in the order of their first assignments */
+    size_t item_count;
 };
 
 struct fb_conf_text {
@@ -61,7 +69,7 @@ void fb_conf_text_read(struct fb_conf_text *text, const char *path);
 /*
  * Checks every value, and makes a conf of them: a stream's own value, else that of [stream *],
  * else the default. FB_INVALID when there was any mistake, in the text or now. `path` stands in
- * messages about what is nowhere.
+ * messages about what is nowhere. The conf takes the files' names over.
  */
 enum fb_status fb_conf_make(struct fb_conf_text *text, const char *path,
                             struct fb_conf **ret_conf) FB_MUST_CHECK;

@@ -32,7 +32,7 @@ typedef enum fb_status (*fb_conf_parse_fn)(const struct fb_conf_key *key, const 
 struct fb_conf_type {
     const char *name;
     fb_conf_parse_fn parse;
-    bool is_list; /* each line of the value is an entry; else the lines are joined as they are */
+    bool takes_lines; /* they are kept apart by '\n'; else they are joined with nothing between */
 };
 
 extern const struct fb_conf_type fb_conf_type_text;        /* any text */
@@ -54,6 +54,9 @@ extern const struct fb_conf_type fb_conf_type_delimiter;   /* struct fb_conf_del
 extern const struct fb_conf_type fb_conf_type_separator;   /* char; '\0': unset */
 extern const struct fb_conf_type fb_conf_type_names;       /* struct fb_conf_list, none left out */
 extern const struct fb_conf_type fb_conf_type_types;       /* struct fb_conf_list: the numbers */
+extern const struct fb_conf_type fb_conf_type_paths;       /* struct fb_conf_list, may be quoted */
+extern const struct fb_conf_type fb_conf_type_where;       /* NULL: all records */
+extern const struct fb_conf_type fb_conf_type_missing;     /* struct fb_conf_missing */
 
 struct fb_conf_key {
     const char *name;
@@ -68,7 +71,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 40
+#define FB_CONF_KEY_COUNT 50
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

@@ -44,4 +44,11 @@ uint32_t fb_number_counted_bytes(const struct fb_number *number);
  * the last digit; "0" for zero. The number must have passed the check. Returns the size. */
 size_t fb_number_canonical(const struct fb_number *number, char *out);
 
+/*
+ * The nearest number that DynamoDB holds of one that did not pass the check: 38 digits, the half
+ * upwards, and 0 for what is too small. Writes up to FB_NUMBER_CANONICAL_MAX bytes in canonical
+ * form. Returns the size; 0 for what is too large.
+ */
+size_t fb_number_round(const struct fb_number *number, char *out);
+
 #endif

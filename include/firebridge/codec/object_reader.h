@@ -29,7 +29,8 @@ struct fb_object_reader_options {
     uint64_t hash_seed;
     size_t max_record_size;
     struct fb_inflate_options inflate;
-    struct fb_form_options form; /* its strings outlive the reader */
+    struct fb_form_options form;      /* its strings outlive the reader */
+    const struct fb_mapping *mapping; /* NULL: none; outlives the reader, made with the same seed */
 };
 
 struct fb_object_reader;
@@ -42,6 +43,10 @@ void fb_object_reader_free(struct fb_object_reader *reader);
 
 /* Starts an object. `hints` may be NULL. */
 void fb_object_reader_begin(struct fb_object_reader *reader, const struct fb_inflate_hints *hints);
+
+/* What a mapping may say of the object that was begun; it outlives the reading. */
+void fb_object_reader_describe_object(struct fb_object_reader *reader,
+                                      const struct fb_map_object *object);
 
 /* The bytes stay with the caller until next says that they are used. */
 void fb_object_reader_feed(struct fb_object_reader *reader, const char *bytes, size_t size);
@@ -64,6 +69,9 @@ void fb_object_reader_describe(const struct fb_object_reader *reader, char *ret_
 
 /* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
 enum fb_format fb_object_reader_format(const struct fb_object_reader *reader);
+
+/* Records of this object that the mapping's condition leaves out. They count as records. */
+uint64_t fb_object_reader_left_out(const struct fb_object_reader *reader);
 
 /* Records of this object that are none of the user's, such as CloudWatch's CONTROL_MESSAGE. */
 uint64_t fb_object_reader_passed_over(const struct fb_object_reader *reader);

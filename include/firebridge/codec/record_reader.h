@@ -30,6 +30,7 @@
 
 #include "firebridge/codec/form.h"
 #include "firebridge/codec/key.h"
+#include "firebridge/codec/mapping.h"
 #include "firebridge/codec/operation.h"
 
 /* Why a record can never be written. The names (fb_dead_reason_name) are an interface. */
@@ -53,9 +54,10 @@ enum fb_dead_reason {
     FB_DEAD_WRONG_FORM,       /* "wrong-form": good JSON, but not what the format says */
     FB_DEAD_MALFORMED_ROW,    /* "malformed-row": of csv and tsv */
     FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
+    FB_DEAD_MAPPING,          /* "mapping": the mapping cannot make an item of it */
 };
 
-#define FB_DEAD_REASON_COUNT (FB_DEAD_NO_MATCH + 1)
+#define FB_DEAD_REASON_COUNT (FB_DEAD_MAPPING + 1)
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
@@ -86,7 +88,8 @@ struct fb_record_reader_options {
     const struct fb_key_schema *schema; /* copied; with count 0 no key is looked for */
     uint64_t hash_seed;
     size_t max_record_size;
-    struct fb_form_options form; /* its strings outlive the reader */
+    struct fb_form_options form;      /* its strings outlive the reader */
+    const struct fb_mapping *mapping; /* NULL: none; outlives the reader, made with the same seed */
 };
 
 enum fb_status fb_record_reader_new(const struct fb_record_reader_options *options,
@@ -97,11 +100,18 @@ void fb_record_reader_free(struct fb_record_reader *reader);
 /* Starts an object, at its first byte. */
 void fb_record_reader_begin(struct fb_record_reader *reader);
 
+/* What a mapping may say of the object that was begun; it outlives the reading. */
+void fb_record_reader_describe_object(struct fb_record_reader *reader,
+                                      const struct fb_map_object *object);
+
 /* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
 enum fb_format fb_record_reader_format(const struct fb_record_reader *reader);
 
 /* Records of this object that are none of the user's, such as CloudWatch's CONTROL_MESSAGE. */
 uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader);
+
+/* Records of this object that the mapping's condition leaves out. They count as records. */
+uint64_t fb_record_reader_left_out(const struct fb_record_reader *reader);
 
 /* At least one byte of room, once fb_record_reader_next said FB_NEED_MORE. FB_NO_MEMORY.
  * Invalidates the last record. */

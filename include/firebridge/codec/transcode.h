@@ -15,6 +15,7 @@
 #ifndef FIREBRIDGE_CODEC_TRANSCODE_H
 #define FIREBRIDGE_CODEC_TRANSCODE_H
 
+#include "firebridge/codec/mapping.h"
 #include "firebridge/codec/record_reader.h"
 
 #define FB_ITEM_MAX_BYTES           409600
@@ -30,7 +31,9 @@ struct fb_transcoded {
     const char *what;           /* of a reason and of FB_INVALID: a few words */
     const char *name;           /* of the key attribute that `what` is about; NULL otherwise */
     size_t at;                  /* the byte of the text that it is about */
-    const char *item;
+    bool is_left_out;           /* by the mapping's condition; there is no item, and no key */
+    enum fb_operation operation;
+    const char *item; /* of a delete the key attributes alone */
     size_t item_size;
     uint32_t item_counted_bytes;
     const char *key;
@@ -40,12 +43,21 @@ struct fb_transcoded {
 
 struct fb_transcoder;
 
+/* `mapping` (NULL: none) outlives it, and was made with the same seed. */
 enum fb_status fb_transcoder_new(const struct fb_key_schema *schema, uint64_t hash_seed,
+                                 const struct fb_mapping *mapping,
                                  struct fb_transcoder **ret_transcoder) FB_MUST_CHECK;
 void fb_transcoder_free(struct fb_transcoder *transcoder);
 
 /* Gives back memory that only an extraordinary record needed. */
 void fb_transcoder_shrink(struct fb_transcoder *transcoder);
+
+/* Where the next records stand, for a mapping that says so in an item. The object outlives them. */
+void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_object *object,
+                         uint64_t number, uint64_t offset_bytes);
+
+/* Comparisons of different types in the mapping's condition so far. */
+uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder);
 
 /*
  * Transcodes the record whose `{` is at text[0]; `text` as json_text.h demands it. FB_OK,

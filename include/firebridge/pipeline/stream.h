@@ -89,7 +89,7 @@ struct fb_stream_report {
     bool left_undone;  /* with once: not everything is written */
     char problem[512]; /* the last; empty when healthy */
     uint64_t objects, objects_changed, objects_vanished, objects_damaged;
-    uint64_t records, passed_over, dead_letters, bytes_read;
+    uint64_t records, passed_over, left_out, dead_letters, bytes_read;
     uint64_t items_written, items_deleted, items_folded, calls, retries;
 };
 

@@ -11,88 +11,13 @@
 
 #include <cmocka.h>
 
+#include "../support/conf_folder.h"
 #include "firebridge/app/conf_file.h"
+#include "firebridge/app/conf_items.h"
 #include "firebridge/app/conf_keys.h"
-#include "firebridge/app/nearest.h"
+#include "firebridge/base/nearest.h"
 
-/* The folder of a test's conf files: F/a.conf and F/a.conf.d/. */
-static char folder[64];
-
-struct report {
-    char text[16384]; /* a line each, without the folder */
-};
-
-static void take_report(void *context, const char *message)
-{
-    struct report *report = context;
-    size_t used = strlen(report->text);
-
-    if (strncmp(message, folder, strlen(folder)) == 0)
-        message += strlen(folder) + 1;
-    snprintf(report->text + used, sizeof report->text - used, "%s\n", message);
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[256];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static void put_bytes(const char *name, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path_of(name), "w");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void put(const char *name, const char *text)
-{
-    put_bytes(name, text, strlen(text));
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fb-conf-XXXXXX");
-    return mkdtemp(folder) == NULL ? -1 : mkdir(path_of("a.conf.d"), 0700);
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
-    return system(command); /* NOLINT(cert-env33-c): our own mkdtemp name */
-}
-
-static struct fb_conf *read_good(void)
-{
-    struct report report = {0};
-    struct fb_conf *conf = NULL;
-    enum fb_status status = fb_conf_read(path_of("a.conf"), take_report, &report, &conf);
-
-    assert_string_equal(report.text, "");
-    assert_int_equal(status, FB_OK);
-    return conf;
-}
-
-static void expect_report(enum fb_status expected, const char *text)
-{
-    struct report report = {0};
-    struct fb_conf *conf = NULL;
-    enum fb_status status = fb_conf_read(path_of("a.conf"), take_report, &report, &conf);
-
-    assert_null(conf);
-    assert_string_equal(report.text, text);
-    assert_int_equal(status, expected);
-}
-
-#define STREAM "[stream s]\nsource = s3://bucket/p/\ntable = tab\n"
+#define STREAM CONF_STREAM
 
 static void two_keys_are_a_whole_stream(void **state)
 {
@@ -100,9 +25,10 @@ static void two_keys_are_a_whole_stream(void **state)
     const struct fb_conf_stream *stream;
 
     (void)state;
-    put("a.conf", "# as Firehose has it\n[stream ticker]\nsource = s3://my-bucket/ticker/\n"
-                  "table  = ticker\n");
-    conf = read_good();
+    conf_folder_put("a.conf",
+                    "# as Firehose has it\n[stream ticker]\nsource = s3://my-bucket/ticker/\n"
+                    "table  = ticker\n");
+    conf = conf_folder_read();
     assert_int_equal(conf->stream_count, 1);
     stream = &conf->streams[0];
     assert_string_equal(stream->name, "ticker");
@@ -110,8 +36,8 @@ static void two_keys_are_a_whole_stream(void **state)
     assert_string_equal(stream->bucket, "my-bucket");
     assert_string_equal(stream->prefix, "ticker/");
     assert_string_equal(stream->table, "ticker");
-    assert_string_equal(stream->file, path_of("a.conf"));
-    assert_int_equal(stream->line, 2);
+    assert_string_equal(stream->place.file, conf_folder_path("a.conf"));
+    assert_int_equal(stream->place.line, 2);
     fb_conf_free(conf);
 }
 
@@ -121,8 +47,8 @@ static void every_default_is_what_a_careful_person_would_pick(void **state)
     const struct fb_conf_stream *stream;
 
     (void)state;
-    put("a.conf", STREAM);
-    conf = read_good();
+    conf_folder_put("a.conf", STREAM);
+    conf = conf_folder_read();
     assert_null(conf->aws.region);
     assert_null(conf->aws.endpoint_s3);
     assert_null(conf->aws.profile);
@@ -156,7 +82,8 @@ static void every_key_can_be_set(void **state)
     const struct fb_conf_stream *stream;
 
     (void)state;
-    put("a.conf",
+    conf_folder_put(
+        "a.conf",
         "[aws]\nregion=eu-central-1\nendpoint.s3=http://127.0.0.1:8080\n"
         "endpoint.dynamodb=https://db.example\nendpoint.imds=http://[fd00:ec2::254]\n"
         "profile=some one\nca_bundle=/etc/ca.pem\nconnect_timeout=1500ms\nrequest_timeout=1min\n"
@@ -170,7 +97,7 @@ static void every_key_can_be_set(void **state)
         "types=unit price: number, id:string\n[stream t]\nsource=s3://bucket/\ntable=tab\n"
         "format=lines\npattern=^([^ ]+) \n  (.*)$\nfields=host\n  -\n"
         "[stream u]\nsource=s3://bucket/\ntable=tab\nunwrap=message\n");
-    conf = read_good();
+    conf = conf_folder_read();
     assert_string_equal(conf->aws.region, "eu-central-1");
     assert_string_equal(conf->aws.endpoint_s3, "http://127.0.0.1:8080");
     assert_string_equal(conf->aws.endpoint_dynamodb, "https://db.example");
@@ -241,8 +168,8 @@ static void a_prefix_is_taken_as_it_stands(void **state)
         struct fb_conf *conf;
 
         snprintf(text, sizeof text, "[stream s]\ntable = tab\nsource = %s\n", cases[i].source);
-        put("a.conf", text);
-        conf = read_good();
+        conf_folder_put("a.conf", text);
+        conf = conf_folder_read();
         assert_string_equal(conf->streams[0].bucket, "bucket");
         assert_string_equal(conf->streams[0].prefix, cases[i].prefix);
         fb_conf_free(conf);
@@ -254,8 +181,8 @@ static void a_continued_list_has_an_entry_a_line(void **state)
     struct fb_conf *conf;
 
     (void)state;
-    put("a.conf", STREAM "exclude =\n  *.tmp\n# between\n\n\tx=*, y:*\n  [ab]*\n");
-    conf = read_good();
+    conf_folder_put("a.conf", STREAM "exclude =\n  *.tmp\n# between\n\n\tx=*, y:*\n  [ab]*\n");
+    conf = conf_folder_read();
     assert_int_equal(conf->streams[0].exclude.count, 4);
     assert_string_equal(conf->streams[0].exclude.entries[0], "*.tmp");
     assert_string_equal(conf->streams[0].exclude.entries[1], "x=*");
@@ -275,8 +202,8 @@ static void a_value_that_is_no_list_continues_with_nothing_between(void **state)
         memset(text + strlen(text), '0' + i, 125);
         strcat(text, "\n");
     }
-    put("a.conf", text);
-    conf = read_good();
+    conf_folder_put("a.conf", text);
+    conf = conf_folder_read();
     assert_int_equal(strlen(conf->streams[0].prefix), 1000);
     assert_int_equal(conf->streams[0].prefix[125], '1');
     fb_conf_free(conf);
@@ -287,11 +214,11 @@ static void shared_values_apply_wherever_they_stand(void **state)
     struct fb_conf *conf;
 
     (void)state;
-    put("a.conf", "[stream a]\nsource = s3://bucket/a\nwriters = 3\n"
-                  "[stream *]\nwriters = 5\ntable = tab\nexclude = *.tmp\n"
-                  "[stream b]\nsource = s3://bucket/b\nexclude =\n");
-    put("a.conf.d/1.conf", "[stream *]\nlinger = 1s\n");
-    conf = read_good();
+    conf_folder_put("a.conf", "[stream a]\nsource = s3://bucket/a\nwriters = 3\n"
+                              "[stream *]\nwriters = 5\ntable = tab\nexclude = *.tmp\n"
+                              "[stream b]\nsource = s3://bucket/b\nexclude =\n");
+    conf_folder_put("a.conf.d/1.conf", "[stream *]\nlinger = 1s\n");
+    conf = conf_folder_read();
     assert_int_equal(conf->stream_count, 2);
     assert_int_equal(conf->streams[0].writers, 3);
     assert_int_equal(conf->streams[1].writers, 5);
@@ -308,13 +235,13 @@ static void drop_ins_are_read_in_byte_order_and_replace(void **state)
     struct fb_conf *conf;
 
     (void)state;
-    put("a.conf", STREAM "writers = 2\nlinger = 1s\n");
-    put("a.conf.d/a.conf", "[stream s]\nwriters = 9\n");
-    put("a.conf.d/B.conf", "[stream s]\nwriters = 8\nlinger = 2s\n");
-    put("a.conf.d/.z.conf", "nonsense");
-    put("a.conf.d/z.conf~", "nonsense");
-    put("a.conf.d/.conf", "nonsense");
-    conf = read_good();
+    conf_folder_put("a.conf", STREAM "writers = 2\nlinger = 1s\n");
+    conf_folder_put("a.conf.d/a.conf", "[stream s]\nwriters = 9\n");
+    conf_folder_put("a.conf.d/B.conf", "[stream s]\nwriters = 8\nlinger = 2s\n");
+    conf_folder_put("a.conf.d/.z.conf", "nonsense");
+    conf_folder_put("a.conf.d/z.conf~", "nonsense");
+    conf_folder_put("a.conf.d/.conf", "nonsense");
+    conf = conf_folder_read();
     assert_int_equal(conf->stream_count, 1);
     assert_int_equal(conf->streams[0].writers, 9);
     assert_int_equal(conf->streams[0].linger_ms, 2000);
@@ -331,8 +258,8 @@ static void a_name_of_64_bytes_is_kept_whole(void **state)
     memset(name, 'n', 64);
     name[64] = '\0';
     snprintf(text, sizeof text, "[stream %s]\nsource = s3://bucket/\ntable = tab\n", name);
-    put("a.conf", text);
-    conf = read_good();
+    conf_folder_put("a.conf", text);
+    conf = conf_folder_read();
     assert_string_equal(conf->streams[0].name, name);
     fb_conf_free(conf);
 }
@@ -342,9 +269,9 @@ static void bom_crlf_and_a_missing_last_newline_are_well(void **state)
     struct fb_conf *conf;
 
     (void)state;
-    put("a.conf", "\xef\xbb\xbf[stream s]\r\n; a comment\r\nsource = s3://bucket/p\r\n"
-                  "table = tab");
-    conf = read_good();
+    conf_folder_put("a.conf", "\xef\xbb\xbf[stream s]\r\n; a comment\r\nsource = s3://bucket/p\r\n"
+                              "table = tab");
+    conf = conf_folder_read();
     assert_string_equal(conf->streams[0].prefix, "p");
     assert_string_equal(conf->streams[0].table, "tab");
     fb_conf_free(conf);
@@ -355,11 +282,11 @@ static void a_section_may_be_opened_again(void **state)
     struct fb_conf *conf;
 
     (void)state;
-    put("a.conf", STREAM "[aws]\nregion = r\n[stream s]\nwriters = 2\n");
-    conf = read_good();
+    conf_folder_put("a.conf", STREAM "[aws]\nregion = r\n[stream s]\nwriters = 2\n");
+    conf = conf_folder_read();
     assert_int_equal(conf->stream_count, 1);
     assert_int_equal(conf->streams[0].writers, 2);
-    assert_int_equal(conf->streams[0].line, 1);
+    assert_int_equal(conf->streams[0].place.line, 1);
     fb_conf_free(conf);
 }
 
@@ -373,8 +300,8 @@ static void a_line_may_have_197_bytes_and_a_comment_any(void **state)
     strcat(text, "\nexclude = ");
     memset(text + strlen(text), 'g', 187);
     strcat(text, "\n");
-    put("a.conf", text);
-    conf = read_good();
+    conf_folder_put("a.conf", text);
+    conf = conf_folder_read();
     assert_int_equal(strlen(conf->streams[0].exclude.entries[0]), 187);
     fb_conf_free(conf);
 }
@@ -452,7 +379,7 @@ static const struct {
     {STREAM "[stream a/b]\n", "a.conf:4: \"a/b\" is no stream's name; expected 1 to 64 letters, "
                               "digits, _ - and ., not beginning with a dot\n"},
     /* keys */
-    {STREAM "writer = 3\n", "a.conf:4: unknown key writer; did you mean writers?\n"},
+    {STREAM "writrs = 3\n", "a.conf:4: unknown key writrs; did you mean writers?\n"},
     {STREAM "poll_intervall = 3\n  4\n",
      "a.conf:4: unknown key poll_intervall; did you mean poll_interval?\n"},
     {STREAM "colour = red\n",
@@ -546,8 +473,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        put("a.conf", wrong[i].text);
-        expect_report(FB_INVALID, wrong[i].report);
+        conf_folder_put("a.conf", wrong[i].text);
+        conf_folder_expect_report(FB_INVALID, wrong[i].report);
     }
 }
 
@@ -558,19 +485,21 @@ static void an_over_long_line_is_refused_with_what_continues_it(void **state)
     (void)state;
     memset(text + strlen(text), 'g', 188);
     strcat(text, "\n  more\n  and more\nwriters = 0\n");
-    put("a.conf", text);
-    expect_report(FB_INVALID,
-                  "a.conf:4: the line has 198 bytes; at most 197 are read (continue a value on an "
-                  "indented line)\n"
-                  "a.conf:7: writers: \"0\"; expected a whole number from 1 to 256\n");
+    conf_folder_put("a.conf", text);
+    conf_folder_expect_report(
+        FB_INVALID,
+        "a.conf:4: the line has 198 bytes; at most 197 are read (continue a value on an "
+        "indented line)\n"
+        "a.conf:7: writers: \"0\"; expected a whole number from 1 to 256\n");
 }
 
 static void a_drop_in_is_named_in_its_mistakes(void **state)
 {
     (void)state;
-    put("a.conf", STREAM);
-    put("a.conf.d/10-more.conf", "\n[stream s]\nwriters = 0\n");
-    expect_report(FB_INVALID, "a.conf.d/10-more.conf:3: writers: \"0\"; expected a whole number "
+    conf_folder_put("a.conf", STREAM);
+    conf_folder_put("a.conf.d/10-more.conf", "\n[stream s]\nwriters = 0\n");
+    conf_folder_expect_report(FB_INVALID,
+                              "a.conf.d/10-more.conf:3: writers: \"0\"; expected a whole number "
                               "from 1 to 256\n");
 }
 
@@ -579,9 +508,9 @@ static void a_nul_byte_is_refused(void **state)
     static const char text[] = STREAM "exclude = a\0b\n#\0\n";
 
     (void)state;
-    put_bytes("a.conf", text, sizeof text - 1);
-    expect_report(FB_INVALID, "a.conf:4: the line has a NUL byte in it\n"
-                              "a.conf:5: the line has a NUL byte in it\n");
+    conf_folder_put_bytes("a.conf", text, sizeof text - 1);
+    conf_folder_expect_report(FB_INVALID, "a.conf:4: the line has a NUL byte in it\n"
+                                          "a.conf:5: the line has a NUL byte in it\n");
 }
 
 static void a_prefix_over_1024_bytes_is_refused(void **state)
@@ -591,28 +520,30 @@ static void a_prefix_over_1024_bytes_is_refused(void **state)
     (void)state;
     for (int i = 0; i < 41; i++)
         strcat(text, "  1234567890123456789012345\n");
-    put("a.conf", text);
-    expect_report(FB_INVALID,
-                  "a.conf:3: source: the prefix has over 1024 bytes, and no key in S3 has more\n");
+    conf_folder_put("a.conf", text);
+    conf_folder_expect_report(
+        FB_INVALID,
+        "a.conf:3: source: the prefix has over 1024 bytes, and no key in S3 has more\n");
 }
 
 static void what_is_no_readable_file_is_said_so(void **state)
 {
     (void)state;
-    expect_report(FB_IO, "a.conf: cannot be read: No such file or directory\n");
-    assert_int_equal(mkdir(path_of("a.conf"), 0700), 0);
-    expect_report(FB_IO, "a.conf: cannot be read: it is a directory, not a file\n");
-    assert_int_equal(rmdir(path_of("a.conf")), 0);
-    assert_int_equal(mkfifo(path_of("a.conf"), 0600), 0);
-    expect_report(FB_IO, "a.conf: cannot be read: it is a FIFO, not a file\n");
-    assert_int_equal(unlink(path_of("a.conf")), 0);
-    put("a.conf", STREAM);
-    assert_int_equal(mkdir(path_of("a.conf.d/x.conf"), 0700), 0);
-    expect_report(FB_IO, "a.conf.d/x.conf: cannot be read: it is a directory, not a file\n");
-    assert_int_equal(rmdir(path_of("a.conf.d/x.conf")), 0);
-    assert_int_equal(rmdir(path_of("a.conf.d")), 0);
-    put("a.conf.d", "");
-    expect_report(FB_IO, "a.conf.d: cannot be read: Not a directory\n");
+    conf_folder_expect_report(FB_IO, "a.conf: cannot be read: No such file or directory\n");
+    assert_int_equal(mkdir(conf_folder_path("a.conf"), 0700), 0);
+    conf_folder_expect_report(FB_IO, "a.conf: cannot be read: it is a directory, not a file\n");
+    assert_int_equal(rmdir(conf_folder_path("a.conf")), 0);
+    assert_int_equal(mkfifo(conf_folder_path("a.conf"), 0600), 0);
+    conf_folder_expect_report(FB_IO, "a.conf: cannot be read: it is a FIFO, not a file\n");
+    assert_int_equal(unlink(conf_folder_path("a.conf")), 0);
+    conf_folder_put("a.conf", STREAM);
+    assert_int_equal(mkdir(conf_folder_path("a.conf.d/x.conf"), 0700), 0);
+    conf_folder_expect_report(FB_IO,
+                              "a.conf.d/x.conf: cannot be read: it is a directory, not a file\n");
+    assert_int_equal(rmdir(conf_folder_path("a.conf.d/x.conf")), 0);
+    assert_int_equal(rmdir(conf_folder_path("a.conf.d")), 0);
+    conf_folder_put("a.conf.d", "");
+    conf_folder_expect_report(FB_IO, "a.conf.d: cannot be read: Not a directory\n");
 }
 
 static void a_file_over_1_mib_is_refused(void **state)
@@ -623,10 +554,11 @@ static void a_file_over_1_mib_is_refused(void **state)
     assert_non_null(bytes);
     memset(bytes, '\n', 1024 * 1024 + 1);
     memcpy(bytes, STREAM, strlen(STREAM));
-    put_bytes("a.conf", bytes, 1024 * 1024);
-    fb_conf_free(read_good());
-    put_bytes("a.conf", bytes, 1024 * 1024 + 1);
-    expect_report(FB_IO, "a.conf: cannot be read: it is over 1 MiB, and no conf file is\n");
+    conf_folder_put_bytes("a.conf", bytes, 1024 * 1024);
+    fb_conf_free(conf_folder_read());
+    conf_folder_put_bytes("a.conf", bytes, 1024 * 1024 + 1);
+    conf_folder_expect_report(FB_IO,
+                              "a.conf: cannot be read: it is over 1 MiB, and no conf file is\n");
     free(bytes);
 }
 
@@ -650,12 +582,19 @@ static const struct fb_conf_key *next_key(const char *name, size_t *found)
     return &fb_conf_keys[(*found)++];
 }
 
+static void expect_key(const struct fb_conf_key *key, const char *value, const char *above)
+{
+    assert_string_equal(value, key->default_text != NULL ? key->default_text : "");
+    assert_string_equal(above + 2, key->sentence);
+}
+
 static void the_installed_file_shows_every_key_with_its_default(void **state)
 {
     FILE *file = fopen("etc/firebridge.conf", "r");
     char above[256] = "";
     char line[256];
     size_t found = 0;
+    size_t items = 0; /* shown by an example */
 
     (void)state;
     assert_non_null(file);
@@ -664,15 +603,16 @@ static void the_installed_file_shows_every_key_with_its_default(void **state)
 
         line[strcspn(line, "\n")] = '\0';
         if (take_annotated(line, &name, &value)) {
-            const struct fb_conf_key *key = next_key(name, &found);
-
-            assert_string_equal(value, key->default_text != NULL ? key->default_text : "");
-            assert_string_equal(above + 2, key->sentence);
+            if (fb_conf_item_begins(name))
+                items++;
+            else
+                expect_key(next_key(name, &found), value, above);
         }
         snprintf(above, sizeof above, "%s", line);
     }
     fclose(file);
     assert_int_equal(found, FB_CONF_KEY_COUNT);
+    assert_int_equal(items, 1);
 }
 
 static void every_default_passes_its_own_check(void **state)
@@ -687,8 +627,8 @@ static void every_default_passes_its_own_check(void **state)
             continue;
         snprintf(text, sizeof text, STREAM "[%s]\n%s = %s\n", sections[key->kind], key->name,
                  key->default_text);
-        put("a.conf", text);
-        fb_conf_free(read_good());
+        conf_folder_put("a.conf", text);
+        fb_conf_free(conf_folder_read());
     }
 }
 
@@ -711,7 +651,8 @@ static void the_nearest_name_is_found_over_a_slip(void **state)
     assert_null(fb_conf_key_nearest(FB_CONF_AWS, "poll"));
 }
 
-#define test(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+#define test(function)                                                                             \
+    cmocka_unit_test_setup_teardown(function, conf_folder_make, conf_folder_remove)
 
 int main(void)
 {

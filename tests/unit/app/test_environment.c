@@ -196,13 +196,13 @@ static void the_identity_names_what_decides_record_numbers(void **state)
     assert_string_equal(
         identity.fingerprint,
         "records/2 max_record_size=1048576 compression=auto format=csv delimiter=0d0a "
-        "separator=00 head=1 types=00000000");
+        "separator=00 head=1 types=00000000 mapped=0");
     stream.number_columns = (struct fb_conf_list){.entries = types, .count = 1};
     fb_stream_identity_of(&stream, &table, fingerprint, &identity);
-    assert_non_null(strstr(identity.fingerprint, "head=1 types=2dc74ddf"));
+    assert_non_null(strstr(identity.fingerprint, "head=1 types=2dc74ddf mapped=0"));
     stream.columns = stream.number_columns;
     fb_stream_identity_of(&stream, &table, fingerprint, &identity);
-    assert_non_null(strstr(identity.fingerprint, "head=0 types=00000000"));
+    assert_non_null(strstr(identity.fingerprint, "head=0 types=00000000 mapped=0"));
 }
 
 #define test(function) cmocka_unit_test_setup(function, clear_variables)

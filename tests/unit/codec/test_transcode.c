@@ -10,7 +10,7 @@ static int set_up(void **state)
     const struct fb_key_schema schema = id_schema();
 
     (void)state;
-    return fb_transcoder_new(&schema, 7, &transcoder) == FB_OK ? 0 : -1;
+    return fb_transcoder_new(&schema, 7, NULL, &transcoder) == FB_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -283,7 +283,7 @@ static void a_sort_key_may_be_a_number_and_no_binary_key_can_come(void **state)
     schema.count = 2;
     schema.attributes[1] =
         (struct fb_key_attribute){.name = "ts", .name_size = 2, .type = FB_KEY_NUMBER};
-    assert_int_equal(fb_transcoder_new(&schema, 7, &other), FB_OK);
+    assert_int_equal(fb_transcoder_new(&schema, 7, NULL, &other), FB_OK);
     assert_int_equal(fb_transcode(other, text, 21, &result), FB_OK);
     assert_int_equal(result.reason, FB_DEAD_NONE);
     assert_int_equal(result.key_size, 4 + 3 + 6);
@@ -295,7 +295,7 @@ static void a_sort_key_may_be_a_number_and_no_binary_key_can_come(void **state)
     fb_transcoder_free(other);
     schema.count = 1;
     schema.attributes[0].type = FB_KEY_BINARY;
-    assert_int_equal(fb_transcoder_new(&schema, 7, &other), FB_OK);
+    assert_int_equal(fb_transcoder_new(&schema, 7, NULL, &other), FB_OK);
     assert_int_equal(fb_transcode(other, text, 21, &result), FB_OK);
     assert_int_equal(result.reason, FB_DEAD_KEY_TYPE);
     fb_transcoder_free(other);
@@ -314,7 +314,7 @@ static void a_sort_key_string_has_1024_bytes_at_most(void **state)
     schema.count = 2;
     schema.attributes[1] =
         (struct fb_key_attribute){.name = "r", .name_size = 1, .type = FB_KEY_STRING};
-    assert_int_equal(fb_transcoder_new(&schema, 7, &other), FB_OK);
+    assert_int_equal(fb_transcoder_new(&schema, 7, NULL, &other), FB_OK);
     add(&text, "{\"id\":\"a\",\"r\":\"");
     add_times(&text, "q", 1024);
     for (int i = 0; i < 2; i++) {

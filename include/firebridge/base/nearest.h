@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a person may have meant by a name that is not known. Pure; any thread. */
-#ifndef FIREBRIDGE_APP_NEAREST_H
-#define FIREBRIDGE_APP_NEAREST_H
+#ifndef FIREBRIDGE_BASE_NEAREST_H
+#define FIREBRIDGE_BASE_NEAREST_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "firebridge/app/nearest.h"
+#include "firebridge/base/nearest.h"
 
 #include <string.h>
 

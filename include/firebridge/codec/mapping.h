@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A mapping says which item a record becomes, where that is not simply what the record holds:
+ * attributes made from templates, fields that are renamed, flattened, kept or dropped, and a
+ * condition for records to be taken at all.
+ *
+ * Templates and the condition read the record as it came. Then its fields become attributes:
+ * objects are flattened, fields renamed, and what is not wanted is dropped. What templates make
+ * comes last and takes the place of what is called the same.
+ *
+ * Threads: made by one; read by any.
+ */
+#ifndef FIREBRIDGE_CODEC_MAPPING_H
+#define FIREBRIDGE_CODEC_MAPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firebridge/base/status.h"
+#include "firebridge/codec/key.h"
+
+enum fb_map_null { FB_MAP_NULL_KEEP, FB_MAP_NULL_DROP, FB_MAP_NULL_DEAD_LETTER };
+enum fb_map_missing { FB_MAP_MISSING_DEAD_LETTER, FB_MAP_MISSING_DROP, FB_MAP_MISSING_TEXT };
+
+enum fb_map_overflow {
+    FB_MAP_OVERFLOW_DEAD_LETTER,
+    FB_MAP_OVERFLOW_STRING,
+    FB_MAP_OVERFLOW_ROUND,
+};
+
+struct fb_map_assignment {
+    const char *name;  /* of the attribute */
+    const char *value; /* the template (map_template.h in src/codec has the language) */
+};
+
+/* Strings belong to the caller, and are not needed once the mapping is made. */
+struct fb_mapping_options {
+    const struct fb_map_assignment *items;
+    size_t item_count;
+    const char *const *renames; /* "from > to" */
+    size_t rename_count;
+    const char *const *flattens; /* "path: prefix" */
+    size_t flatten_count;
+    const char *const *drops; /* paths, as they are called in the end */
+    size_t drop_count;
+    const char *const *keeps; /* attributes, as they are called in the end; none: all */
+    size_t keep_count;
+    enum fb_map_null null;
+    enum fb_map_overflow overflow; /* a field's number that DynamoDB does not hold; never a key's */
+    enum fb_map_missing missing;
+    const char *missing_text;
+    const char *where; /* NULL: all records */
+    /* What is done with an item: NULL or "put", "delete", or a template whose value write_map turns
+     * into one of them. */
+    const char *write;
+    const char *const *write_map; /* "VALUE: put", "VALUE: delete" */
+    size_t write_map_count;
+};
+
+/* What is known of an object while its records are mapped. Strings may be NULL, which is empty. */
+struct fb_map_object {
+    const char *stream, *bucket, *key, *etag;
+    int64_t now_ms, ingest_time_ms, arrival_ms; /* arrival 0: the key has no time */
+    /* The value of a partition by its name, or NULL. */
+    const char *(*partition)(void *context, const char *name);
+    void *context;
+};
+
+struct fb_mapping;
+
+/* Whether there is anything to map at all. */
+bool fb_mapping_is_needed(const struct fb_mapping_options *options);
+
+/*
+ * Compiles, and checks what can be without a table. `hash_seed` is that of the reader that will use
+ * it. FB_INVALID with which option is wrong, where, and what was expected; FB_NO_MEMORY.
+ */
+enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t hash_seed,
+                              struct fb_mapping **ret_mapping,
+                              struct fb_error *error) FB_MUST_CHECK;
+void fb_mapping_free(struct fb_mapping *mapping);
+
+/*
+ * Whether items that the mapping makes can have this key: FB_INVALID where a key attribute is
+ * dropped, is not kept, or is made as another type.
+ */
+enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
+                                    const struct fb_key_schema *schema,
+                                    struct fb_error *error) FB_MUST_CHECK;
+
+#endif

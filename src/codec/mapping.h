@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A compiled mapping, as the transcoder reads it. include/firebridge/codec/mapping.h makes it.
+ *
+ * Invariant: not changed once a record is mapped with it.
+ */
+#ifndef FIREBRIDGE_CODEC_MAPPING_PRIVATE_H
+#define FIREBRIDGE_CODEC_MAPPING_PRIVATE_H
+
+#include "firebridge/codec/mapping.h"
+#include "firebridge/codec/operation.h"
+#include "map_template.h"
+#include "map_where.h"
+
+/* An attribute that is made: its name as JSON has it inside the quotes, and its value. */
+struct fb_map_item {
+    char *name;
+    size_t name_size, name_counted_bytes;
+    uint64_t hash; /* of the name itself */
+    struct fb_map_template *value;
+};
+
+/* What a value of the template `write` means. */
+struct fb_map_write {
+    char *value; /* as JSON has it inside the quotes */
+    size_t size;
+    enum fb_operation operation;
+};
+
+struct fb_mapping {
+    struct fb_map_tree tree;
+    struct fb_map_item *items;
+    size_t item_count;
+    struct fb_map_where *where;    /* NULL: all records */
+    enum fb_operation operation;   /* of all records, unless `write` says which */
+    struct fb_map_template *write; /* NULL: one for all */
+    struct fb_map_write *write_map;
+    size_t write_map_count;
+    bool keeps_only; /* attributes that no node of the tree keeps are dropped */
+    enum fb_map_null null;
+    enum fb_map_overflow overflow;
+    enum fb_map_missing missing;
+    struct fb_map_template *missing_value; /* of FB_MAP_MISSING_TEXT */
+};
+
+/* Escapes what a conf's text may hold, for JSON; `json` has room for twice the size. */
+size_t fb_map_escape(const char *bytes, size_t size, char *json);
+
+#endif

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a mapping adds to the transcoder's pass: at each member that it looks into, and behind the
+ * last. Values are told by where they begin in the text; templates read them there.
+ */
+#include "record_key.h"
+#include "transcode_private.h"
+
+/* Inside, what a placeholder holds; the same in the output. */
+#define VALUE_OF_STRING 5 /* {"S": */
+#define VALUE_OF_NUMBER 6 /* {"N":" */
+#define VALUE_OF_BINARY 2 /* {", as record_key.h has it */
+
+/* ---- members ---- */
+
+/* The record may not grow beyond an item by its names: then there is always room. */
+static struct cursor check_growth(struct fb_transcoder *t, struct cursor c)
+{
+    if (unlikely(t->counted > FB_ITEM_MAX_BYTES))
+        return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p,
+                                   "an item over 409600 bytes as DynamoDB counts");
+    return c;
+}
+
+/* A record that the condition leaves out is no dead letter, whatever is in it. */
+static void refuse_later(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
+                         const char *what)
+{
+    if (t->reason_for_later != FB_DEAD_NONE)
+        return;
+    t->reason_for_later = reason;
+    t->at = at;
+    t->what = what;
+}
+
+static void drop_next(struct fb_transcoder *t, char *out, uint32_t counted)
+{
+    t->dropped_out = out;
+    t->dropped_counted = counted;
+}
+
+/* What the member is called in the end; its bytes stay for as long as the record is worked on. */
+struct final_name {
+    struct string text;
+    uint64_t hash;
+    bool is_written; /* in the output already */
+};
+
+static struct final_name name_it(struct fb_transcoder *t, const struct fb_map_node *node,
+                                 const char *out, const struct string *read, uint64_t hash)
+{
+    struct final_name name = {*read, hash, true};
+
+    if (node != NULL && node->action == FB_MAP_RENAME)
+        return (struct final_name){
+            {node->to, node->to_size, node->to_counted_bytes}, node->to_hash, false};
+    if (t->frame->prefix == NULL)
+        return name;
+    /* The prefix and what was read stand together in the output. */
+    name.text.begin = out + 1;
+    name.text.size += t->frame->prefix_size;
+    name.text.decoded_size += t->frame->prefix_size;
+    name.hash = fb_transcode_hash(t, &name.text);
+    return name;
+}
+
+/* FB_OK, or why the pass stops. `out` is where the member begins. */
+static struct cursor add_member(struct fb_transcoder *t, struct cursor c,
+                                const struct final_name *name, char *out)
+{
+    if (unlikely(name->text.decoded_size > FB_ATTRIBUTE_NAME_MAX_BYTES))
+        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, c.p,
+                                   "an attribute name over 65535 bytes");
+    if (!name->is_written) {
+        c.out = out + 1;
+        memcpy(c.out, name->text.begin, name->text.size);
+        c.out += name->text.size;
+    }
+    if (unlikely(!fb_transcode_note(t, &name->text, name->hash, out)))
+        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
+    t->counted += (uint32_t)name->text.decoded_size;
+    memcpy(c.out, "\":", 2);
+    c.out += 2;
+    return check_growth(t, c);
+}
+
+static struct cursor read_name(struct fb_transcoder *t, struct cursor c, struct string *ret_name)
+{
+    if (unlikely(*c.p != '"'))
+        return fb_transcode_unexpected(t, c.p, "an attribute's name is missing");
+    *c.out++ = '"';
+    if (t->frame->prefix != NULL) {
+        memcpy(c.out, t->frame->prefix, t->frame->prefix_size);
+        c.out += t->frame->prefix_size;
+    }
+    c.p++;
+    c = fb_transcode_string(t, c, ret_name);
+    if (unlikely(c.p == NULL))
+        return c;
+    if (unlikely(ret_name->decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
+        if (ret_name->decoded_size == 0)
+            return fb_transcode_refuse(t, FB_DEAD_EMPTY_NAME, ret_name->begin,
+                                       "an empty attribute name");
+        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, ret_name->begin,
+                                   "an attribute name over 65535 bytes");
+    }
+    c.p = fb_text_skip_blanks(c.p);
+    if (unlikely(*c.p != ':'))
+        return fb_transcode_unexpected(t, c.p, "a colon is missing");
+    c.p = fb_text_skip_blanks(c.p + 1);
+    return c;
+}
+
+/* Of a name that is repeated the last value counts, with what is in that one. */
+static void forget_inside(struct fb_transcoder *t, const struct fb_map_node *node)
+{
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        if (node->children[i].slot != FB_MAP_NO_SLOT)
+            t->values[node->children[i].slot] = NULL;
+        forget_inside(t, &node->children[i]);
+    }
+}
+
+/* `node` is what is wanted of the next value, or NULL. */
+static void tell_value(struct fb_transcoder *t, const struct fb_map_node *node, const char *at)
+{
+    t->wanted = NULL;
+    if (node == NULL)
+        return;
+    if (node->slot != FB_MAP_NO_SLOT)
+        t->values[node->slot] = at;
+    if (node->child_count == 0)
+        return;
+    forget_inside(t, node);
+    t->wanted = node;
+}
+
+static bool is_dropped(const struct fb_transcoder *t, const struct fb_map_node *node)
+{
+    if (node != NULL && (node->action == FB_MAP_DROP || node->is_kept))
+        return node->action == FB_MAP_DROP;
+    return t->frame->is_top && t->mapping->keeps_only;
+}
+
+struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
+{
+    char *const out = c.out;
+    const uint32_t counted = t->counted;
+    const struct fb_map_node *node;
+    struct final_name final;
+    struct string name = {0};
+    uint64_t hash;
+
+    c = read_name(t, c, &name);
+    if (unlikely(c.p == NULL))
+        return c;
+    hash = fb_transcode_hash(t, &name);
+    node = fb_map_node_member(t->frame->node, hash, name.begin, name.size,
+                              name.size != name.decoded_size);
+    if (unlikely(node != NULL && node->action == FB_MAP_FLATTEN && t->values[node->slot] != NULL))
+        refuse_later(t, FB_DEAD_MAPPING, c.p, "a field that is flattened is there twice");
+    tell_value(t, node, c.p);
+    if (node != NULL && node->action == FB_MAP_FLATTEN && *c.p == '{') {
+        t->flatten = node;
+        c.out = out;
+        return c;
+    }
+    if (is_dropped(t, node)) {
+        drop_next(t, out, counted);
+        return c;
+    }
+    final = name_it(t, node, out, &name, hash);
+    c = add_member(t, c, &final, out);
+    if (unlikely(c.p == NULL))
+        return c;
+    *t->value_wanted = c.p;
+    t->value_wanted = &t->no_key;
+    return c;
+}
+
+void fb_transcode_mapped_element(struct fb_transcoder *t, struct cursor c)
+{
+    tell_value(t, fb_map_node_element(t->frame->node, t->frame->element++), c.p);
+}
+
+/* ---- values ---- */
+
+void fb_transcode_start_mapping(struct fb_transcoder *t)
+{
+    memset(t->values, 0, t->mapping->tree.slot_count * sizeof *t->values);
+    t->wanted = &t->mapping->tree.root;
+    t->flatten = NULL;
+    t->dropped_out = NULL;
+    t->is_left_out = false;
+    t->reason_for_later = FB_DEAD_NONE;
+    t->operation = t->mapping->operation;
+}
+
+struct cursor fb_transcode_open_flat(struct fb_transcoder *t, struct cursor c)
+{
+    const struct frame *const around = t->frame;
+    const struct fb_map_node *const node = t->flatten;
+
+    t->flatten = NULL;
+    t->wanted = node;
+    fb_transcode_push(t, true, around->element_cost);
+    t->frame->first_member = around->first_member;
+    t->frame->seen = around->seen;
+    t->frame->is_top = around->is_top;
+    t->frame->prefix = node->to;
+    t->frame->prefix_size = node->to_size;
+    t->counted -= around->element_cost;
+    c.p++;
+    return c;
+}
+
+/* The names that it brought may stand in the object around as well. */
+struct cursor fb_transcode_close_flat(struct fb_transcoder *t, struct cursor c)
+{
+    const struct frame *const frame = t->frame--;
+
+    t->frame->seen |= frame->seen;
+    t->frame->repeated |= frame->repeated;
+    c.p++;
+    return c;
+}
+
+struct cursor fb_transcode_drop(struct fb_transcoder *t, struct cursor c,
+                                const struct frame *before)
+{
+    if (t->frame > before) {
+        t->frame->dropped_out = t->dropped_out;
+        t->frame->dropped_counted = t->dropped_counted;
+    } else {
+        c.out = t->dropped_out;
+        t->counted = t->dropped_counted;
+    }
+    t->dropped_out = NULL;
+    return c;
+}
+
+static bool is_in_dropped(const struct fb_transcoder *t)
+{
+    for (const struct frame *frame = t->frame; frame > t->frames; frame--)
+        if (frame->dropped_out != NULL)
+            return true;
+    return false;
+}
+
+struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const char *begin)
+{
+    if (!t->frame->object || t->dropped_out != NULL || is_in_dropped(t))
+        return c;
+    if (t->null == FB_MAP_NULL_DEAD_LETTER) {
+        refuse_later(t, FB_DEAD_MAPPING, begin, "a null, and null = dead-letter");
+        return c;
+    }
+    for (size_t i = 0; i < t->schema.count; i++)
+        if (t->key_values[i] == begin)
+            t->key_values[i] = NULL;
+    t->members.stack[t->members.count - 1].superseded = true;
+    t->frame->repeated = true;
+    return c;
+}
+
+static const char *number_fault(enum fb_dead_reason reason)
+{
+    return reason == FB_DEAD_NUMBER_RANGE ? "a number outside 1E-130 to 9.9E+125"
+                                          : "a number of over 38 significant digits";
+}
+
+struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
+                                      const struct fb_number *number, const char *end,
+                                      enum fb_dead_reason reason)
+{
+    const bool is_key = c.p == t->key_values[0] || c.p == t->key_values[1];
+    const bool is_dropped = t->dropped_out != NULL || is_in_dropped(t);
+    enum fb_map_overflow overflow =
+        t->mapping == NULL || is_key ? FB_MAP_OVERFLOW_DEAD_LETTER : t->mapping->overflow;
+    const char *begin = c.p;
+    char rounded[FB_NUMBER_CANONICAL_MAX + 1] = "";
+    size_t size = (size_t)(end - c.p);
+    struct fb_number counted;
+
+    if (overflow == FB_MAP_OVERFLOW_ROUND) {
+        size = fb_number_round(number, rounded);
+        begin = rounded;
+    }
+    if (t->mapping == NULL)
+        return fb_transcode_refuse(t, reason, c.p, number_fault(reason));
+    if (overflow == FB_MAP_OVERFLOW_DEAD_LETTER || size == 0) {
+        if (!is_dropped)
+            refuse_later(t, reason, c.p, number_fault(reason));
+        overflow = FB_MAP_OVERFLOW_STRING;
+        begin = c.p;
+        size = (size_t)(end - c.p);
+    }
+    memcpy(c.out, overflow == FB_MAP_OVERFLOW_STRING ? "{\"S\":\"" : "{\"N\":\"", 6);
+    memcpy(c.out + 6, begin, size);
+    memcpy(c.out + 6 + size, "\"},", 3);
+    c.out += 6 + size + 3;
+    c.p = end;
+    if (overflow == FB_MAP_OVERFLOW_STRING)
+        t->counted += (uint32_t)size;
+    else if (fb_number_scan(rounded, &counted, &begin) != NULL)
+        t->counted += fb_number_counted_bytes(&counted);
+    return c;
+}
+
+/* ---- behind the last member ---- */
+
+/*
+ * A copy of the value, which in the output may yet move: whoever reads a key's value finds it there
+ * as it would be in a record. False without memory.
+ */
+static bool tell_key(struct fb_transcoder *t, const struct fb_map_item *item)
+{
+    const struct fb_buffer *value = &t->scratch.out;
+    const size_t begins = value->bytes[2] == 'N'   ? VALUE_OF_NUMBER
+                          : value->bytes[2] == 'B' ? VALUE_OF_BINARY
+                                                   : VALUE_OF_STRING;
+
+    for (size_t i = 0; i < t->schema.count; i++) {
+        struct fb_buffer *made = &t->made_keys[i];
+
+        if (item->hash != t->key_hashes[i])
+            continue;
+        fb_buffer_reset(made);
+        if (fb_buffer_reserve(made, value->size + FB_TEXT_SLACK) != FB_OK ||
+            fb_buffer_append(made, value->bytes, value->size) != FB_OK)
+            return false;
+        t->key_values[i] = made->bytes + begins;
+    }
+    return true;
+}
+
+/* What a template gave, behind the attribute's name. */
+static struct cursor add_value(struct fb_transcoder *t, struct cursor c,
+                               const struct fb_map_item *item, uint32_t counted)
+{
+    const struct fb_buffer *value = &t->scratch.out;
+    char *const out = c.out;
+    const struct final_name name = {
+        {item->name, item->name_size, item->name_counted_bytes}, item->hash, false};
+
+    if (t->counted + counted + item->name_counted_bytes > FB_ITEM_MAX_BYTES)
+        return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p,
+                                   "an item over 409600 bytes as DynamoDB counts");
+    *c.out = '"';
+    c = add_member(t, c, &name, out);
+    if (unlikely(c.p == NULL))
+        return c;
+    t->value_wanted = &t->no_key;
+    memcpy(c.out, value->bytes, value->size);
+    if (!tell_key(t, item))
+        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
+    c.out += value->size;
+    *c.out++ = ',';
+    t->counted += counted;
+    return c;
+}
+
+static struct cursor make_attribute(struct fb_transcoder *t, struct cursor c,
+                                    const struct fb_map_item *item)
+{
+    const struct fb_mapping *mapping = t->mapping;
+    uint32_t counted;
+    enum fb_status status;
+
+    fb_buffer_reset(&t->scratch.out);
+    status = fb_map_template_write(item->value, &t->record, &t->scratch, &counted, &t->fault);
+    if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_DROP)
+        return c;
+    if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_TEXT)
+        status = fb_map_template_write(mapping->missing_value, &t->record, &t->scratch, &counted,
+                                       &t->fault);
+    if (status == FB_OK)
+        return add_value(t, c, item, counted);
+    if (status == FB_NO_MEMORY)
+        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
+    return fb_transcode_refuse(t, FB_DEAD_MAPPING, c.p, t->fault.message);
+}
+
+static bool is_key(const struct fb_transcoder *t, const struct fb_map_item *item)
+{
+    for (size_t i = 0; i < t->schema.count; i++)
+        if (item->hash == t->key_hashes[i])
+            return true;
+    return false;
+}
+
+/* What the value of `write` means, which must be in the map. */
+static struct cursor find_operation(struct fb_transcoder *t, struct cursor c)
+{
+    const struct fb_mapping *mapping = t->mapping;
+    const struct fb_buffer *out = &t->scratch.out;
+    uint32_t counted;
+    enum fb_status status;
+
+    fb_buffer_reset(&t->scratch.out);
+    status = fb_map_template_write(mapping->write, &t->record, &t->scratch, &counted, &t->fault);
+    if (status == FB_NO_MEMORY)
+        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
+    if (status != FB_OK)
+        return fb_transcode_refuse(t, FB_DEAD_MAPPING, c.p, t->fault.message);
+    for (size_t i = 0; i < mapping->write_map_count; i++) {
+        const struct fb_map_write *write = &mapping->write_map[i];
+
+        /* {"S":"VALUE"} */
+        if (out->size == write->size + VALUE_OF_STRING + 3 &&
+            memcmp(out->bytes + VALUE_OF_STRING + 1, write->value, write->size) == 0) {
+            t->operation = write->operation;
+            return c;
+        }
+    }
+    return fb_transcode_refuse(t, FB_DEAD_MAPPING, c.p, "the value of `write` is not in write.map");
+}
+
+static bool add_text(struct fb_buffer *buffer, const char *text)
+{
+    return fb_buffer_append_text(buffer, text) == FB_OK;
+}
+
+/* A key's value as it stands in the text or in the output: up to its closing quote, or a number. */
+static bool add_key_value(struct fb_buffer *buffer, enum fb_key_type type, const char *value)
+{
+    struct fb_number number;
+    const char *end;
+    const char *at;
+
+    value += type == FB_KEY_BINARY ? strlen(FB_RECORD_KEY_BINARY) - 1 : 0;
+    end = value + 1;
+    if (type == FB_KEY_NUMBER)
+        end = fb_number_scan(value, &number, &at);
+    else
+        while (*end != '"')
+            end += *end == '\\' ? 2 : 1;
+    if (type != FB_KEY_NUMBER)
+        return fb_buffer_append(buffer, value, (size_t)(end + 1 - value)) == FB_OK;
+    return add_text(buffer, "\"") &&
+           fb_buffer_append(buffer, value, (size_t)(end - value)) == FB_OK &&
+           add_text(buffer, "\"");
+}
+
+bool fb_transcode_keys_alone(struct fb_transcoder *t, struct fb_transcoded *ret)
+{
+    struct fb_buffer *out = &t->scratch.out;
+    bool good;
+
+    fb_buffer_reset(out);
+    good = add_text(out, "{");
+    for (size_t i = 0; i < t->schema.count && good; i++) {
+        const struct fb_key_attribute *attribute = &t->schema.attributes[i];
+        char names[2 * FB_KEY_NAME_MAX + 1];
+        const char type[2] = {(char)attribute->type, '\0'};
+
+        names[fb_map_escape(attribute->name, attribute->name_size, names)] = '\0';
+        good = add_text(out, i == 0 ? "\"" : ",\"") && add_text(out, names) &&
+               add_text(out, "\":{\"") && add_text(out, type) && add_text(out, "\":") &&
+               add_key_value(out, attribute->type, t->key_values[i]) && add_text(out, "}");
+    }
+    good = good && add_text(out, "}");
+    ret->item = out->bytes;
+    ret->item_size = out->size;
+    return good;
+}
+
+/* What a record that is left out would have been is of no interest. */
+static struct cursor leave_out(struct fb_transcoder *t, struct cursor c)
+{
+    t->is_left_out = true;
+    return c;
+}
+
+struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c)
+{
+    const struct fb_mapping *mapping = t->mapping;
+    bool holds = true;
+
+    t->record.text = t->text;
+    t->record.size = (size_t)(c.p + 1 - t->text);
+    if (mapping->where != NULL &&
+        fb_map_where_test(mapping->where, &t->record, &t->mismatches, &holds) != FB_OK)
+        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
+    if (!holds)
+        return leave_out(t, c);
+    if (t->reason_for_later != FB_DEAD_NONE)
+        return fb_transcode_refuse(t, t->reason_for_later, t->at, t->what);
+    if (mapping->write != NULL) {
+        c = find_operation(t, c);
+        if (unlikely(c.p == NULL))
+            return c;
+    }
+    for (size_t i = 0; i < mapping->item_count; i++) {
+        if (t->operation == FB_DELETE && !is_key(t, &mapping->items[i]))
+            continue;
+        c = make_attribute(t, c, &mapping->items[i]);
+        if (unlikely(c.p == NULL))
+            return c;
+    }
+    return c;
+}

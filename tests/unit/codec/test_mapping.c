@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What becomes of a record under a mapping. A new case is a line in `cases`: the mapping as in a
+ * conf, one key a line; the record; and the item, the reason of its dead letter, or "left out".
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "firebridge/codec/json_text.h"
+#include "firebridge/codec/mapping.h"
+#include "firebridge/codec/transcode.h"
+
+#define SEED      7
+#define LIST_MAX  16
+#define COUNT(of) (sizeof(of) / sizeof *(of))
+
+/* A conf's lines, cut into options. */
+struct conf {
+    char text[1024];
+    struct fb_map_assignment items[LIST_MAX];
+    const char *renames[LIST_MAX], *flattens[LIST_MAX], *drops[LIST_MAX], *keeps[LIST_MAX],
+        *write_map[LIST_MAX];
+    struct fb_mapping_options options;
+};
+
+static size_t split(char *value, const char **entries)
+{
+    size_t count = 0;
+
+    for (char *entry = strtok(value, ","); entry != NULL; entry = strtok(NULL, ",")) {
+        entry += strspn(entry, " ");
+        assert_true(count < LIST_MAX);
+        entries[count++] = entry;
+    }
+    return count;
+}
+
+static void take_line(struct conf *conf, char *line)
+{
+    struct fb_mapping_options *options = &conf->options;
+    char *value = strstr(line, " = ");
+
+    assert_non_null(value);
+    *value = '\0';
+    value += 3;
+    if (strncmp(line, "item.", 5) == 0)
+        conf->items[options->item_count++] = (struct fb_map_assignment){line + 5, value};
+    else if (strcmp(line, "rename") == 0)
+        options->rename_count = split(value, conf->renames);
+    else if (strcmp(line, "flatten") == 0)
+        options->flatten_count = split(value, conf->flattens);
+    else if (strcmp(line, "drop") == 0)
+        options->drop_count = split(value, conf->drops);
+    else if (strcmp(line, "keep") == 0)
+        options->keep_count = split(value, conf->keeps);
+    else if (strcmp(line, "where") == 0)
+        options->where = value;
+    else if (strcmp(line, "number_overflow") == 0)
+        options->overflow =
+            strcmp(value, "string") == 0 ? FB_MAP_OVERFLOW_STRING : FB_MAP_OVERFLOW_ROUND;
+    else if (strcmp(line, "write") == 0)
+        options->write = value;
+    else if (strcmp(line, "write.map") == 0)
+        options->write_map_count = split(value, conf->write_map);
+    else if (strcmp(line, "null") == 0)
+        options->null = strcmp(value, "drop") == 0 ? FB_MAP_NULL_DROP : FB_MAP_NULL_DEAD_LETTER;
+    else if (strcmp(line, "missing") == 0 && strcmp(value, "drop-attribute") == 0)
+        options->missing = FB_MAP_MISSING_DROP;
+    else {
+        assert_string_equal(line, "missing");
+        options->missing = FB_MAP_MISSING_TEXT;
+        options->missing_text = value;
+    }
+}
+
+static void read_conf(const char *text, struct conf *conf)
+{
+    char *line = conf->text;
+
+    *conf = (struct conf){0};
+    assert_true(strlen(text) < sizeof conf->text);
+    strcpy(conf->text, text);
+    conf->options.items = conf->items;
+    conf->options.renames = conf->renames;
+    conf->options.flattens = conf->flattens;
+    conf->options.drops = conf->drops;
+    conf->options.keeps = conf->keeps;
+    conf->options.write_map = conf->write_map;
+    while (*line != '\0') {
+        char *end = line + strcspn(line, "\n");
+        char *next = *end == '\0' ? end : end + 1;
+
+        *end = '\0';
+        take_line(conf, line);
+        line = next;
+    }
+}
+
+static const struct fb_key_schema string_schema = {
+    .attributes = {{.name = "pk", .name_size = 2, .type = FB_KEY_STRING}}, .count = 1};
+
+struct mapping_case {
+    const char *conf, *record, *result;
+};
+
+static const struct mapping_case cases[] = {
+    /* items */
+    {"item.pk = user#{id}", "{\"id\":42}", "{\"id\":{\"N\":\"42\"},\"pk\":{\"S\":\"user#42\"}}"},
+    {"item.pk = {a.b}/{c.1}", "{\"a\":{\"b\":\"x\"},\"c\":[1,\"y\"]}",
+     "{\"a\":{\"M\":{\"b\":{\"S\":\"x\"}}},\"c\":{\"L\":[{\"N\":\"1\"},{\"S\":\"y\"}]},"
+     "\"pk\":{\"S\":\"x/y\"}}"},
+    {"item.pk = {id}", "{\"pk\":\"old\",\"id\":\"new\"}",
+     "{\"id\":{\"S\":\"new\"},\"pk\":{\"S\":\"new\"}}"},
+    {"item.pk = {pk:upper}", "{\"pk\":\"old\"}", "{\"pk\":{\"S\":\"OLD\"}}"},
+    {"item.pk = {\\\"a.b\\\"}", "{\"a.b\":\"x\"}", NULL},
+    {"item.pk = {\"a.b\"}", "{\"a.b\":\"x\"}", "{\"a.b\":{\"S\":\"x\"},\"pk\":{\"S\":\"x\"}}"},
+    {"item.pk = {id}\nitem.n = {v:as=number}", "{\"id\":\"a\",\"v\":\"1.50\"}",
+     "{\"id\":{\"S\":\"a\"},\"v\":{\"S\":\"1.50\"},\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1.50\"}}"},
+    {"item.pk = {id}\nitem.n = {v:as=number}", "{\"id\":\"a\",\"v\":\"12,5\"}", "mapping"},
+    {"item.pk = {id}", "{\"id\":\"\"}", "key-empty"},
+    /* the key is read where it stands in the end */
+    {"write = delete\nitem.pk = user#{id}",
+     "{\"x\":1,\"id\":\"a\",\"x\":\"long and longer\",\"x\":2}",
+     "delete {\"pk\":{\"S\":\"user#a\"}}"},
+    {"write = delete\nitem.pk = {id}\nnull = drop", "{\"x\":null,\"id\":\"a\"}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete\nitem.pk = {id}", "{\"pk\":\"something else\",\"id\":\"a\"}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    /* a path ends where its value is none that has parts */
+    {"item.pk = {a.b}", "{\"a\":5,\"c\":{\"b\":\"x\"}}", "mapping"},
+    {"drop = a.b", "{\"a\":[],\"c\":{\"b\":1},\"pk\":\"a\",\"o\":[{\"a\":\"\"},{\"b\":2}]}",
+     "{\"a\":{\"L\":[]},\"c\":{\"M\":{\"b\":{\"N\":\"1\"}}},\"pk\":{\"S\":\"a\"},\"o\":{\"L\":[{"
+     "\"M\":{\"a\":{"
+     "\"S\":\"\"}}},{\"M\":{\"b\":{\"N\":\"2\"}}}]}}"},
+    /* of a repeated name the last value counts, with what is in it */
+    {"item.pk = {a.b}", "{\"a\":{\"b\":\"x\"},\"a\":{\"c\":1}}", "mapping"},
+    {"item.pk = {a.b.0}", "{\"a\":{\"b\":[\"x\"]},\"a\":7}", "mapping"},
+    /* what is not there */
+    {"item.pk = {id}", "{\"x\":1}", "mapping"},
+    {"item.pk = {id}\nmissing = drop-attribute", "{\"x\":1}", "key-missing"},
+    {"item.pk = {id}\nitem.y = {z}\nmissing = drop-attribute", "{\"id\":\"a\"}",
+     "{\"id\":{\"S\":\"a\"},\"pk\":{\"S\":\"a\"}}"},
+    {"item.pk = {id}\nmissing = {none}", "{\"x\":1}",
+     "{\"x\":{\"N\":\"1\"},\"pk\":{\"S\":\"{none}\"}}"},
+    {"item.pk = {id:default=nobody}", "{\"x\":1}",
+     "{\"x\":{\"N\":\"1\"},\"pk\":{\"S\":\"nobody\"}}"},
+    /* rename */
+    {"rename = id > pk", "{\"id\":\"a\",\"x\":1}", "{\"pk\":{\"S\":\"a\"},\"x\":{\"N\":\"1\"}}"},
+    {"rename = id > pk, x > y", "{\"x\":1,\"id\":\"a\"}",
+     "{\"y\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
+    {"rename = id > pk", "{\"pk\":\"old\",\"id\":\"new\"}", "{\"pk\":{\"S\":\"new\"}}"},
+    {"rename = o.id > key", "{\"pk\":\"a\",\"o\":{\"id\":1}}",
+     "{\"pk\":{\"S\":\"a\"},\"o\":{\"M\":{\"key\":{\"N\":\"1\"}}}}"},
+    /* drop */
+    {"drop = x", "{\"pk\":\"a\",\"x\":1}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"drop = x, y", "{\"x\":{\"a\":[1,{\"b\":2}]},\"pk\":\"a\",\"y\":\"s\"}",
+     "{\"pk\":{\"S\":\"a\"}}"},
+    {"drop = o.x", "{\"pk\":\"a\",\"o\":{\"x\":1,\"y\":2}}",
+     "{\"pk\":{\"S\":\"a\"},\"o\":{\"M\":{\"y\":{\"N\":\"2\"}}}}"},
+    {"drop = o.x", "{\"pk\":\"a\",\"o\":{\"x\":1},\"x\":3}",
+     "{\"pk\":{\"S\":\"a\"},\"o\":{\"M\":{}},\"x\":{\"N\":\"3\"}}"},
+    {"item.pk = {x}\ndrop = x", "{\"x\":\"a\"}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"drop = x", "{\"pk\":\"a\",\"\\u0078\":1}", "{\"pk\":{\"S\":\"a\"}}"},
+    /* keep */
+    {"keep = pk, n", "{\"a\":[1],\"pk\":\"a\",\"n\":1,\"z\":{\"n\":2}}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}"},
+    {"keep = pk\nrename = id > pk", "{\"id\":\"a\",\"x\":1}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"keep = o\nitem.pk = {id}", "{\"id\":\"a\",\"o\":{\"x\":1}}",
+     "{\"o\":{\"M\":{\"x\":{\"N\":\"1\"}}},\"pk\":{\"S\":\"a\"}}"},
+    /* flatten */
+    {"flatten = product: product_", "{\"pk\":\"a\",\"product\":{\"id\":7,\"tags\":[1]}}",
+     "{\"pk\":{\"S\":\"a\"},\"product_id\":{\"N\":\"7\"},\"product_tags\":{\"L\":[{\"N\":\"1\"}]}"
+     "}"},
+    {"flatten = p: p_\nrename = p.id > pk", "{\"p\":{\"id\":\"a\",\"n\":1}}",
+     "{\"pk\":{\"S\":\"a\"},\"p_n\":{\"N\":\"1\"}}"},
+    {"flatten = p: p_\ndrop = p.internal", "{\"pk\":\"a\",\"p\":{\"internal\":{\"x\":1},\"n\":1}}",
+     "{\"pk\":{\"S\":\"a\"},\"p_n\":{\"N\":\"1\"}}"},
+    {"flatten = p: p_", "{\"p_n\":0,\"p\":{\"n\":1},\"pk\":\"a\"}",
+     "{\"p_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_, p.q: q_", "{\"p\":{\"q\":{\"n\":1}},\"pk\":\"a\"}",
+     "{\"q_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_", "{\"p\":{},\"pk\":\"a\"}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_", "{\"p\":5,\"pk\":\"a\"}", "{\"p\":{\"N\":\"5\"},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_\nkeep = pk, p_n", "{\"p\":{\"n\":1,\"m\":2},\"pk\":\"a\"}",
+     "{\"p_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_\nrename = p.id > pk\nkeep = pk", "{\"p\":{\"id\":\"a\",\"n\":1},\"x\":1}",
+     "{\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_, p.q: q_\nkeep = pk, q_n", "{\"p\":{\"q\":{\"n\":1,\"m\":2}},\"pk\":\"a\"}",
+     "{\"q_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_", "{\"p\":{\"n\":1},\"pk\":\"a\",\"p\":{\"m\":2}}", "mapping"},
+    {"flatten = p: p_", "{\"p\":{\"n\":1},\"pk\":\"a\",\"p\":2}", "mapping"},
+    {"flatten = p.q: q_", "{\"p\":{\"q\":{\"n\":1}},\"pk\":\"a\",\"p\":{\"q\":{\"n\":2}}}",
+     "{\"pk\":{\"S\":\"a\"},\"p\":{\"M\":{\"q_n\":{\"N\":\"2\"}}}}"},
+    /* null */
+    {"null = drop", "{\"pk\":null}", "key-missing"},
+    {"null = drop", "{\"pk\":\"a\",\"x\":null,\"o\":{\"y\":null,\"z\":1},\"l\":[null]}",
+     "{\"pk\":{\"S\":\"a\"},\"o\":{\"M\":{\"z\":{\"N\":\"1\"}}},\"l\":{\"L\":[{\"NULL\":true}]}}"},
+    {"null = dead-letter", "{\"pk\":\"a\",\"x\":null}", "mapping"},
+    {"null = drop", "{\"pk\":\"a\",\"x\":1,\"x\":null}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"null = dead-letter\ndrop = x", "{\"pk\":\"a\",\"x\":{\"y\":null}}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"null = drop\nitem.pk = {id}", "{\"x\":null,\"id\":\"abcdefgh\",\"y\":null}",
+     "{\"id\":{\"S\":\"abcdefgh\"},\"pk\":{\"S\":\"abcdefgh\"}}"},
+    {"item.a = {id}\nitem.pk = k{id}", "{\"id\":1,\"a\":2,\"pk\":\"old\"}",
+     "{\"id\":{\"N\":\"1\"},\"a\":{\"S\":\"1\"},\"pk\":{\"S\":\"k1\"}}"},
+    /* numbers */
+    {"number_overflow = string", "{\"pk\":\"a\",\"n\":1e400}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"S\":\"1e400\"}}"},
+    {"number_overflow = round", "{\"pk\":\"a\",\"n\":1e400}", "number-range"},
+    {"number_overflow = round", "{\"pk\":\"a\",\"n\":-1e-400}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"0\"}}"},
+    {"number_overflow = round", "{\"pk\":\"a\",\"n\":-1.23456789012345678901234567890123456785}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"-12345678901234567890123456789012345679E-37\"}}"},
+    {"number_overflow = round", "{\"pk\":\"a\",\"n\":999999999999999999999999999999999999995}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1E39\"}}"},
+    {"number_overflow = round", "{\"pk\":\"a\",\"n\":100000000000000000000000000000000000000.4}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1E38\"}}"},
+    {"drop = o.n", "{\"pk\":\"a\",\"o\":{\"n\":1e400}}", "{\"pk\":{\"S\":\"a\"},\"o\":{\"M\":{}}}"},
+    {"drop = o", "{\"pk\":\"a\",\"o\":[1e400]}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"where = n < 0", "{\"pk\":\"a\",\"n\":1e400}", "left out"},
+    {"where = n > 0", "{\"pk\":\"a\",\"n\":1e400}", "number-range"},
+    {"where = n < 0\nnull = dead-letter", "{\"pk\":\"a\",\"n\":null}", "left out"},
+    /* write */
+    {"write = put", "{\"pk\":\"a\"}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete", "{\"n\":1,\"pk\":\"\\u0061\",\"z\":{}}",
+     "delete {\"pk\":{\"S\":\"\\u0061\"}}"},
+    {"write = {op}\nwrite.map = I: put, U:put, D: delete\nitem.pk = u#{id}\nitem.x = {y}",
+     "{\"op\":\"D\",\"id\":7}", "delete {\"pk\":{\"S\":\"u#7\"}}"},
+    {"write = {op}\nwrite.map = I: put, D: delete", "{\"op\":\"I\",\"pk\":\"a\"}",
+     "{\"op\":{\"S\":\"I\"},\"pk\":{\"S\":\"a\"}}"},
+    {"write = {op}\nwrite.map = I: put, D: delete", "{\"op\":\"X\",\"pk\":\"a\"}", "mapping"},
+    {"write = {op}\nwrite.map = I: put, D: delete", "{\"pk\":\"a\"}", "mapping"},
+    {"write = delete", "{\"n\":1}", "key-missing"},
+    {"write = {op}", "{}", NULL},
+    {"write = remove", "{}", NULL},
+    {"write.map = I: put", "{}", NULL},
+    {"write = {op}\nwrite.map = I: get", "{}", NULL},
+    /* where */
+    {"where = n > 1", "{\"pk\":\"a\",\"n\":2}", "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"2\"}}"},
+    {"where = n > 1", "{\"pk\":\"a\",\"n\":1}", "left out"},
+    {"where = exists(x)\nitem.pk = {x}", "{\"n\":1}", "left out"},
+    {"where = o.a = yes\ndrop = o", "{\"o\":{\"a\":\"yes\"},\"pk\":\"a\"}",
+     "{\"pk\":{\"S\":\"a\"}}"},
+};
+
+static const struct fb_key_schema binary_schema = {
+    .attributes = {{.name = "pk", .name_size = 2, .type = FB_KEY_BINARY}}, .count = 1};
+
+static const struct mapping_case binary_key_cases[] = {
+    {"item.pk = {b:as=binary}", "{\"b\":\"SGFsbG8=\"}",
+     "{\"b\":{\"S\":\"SGFsbG8=\"},\"pk\":{\"B\":\"SGFsbG8=\"}}"},
+    {"item.pk = {b:as=binary}\nwrite = delete", "{\"b\":\"SGFsbG8=\"}",
+     "delete {\"pk\":{\"B\":\"SGFsbG8=\"}}"},
+    {"item.pk = {b:as=binary}", "{\"b\":\"\"}", "key-empty"},
+    {"item.pk = {b:as=binary}\nmissing = SGFsbG8=", "{}", "key-type"},
+    {"drop = x", "{\"pk\":\"SGFsbG8=\"}", "key-type"},
+};
+
+static void expect(const struct fb_key_schema *key_schema, const char *conf_text,
+                   const char *record, const char *result)
+{
+    const size_t size = strlen(record);
+    char *text = calloc(1, size + FB_TEXT_SLACK + 1);
+    struct fb_transcoder *transcoder;
+    struct fb_transcoded transcoded;
+    struct fb_mapping *mapping;
+    struct fb_error error = {0};
+    struct conf conf;
+
+    assert_non_null(text);
+    memcpy(text, record, size);
+    read_conf(conf_text, &conf);
+    if (fb_mapping_new(&conf.options, SEED, &mapping, &error) != FB_OK) {
+        if (result != NULL)
+            fail_msg("%s: %s", conf_text, error.message);
+        free(text);
+        return;
+    }
+    assert_non_null(result);
+    assert_int_equal(fb_transcoder_new(key_schema, SEED, mapping, &transcoder), FB_OK);
+    assert_int_equal(fb_transcode(transcoder, text, size, &transcoded), FB_OK);
+    assert_int_equal(transcoded.size, size);
+    if (transcoded.is_left_out)
+        assert_string_equal("left out", result);
+    else if (transcoded.reason != FB_DEAD_NONE)
+        assert_string_equal(fb_dead_reason_name(transcoded.reason), result);
+    else {
+        char *item;
+
+        assert_true(asprintf(&item, "%s%.*s", transcoded.operation == FB_DELETE ? "delete " : "",
+                             (int)transcoded.item_size, transcoded.item) > 0);
+        assert_string_equal(item, result);
+        free(item);
+    }
+    fb_transcoder_free(transcoder);
+    fb_mapping_free(mapping);
+    free(text);
+}
+
+static void a_record_becomes_what_the_mapping_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        expect(&string_schema, cases[i].conf, cases[i].record, cases[i].result);
+}
+
+static void a_template_makes_a_binary_key(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(binary_key_cases); i++)
+        expect(&binary_schema, binary_key_cases[i].conf, binary_key_cases[i].record,
+               binary_key_cases[i].result);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_record_becomes_what_the_mapping_says),
+        cmocka_unit_test(a_template_makes_a_binary_key),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
