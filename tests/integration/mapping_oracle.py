@@ -163,7 +163,9 @@ def rounded(text):
     value = to.plus(value)
     if value and value.adjusted() > 125:
         raise Dead("number-range")
-    return Number(value)
+    # In one spelling for all of a value: digits, and a power of ten for the last.
+    sign, digits, exponent = value.normalize(to).as_tuple()
+    return Number(f"{'-' * sign}{''.join(map(str, digits))}E{exponent}" if value else "0")
 
 
 # --- Sizes, as DynamoDB counts ---

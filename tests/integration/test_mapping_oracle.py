@@ -404,4 +404,4 @@ def test_items_are_what_python_makes_of_the_record(program, tmp_path, supported,
                 assert found[i]["item_bytes"] == size_of_item(should[1]), f"{said}\n{text}"
             seen[should[0]] += 1
         assert sums["records"] == len(texts) == len(found) + sums["left_out"]
-    assert seen["put"] > 200 and seen["dead-letter"] > 50 and seen["left out"] > 50, seen
+    assert seen["put"] and seen["dead-letter"] and seen["left out"], seen
