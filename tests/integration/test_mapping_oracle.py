@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from mapping_oracle import (NOT_THERE, RELATIONS, Conf, Number, Placeholder, compare, expected,
-                            find, like, number_fault, size_of_item)
+                            find, like, size_of_item)
 from test_transcode_oracle import blank, make_string
 
 CONFS_PER_SEED = 15
