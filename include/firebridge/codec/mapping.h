@@ -42,7 +42,7 @@ struct fb_mapping_options {
     size_t rename_count;
     const char *const *flattens; /* "path: prefix" */
     size_t flatten_count;
-    const char *const *drops; /* paths, as they are called in the end */
+    const char *const *drops; /* paths, as the record has them */
     size_t drop_count;
     const char *const *keeps; /* attributes, as they are called in the end; none: all */
     size_t keep_count;
