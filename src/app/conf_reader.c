@@ -209,6 +209,12 @@ static bool take_section(struct reader *reader, const char *line, size_t size)
     return !reader->is_section_wrong;
 }
 
+/* The file may end with the line, without a byte behind it. */
+static bool begins_with(const char *line, size_t size, const char *beginning)
+{
+    return size >= strlen(beginning) && memcmp(line, beginning, strlen(beginning)) == 0;
+}
+
 /* Would be taken for more of the value above, and is hardly meant so. */
 static bool looks_unindented(struct reader *reader, const char *line, size_t size)
 {
@@ -222,8 +228,8 @@ static bool looks_unindented(struct reader *reader, const char *line, size_t siz
                 "an indented line continues the value above; write %.*s from the first "
                 "column",
                 (int)name, line);
-    else if (strncmp(line, "[stream ", 8) == 0 || strncmp(line, "[aws]", 5) == 0 ||
-             strncmp(line, "[daemon]", 8) == 0)
+    else if (begins_with(line, size, "[stream ") || begins_with(line, size, "[aws]") ||
+             begins_with(line, size, "[daemon]"))
         mistake(reader, "an indented line continues the value above; write the section from the "
                         "first column");
     else
