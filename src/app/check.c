@@ -185,18 +185,13 @@ static void list_page(struct check *check, const struct fb_conf_stream *stream,
 
 static void check_prefix(struct check *check, const struct fb_conf_stream *stream)
 {
-    struct fb_layout_options options = {.prefix = stream->prefix,
-                                        .form = stream->layout,
-                                        .time_zone = stream->time_zone,
-                                        .exclude = (const char *const *)stream->exclude.entries,
-                                        .exclude_count = stream->exclude.count};
     struct fb_layout *layout = NULL;
     struct fb_client client;
     struct fb_error error = {0};
 
     if (!new_client(check, stream, FB_SERVICE_S3, &client))
         return;
-    if (fb_layout_new(&options, &layout, &error) == FB_OK)
+    if (fb_conf_layout(stream, &layout, &error) == FB_OK)
         list_page(check, stream, &client, layout);
     else
         find(check, FAIL, "stream %s: %s", stream->name, error.message);

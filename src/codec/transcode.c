@@ -422,11 +422,6 @@ void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_o
     transcoder->record.offset_bytes = offset_bytes;
 }
 
-uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder)
-{
-    return transcoder->mismatches;
-}
-
 void fb_transcoder_shrink(struct fb_transcoder *transcoder)
 {
     fb_members_shrink(&transcoder->members);

@@ -56,9 +56,6 @@ void fb_transcoder_shrink(struct fb_transcoder *transcoder);
 void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_object *object,
                          uint64_t number, uint64_t offset_bytes);
 
-/* Comparisons of different types in the mapping's condition so far. */
-uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder);
-
 /*
  * Transcodes the record whose `{` is at text[0]; `text` as json_text.h demands it. FB_OK,
  * FB_NEED_MORE when the text ends inside it, FB_INVALID when it is malformed (`what` and `at` say
