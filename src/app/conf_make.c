@@ -31,6 +31,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->missing.text);
     free(stream->write);
     fb_conf_list_done(&stream->write_map);
+    free(stream->version_attribute);
     *stream = (struct fb_conf_stream){0};
 }
 

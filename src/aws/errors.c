@@ -19,7 +19,7 @@ struct known_code {
 #define HINT_DENIED                                                                                \
     "the credentials in use lack the permission: a source needs s3:ListBucket on the bucket and "  \
     "s3:GetObject on its objects (kms:Decrypt with SSE-KMS), a table dynamodb:DescribeTable and "  \
-    "dynamodb:BatchWriteItem"
+    "what `write` needs: dynamodb:BatchWriteItem, PartiQLInsert, PutItem or UpdateItem"
 #define HINT_KEYS  "check the access key, the secret and the session token"
 #define HINT_CLOCK "check this machine's clock"
 
@@ -94,6 +94,25 @@ static const struct known_code known_codes[] = {
     {"AuthorizationHeaderMalformed", FB_INVALID, FB_UNHEALTHY, "set [aws] region to the bucket's"},
     {"IllegalLocationConstraintException", FB_INVALID, FB_UNHEALTHY,
      "set [aws] region to the bucket's"},
+    {"ResourceInUseException", FB_UNAVAILABLE, FB_UNHEALTHY, "the table is being changed"},
+    {"TableInUseException", FB_UNAVAILABLE, FB_UNHEALTHY, "the table is being changed"},
+    {"KMSDisabledException", FB_DENIED, FB_UNHEALTHY, "enable the KMS key"},
+    {"KMSNotFoundException", FB_DENIED, FB_UNHEALTHY, "the KMS key does not exist"},
+    {"KMSInvalidStateException", FB_DENIED, FB_UNHEALTHY, "the KMS key cannot be used now"},
+    {"KMSAccessDeniedException", FB_DENIED, FB_UNHEALTHY, "allow the use of the KMS key"},
+    {"InaccessibleEncryptionCredentialsException", FB_DENIED, FB_UNHEALTHY,
+     "make the table's KMS key usable again"},
+    /* The same of one statement of a batch (DynamoDB API reference, "BatchStatementError") */
+    {"ProvisionedThroughputExceeded", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"ThrottlingError", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"ResourceNotFound", FB_NOT_FOUND, FB_UNHEALTHY,
+     "check the table's name, the region and the account"},
+    {"ValidationError", FB_INVALID, FB_REJECTED, NULL},
+    {"ItemCollectionSizeLimitExceeded", FB_INVALID, FB_REJECTED, NULL},
+    {"DuplicateItem", FB_CONFLICT, FB_DONE_BEFORE, NULL},
+    {"DuplicateItemException", FB_CONFLICT, FB_DONE_BEFORE, NULL},
+    {"ConditionalCheckFailed", FB_CONFLICT, FB_DONE_BEFORE, NULL},
+    {"ConditionalCheckFailedException", FB_CONFLICT, FB_DONE_BEFORE, NULL},
     /* This request can never succeed */
     {"ValidationException", FB_INVALID, FB_REJECTED, NULL},
     {"ItemCollectionSizeLimitExceededException", FB_INVALID, FB_REJECTED,

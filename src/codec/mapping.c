@@ -16,6 +16,7 @@ struct compiler {
     const struct fb_mapping_options *options;
     struct fb_mapping *mapping;
     bool is_second; /* the tree stands: now its nodes are told what to do */
+    bool wants_version; /* some record's operation may be `newer` */
     struct fb_error *error;
 };
 
@@ -367,13 +368,16 @@ static enum fb_status take_where(struct compiler *compiler)
 
 /* ---- what is done with it ---- */
 
-static bool take_operation(const char *word, enum fb_operation *ret_operation)
+static bool take_operation(struct compiler *compiler, const char *word,
+                           enum fb_operation *ret_operation)
 {
-    *ret_operation = strcmp(word, "delete") == 0 ? FB_DELETE : FB_PUT;
-    return strcmp(word, "delete") == 0 || strcmp(word, "put") == 0;
+    if (!fb_operation_find(word, strlen(word), ret_operation))
+        return false;
+    compiler->wants_version |= *ret_operation == FB_NEWER;
+    return true;
 }
 
-/* "VALUE: put" */
+/* "VALUE: OPERATION" */
 static enum fb_status take_meaning(struct compiler *compiler, const char *text,
                                    struct fb_map_write *write)
 {
@@ -384,8 +388,9 @@ static enum fb_status take_meaning(struct compiler *compiler, const char *text,
 
     while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
         size--;
-    if (size == 0 || !take_operation(skip_blanks(colon + 1), &write->operation))
-        return wrong(compiler, "write.map", text, "VALUE: put or VALUE: delete");
+    if (size == 0 || !take_operation(compiler, skip_blanks(colon + 1), &write->operation))
+        return wrong(compiler, "write.map", text,
+                     "VALUE: and one of " FB_OPERATION_NAMES);
     status = make_name(compiler, "write.map", text, size, &name);
     if (status != FB_OK)
         return status;
@@ -415,14 +420,15 @@ static enum fb_status take_write(struct compiler *compiler)
     const bool has_map = compiler->options->write_map_count > 0;
     enum fb_status status;
 
-    if (write == NULL || take_operation(write, &compiler->mapping->operation)) {
+    if (write == NULL || take_operation(compiler, write, &compiler->mapping->operation)) {
         if (!has_map)
             return FB_OK;
         return fb_fail(compiler->error, FB_INVALID,
                        "write.map: write must be a template, like {op}, for there to be values");
     }
     if (strchr(write, '{') == NULL)
-        return wrong(compiler, "write", write, "put, delete, or a template like {op}");
+        return wrong(compiler, "write", write,
+                     FB_OPERATION_NAMES ", or a template like {op}");
     if (!has_map)
         return fb_fail(compiler->error, FB_INVALID,
                        "write: write.map must say what the values of %.100s mean", write);
@@ -435,88 +441,30 @@ static enum fb_status take_write(struct compiler *compiler)
     return status == FB_OK ? take_write_map(compiler) : status;
 }
 
-/* ---- the module ---- */
-
-static enum fb_status take_rules(struct compiler *compiler)
+static enum fb_status take_version(struct compiler *compiler)
 {
-    enum fb_status status = take_flattens(compiler);
-
-    if (status == FB_OK)
-        status = take_renames(compiler);
-    if (status == FB_OK)
-        status = take_drops(compiler);
-    return status;
-}
-
-static enum fb_status compile(struct compiler *compiler)
-{
-    enum fb_status status = take_items(compiler);
-
-    if (status == FB_OK)
-        status = take_missing(compiler);
-    if (status == FB_OK)
-        status = take_where(compiler);
-    if (status == FB_OK)
-        status = take_write(compiler);
-    if (status == FB_OK)
-        status = take_rules(compiler);
-    compiler->is_second = true;
-    if (status == FB_OK)
-        status = take_rules(compiler);
-    if (status == FB_OK)
-        status = take_keeps(compiler);
-    return status;
-}
-
-bool fb_mapping_is_needed(const struct fb_mapping_options *options)
-{
-    return options->item_count > 0 || options->rename_count > 0 || options->flatten_count > 0 ||
-           options->drop_count > 0 || options->keep_count > 0 ||
-           options->null != FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
-           options->where != NULL || options->write_map_count > 0 ||
-           (options->write != NULL && strcmp(options->write, "put") != 0);
-}
-
-enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t hash_seed,
-                              struct fb_mapping **ret_mapping, struct fb_error *error)
-{
-    struct fb_mapping *mapping = calloc(1, sizeof *mapping);
-    struct compiler compiler = {.options = options, .mapping = mapping, .error = error};
+    const char *const version = compiler->options->version_attribute;
+    struct name name = {0};
     enum fb_status status;
 
-    if (mapping == NULL)
-        return fb_fail(error, FB_NO_MEMORY, "no memory for a mapping");
-    fb_map_tree_init(&mapping->tree, hash_seed);
-    mapping->null = options->null;
-    mapping->overflow = options->overflow;
-    status = compile(&compiler);
-    if (status == FB_OK)
-        *ret_mapping = mapping;
-    else
-        fb_mapping_free(mapping);
-    return status;
+    if (!compiler->wants_version)
+        return FB_OK;
+    if (version == NULL)
+        return fb_fail(compiler->error, FB_INVALID,
+                       "write: newer needs version_attribute, the name of an item's attribute "
+                       "that grows");
+    status = make_name(compiler, "version_attribute", version, strlen(version), &name);
+    if (status != FB_OK)
+        return status;
+    free(name.json);
+    compiler->mapping->version_size = name.counted_bytes;
+    compiler->mapping->version = strdup(version);
+    return compiler->mapping->version != NULL
+               ? FB_OK
+               : fb_fail(compiler->error, FB_NO_MEMORY, "no memory for a mapping");
 }
 
-void fb_mapping_free(struct fb_mapping *mapping)
-{
-    if (mapping == NULL)
-        return;
-    for (size_t i = 0; i < mapping->item_count; i++) {
-        free(mapping->items[i].name);
-        fb_map_template_free(mapping->items[i].value);
-    }
-    free(mapping->items);
-    for (size_t i = 0; i < mapping->write_map_count; i++)
-        free(mapping->write_map[i].value);
-    free(mapping->write_map);
-    fb_map_template_free(mapping->write);
-    fb_map_template_free(mapping->missing_value);
-    fb_map_where_free(mapping->where);
-    fb_map_tree_done(&mapping->tree);
-    free(mapping);
-}
-
-/* ---- the key ---- */
+/* ---- what attributes there can be ---- */
 
 static const struct fb_map_item *find_item(const struct fb_mapping *mapping, uint64_t hash)
 {
@@ -555,6 +503,121 @@ static bool may_come(const struct fb_mapping *mapping, const struct fb_map_node 
     }
     return !is_known && !mapping->keeps_only;
 }
+
+/* A version that no record can have would make dead letters of all. */
+static enum fb_status check_version(struct compiler *compiler)
+{
+    const struct fb_mapping *mapping = compiler->mapping;
+    const char *const name = mapping->version;
+    const struct fb_map_item *item;
+
+    if (name == NULL)
+        return FB_OK;
+    item = find_item(mapping, fb_hash_bytes(mapping->tree.hash_seed, name, mapping->version_size));
+    if (item == NULL && !may_come(mapping, &mapping->tree.root, name, mapping->version_size))
+        return fb_fail(compiler->error, FB_INVALID,
+                       "version_attribute: the mapping leaves nothing for %.100s: make it with "
+                       "item.%.100s, or keep it",
+                       name, name);
+    if (item != NULL && !fits(fb_map_template_type(item->value), FB_KEY_NUMBER) &&
+        !fits(fb_map_template_type(item->value), FB_KEY_STRING))
+        return fb_fail(compiler->error, FB_INVALID,
+                       "version_attribute: item.%.100s must give a number or a string", name);
+    return FB_OK;
+}
+
+/* ---- the module ---- */
+
+static enum fb_status take_rules(struct compiler *compiler)
+{
+    enum fb_status status = take_flattens(compiler);
+
+    if (status == FB_OK)
+        status = take_renames(compiler);
+    if (status == FB_OK)
+        status = take_drops(compiler);
+    return status;
+}
+
+static enum fb_status compile(struct compiler *compiler)
+{
+    enum fb_status status = take_items(compiler);
+
+    if (status == FB_OK)
+        status = take_missing(compiler);
+    if (status == FB_OK)
+        status = take_where(compiler);
+    if (status == FB_OK)
+        status = take_write(compiler);
+    if (status == FB_OK)
+        status = take_rules(compiler);
+    if (status == FB_OK)
+        status = take_version(compiler);
+    compiler->is_second = true;
+    if (status == FB_OK)
+        status = take_rules(compiler);
+    if (status == FB_OK)
+        status = take_keeps(compiler);
+    if (status == FB_OK)
+        status = check_version(compiler);
+    return status;
+}
+
+bool fb_mapping_is_needed(const struct fb_mapping_options *options)
+{
+    return options->item_count > 0 || options->rename_count > 0 || options->flatten_count > 0 ||
+           options->drop_count > 0 || options->keep_count > 0 ||
+           options->null > FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
+           options->where != NULL || options->write_map_count > 0 ||
+           (options->write != NULL && strcmp(options->write, "put") != 0);
+}
+
+enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t hash_seed,
+                              struct fb_mapping **ret_mapping, struct fb_error *error)
+{
+    struct fb_mapping *mapping = calloc(1, sizeof *mapping);
+    struct compiler compiler = {.options = options, .mapping = mapping, .error = error};
+    enum fb_status status;
+
+    if (mapping == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a mapping");
+    fb_map_tree_init(&mapping->tree, hash_seed);
+    mapping->null = options->null;
+    mapping->overflow = options->overflow;
+    status = compile(&compiler);
+    if (status == FB_OK)
+        *ret_mapping = mapping;
+    else
+        fb_mapping_free(mapping);
+    return status;
+}
+
+void fb_mapping_free(struct fb_mapping *mapping)
+{
+    if (mapping == NULL)
+        return;
+    for (size_t i = 0; i < mapping->item_count; i++) {
+        free(mapping->items[i].name);
+        fb_map_template_free(mapping->items[i].value);
+    }
+    free(mapping->items);
+    for (size_t i = 0; i < mapping->write_map_count; i++)
+        free(mapping->write_map[i].value);
+    free(mapping->write_map);
+    free(mapping->version);
+    fb_map_template_free(mapping->write);
+    fb_map_template_free(mapping->missing_value);
+    fb_map_where_free(mapping->where);
+    fb_map_tree_done(&mapping->tree);
+    free(mapping);
+}
+
+const char *fb_mapping_version_attribute(const struct fb_mapping *mapping)
+{
+    return mapping == NULL ? NULL : mapping->version;
+}
+
+/* ---- the key ---- */
 
 enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                                     const struct fb_key_schema *schema, struct fb_error *error)

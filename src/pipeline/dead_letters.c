@@ -278,7 +278,9 @@ static char *format_line(const struct fb_dead_letters *letters, const struct fb_
                      "record", (json_int_t)letter->record_number, "time", now, "stream",
                      letters->stream, "bucket", letters->bucket, "offset",
                      (json_int_t)letter->offset_bytes, "size", (json_int_t)letter->size_bytes,
-                     "operation", letter->operation == FB_DELETE ? "delete" : NULL, "reason",
+                     "operation",
+                     letter->operation == FB_PUT ? NULL : fb_operation_name(letter->operation),
+                     "reason",
                      letter->reason, "message", text_or_printable(letter->message), "bytes", bytes);
     if (line != NULL && !whole)
         json_object_set_new(line, "note",
@@ -396,12 +398,15 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
             break;
     }
     if (status == FB_OK) {
+        const bool is_put = letter->operation == FB_PUT;
+
         fb_patience_success(patience);
-        fb_log_warning(
-            "stream %s: dead letter: %s record %llu (byte %llu)%s: %s: %s", letters->stream,
-            letter->object->key, (unsigned long long)letter->record_number,
-            (unsigned long long)letter->offset_bytes,
-            letter->operation == FB_DELETE ? ", a delete" : "", letter->reason, letter->message);
+        fb_log_warning("stream %s: dead letter: %s record %llu (byte %llu)%s%s: %s: %s",
+                       letters->stream, letter->object->key,
+                       (unsigned long long)letter->record_number,
+                       (unsigned long long)letter->offset_bytes, is_put ? "" : ", ",
+                       is_put ? "" : fb_operation_name(letter->operation), letter->reason,
+                       letter->message);
     } else if (error != NULL) {
         *error = own;
     }

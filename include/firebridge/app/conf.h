@@ -107,6 +107,10 @@ struct fb_conf_stream {
     struct fb_conf_missing missing;
     char *write; /* put */
     struct fb_conf_list write_map;
+    char *version_attribute; /* NULL: none */
+    unsigned coalesce;       /* items in a lane; 0: as many as coalesce_for brings */
+    int64_t coalesce_for_ms;
+    unsigned max_write_units; /* a second; 0: no limit */
     enum fb_map_overflow overflow;
     unsigned writers;             /* 16; 1 to 256 */
     int64_t linger_ms;            /* 50ms */
