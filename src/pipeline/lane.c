@@ -366,7 +366,7 @@ static enum fb_status note_throttled(struct fb_lane *lane, struct fb_write **wri
         throttling.fresh += !fb_waiting_is_hot(lane->waiting, writes[i], now_ms);
         put_aside(lane, writes[i], now_ms);
     }
-    fb_rate_answer(&lane->rate, 0, is_of_table(&throttling), now_ms);
+    fb_rate_answer(&lane->rate, is_of_table(&throttling), now_ms);
     return give_up(lane,
                    is_of_table(&throttling) ? fb_patience_wait(&lane->patience, error)
                                             : fb_patience_note(&lane->patience, error),
@@ -437,7 +437,7 @@ static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_
         return note_failure(lane, writes, write_count, status, &error);
     status = settle(lane, writes, write_count, &taken, &throttling);
     *ret_consumed += consumed >= 0 ? consumed : taken;
-    fb_rate_answer(&lane->rate, taken, is_of_table(&throttling),
+    fb_rate_answer(&lane->rate, is_of_table(&throttling),
                    fb_monotonic_ms(lane->options.clock));
     if (status == FB_OK && throttling.throttled > 0)
         return note_unprocessed(lane, &throttling);
@@ -524,7 +524,8 @@ static enum fb_status step(struct fb_lane *lane, bool hurry, int64_t *ret_when_m
     *ret_when_ms = when_ms;
     if (when_ms > now_ms)
         return FB_OK;
-    taken = fb_waiting_take(lane->waiting, now_ms, hurry, writes);
+    taken = fb_waiting_take(lane->waiting, now_ms, hurry,
+                            fb_rate_most_items(&lane->rate, FB_BATCH_MAX_ITEMS), writes);
     estimate = units_of(writes, taken);
     *ret_when_ms = fb_budget_take(lane->options.budget, estimate, now_ms);
     if (*ret_when_ms > now_ms) {

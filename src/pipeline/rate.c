@@ -6,14 +6,20 @@
 #define FALL      0.85
 #define RECOVER_S 15.0
 
+/* Until the first call that goes through there is no good rate: it falls fast, but not by all the
+ * calls that are throttled in one moment. */
+#define FIRST_FALL    0.5
+#define FALL_AGAIN_MS 100
+
 /* Below it, a lane would not find out for a long time that a table takes more. */
 #define UNITS_PER_S_MIN 0.5
 
+/* No call carries what it takes longer to be allowed: at a low rate a large one would be throttled
+ * in great part, or be far ahead of its time. */
+#define CALL_S 0.25
+
 /* What may be spent at once, as a part of a second's. */
 #define BURST_S 0.1
-
-/* A lane that has nothing to write says nothing about what the table takes. */
-#define IN_USE 0.5
 
 static void fill(struct fb_bucket *bucket, int64_t now_ms)
 {
@@ -50,78 +56,93 @@ static void turn_second(struct fb_rate *rate, int64_t now_ms)
 
     if (passed_ms < 1000)
         return;
-    rate->taken[0] = passed_ms < 2000 ? rate->taken[1] : 0;
-    rate->taken[1] = 0;
+    rate->spent[0] = passed_ms < 2000 ? rate->spent[1] : 0;
+    rate->spent[1] = 0;
     rate->second_ms = now_ms - passed_ms % 1000;
 }
 
 /* Units a second, over the last one to two. */
-static double taken_per_s(const struct fb_rate *rate, int64_t now_ms)
+static double spent_per_s(const struct fb_rate *rate, int64_t now_ms)
 {
     const double this_s = (double)(now_ms - rate->second_ms) / 1000.0;
 
-    if (rate->taken[0] <= 0)
-        return rate->taken[1] / (this_s < 0.1 ? 0.1 : this_s);
-    return rate->taken[0] * (1 - this_s) + rate->taken[1];
+    if (rate->spent[0] <= 0)
+        return rate->spent[1] / (this_s < 0.1 ? 0.1 : this_s);
+    return rate->spent[0] * (1 - this_s) + rate->spent[1];
 }
 
 static void fall(struct fb_rate *rate, int64_t now_ms)
 {
-    const double taken = taken_per_s(rate, now_ms);
-    double good = rate->bucket.units_per_s;
+    const bool is_first = rate->bucket.units_per_s <= 0;
+    double lower = rate->bucket.units_per_s * (rate->is_searching ? FIRST_FALL : FALL);
 
-    /* At first nothing is known but what the table took. */
-    if (good <= 0 || (taken > 0 && taken < good))
-        good = taken > UNITS_PER_S_MIN ? taken : good > 0 ? good : UNITS_PER_S_MIN;
-    rate->last_good = good;
+    if (is_first) {
+        rate->is_searching = true;
+        lower = spent_per_s(rate, now_ms) * FIRST_FALL;
+    } else if (rate->is_searching && now_ms - rate->throttled_ms < FALL_AGAIN_MS) {
+        return;
+    }
+    if (lower < UNITS_PER_S_MIN)
+        lower = UNITS_PER_S_MIN;
+    rate->last_good = is_first ? lower / FIRST_FALL : rate->bucket.units_per_s;
     rate->throttled_ms = now_ms;
-    rate->bucket.units_per_s = good * FALL > UNITS_PER_S_MIN ? good * FALL : UNITS_PER_S_MIN;
+    rate->bucket.units_per_s = lower;
+    rate->fell_to = lower / rate->last_good;
     fill(&rate->bucket, now_ms);
 }
 
-static void climb_to(struct fb_rate *rate, int64_t now_ms)
-{
-    const double t = (double)(now_ms - rate->throttled_ms) / 1000.0 / RECOVER_S - 1;
-    const double aim = rate->last_good * (1 + (1 - FALL) * t * t * t);
-
-    if (aim > rate->bucket.units_per_s)
-        rate->bucket.units_per_s = aim;
-}
-
-/* Time in which the lane had little to write does not count. */
+/* Time in which it was not the rate that held the lane up does not count. */
 static void climb(struct fb_rate *rate, int64_t since_ms, int64_t now_ms)
 {
-    if (taken_per_s(rate, now_ms) < IN_USE * rate->bucket.units_per_s) {
+    double t;
+    double aim;
+
+    if (!rate->is_held)
         rate->throttled_ms += now_ms - since_ms;
-        return;
-    }
-    climb_to(rate, now_ms);
+    t = (double)(now_ms - rate->throttled_ms) / 1000.0 / RECOVER_S - 1;
+    aim = rate->last_good * (1 + (1 - rate->fell_to) * t * t * t);
+    if (aim > rate->bucket.units_per_s)
+        rate->bucket.units_per_s = aim;
+    rate->is_searching = false;
 }
 
 int64_t fb_rate_next_ms(struct fb_rate *rate, int64_t now_ms)
 {
-    return next_ms(&rate->bucket, now_ms);
+    const int64_t when_ms = next_ms(&rate->bucket, now_ms);
+
+    rate->is_held |= when_ms > now_ms;
+    return when_ms;
 }
 
 void fb_rate_spend(struct fb_rate *rate, double units, int64_t now_ms)
 {
+    turn_second(rate, now_ms);
+    rate->spent[1] += units;
     if (rate->bucket.units_per_s <= 0)
         return;
     fill(&rate->bucket, now_ms);
     rate->bucket.units -= units;
 }
 
-void fb_rate_answer(struct fb_rate *rate, double units, bool throttled, int64_t now_ms)
+void fb_rate_answer(struct fb_rate *rate, bool throttled, int64_t now_ms)
 {
     const int64_t since_ms = rate->answered_ms;
 
-    turn_second(rate, now_ms);
     rate->answered_ms = now_ms;
-    rate->taken[1] += units;
     if (throttled)
         fall(rate, now_ms);
     else if (rate->bucket.units_per_s > 0)
         climb(rate, since_ms, now_ms);
+    rate->is_held = false;
+}
+
+size_t fb_rate_most_items(const struct fb_rate *rate, size_t most)
+{
+    const double items = rate->bucket.units_per_s * CALL_S;
+
+    if (rate->bucket.units_per_s <= 0 || items >= (double)most)
+        return most;
+    return items < 1 ? 1 : (size_t)items;
 }
 
 /* ---- what the stream is allowed ---- */

@@ -442,8 +442,8 @@ int64_t fb_waiting_next_ms(struct fb_waiting *waiting, int64_t now_ms, bool hurr
     return next_ms;
 }
 
-size_t fb_waiting_take(struct fb_waiting *waiting, int64_t now_ms, bool hurry,
-                      struct fb_write **ret_writes)
+size_t fb_waiting_take(struct fb_waiting *waiting, int64_t now_ms, bool hurry, size_t most,
+                       struct fb_write **ret_writes)
 {
     enum fb_write_kind kind = FB_WRITE_BATCH;
     struct queue *queue;
@@ -454,7 +454,9 @@ size_t fb_waiting_take(struct fb_waiting *waiting, int64_t now_ms, bool hurry,
     if (choose(waiting, now_ms, hurry, &kind) > now_ms)
         return 0;
     queue = &waiting->queues[kind];
-    while (count < fb_write_max_items(kind) && queue->first != NULL &&
+    if (most > fb_write_max_items(kind))
+        most = fb_write_max_items(kind);
+    while (count < most && queue->first != NULL &&
            due_of(waiting, queue->first, now_ms, hurry) <= now_ms) {
         bytes += queue->first->merged_bytes;
         if (count > 0 && bytes > waiting->options.max_call_bytes)

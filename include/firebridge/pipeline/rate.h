@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct fb_bucket {
@@ -26,9 +27,12 @@ struct fb_bucket {
 struct fb_rate {
     struct fb_bucket bucket;
     double last_good; /* at which it was throttled last; 0: never was */
+    double fell_to;   /* ... and to which part of it that made it fall */
     int64_t throttled_ms, answered_ms;
-    double taken[2]; /* units that the table took, in the last whole second and in this one */
+    double spent[2]; /* units, in the last whole second and in this one */
     int64_t second_ms;
+    bool is_searching; /* it was throttled, and no call went through since */
+    bool is_held;      /* a call waited for the rate since the last answer */
 };
 
 void fb_rate_init(struct fb_rate *rate, int64_t now_ms);
@@ -36,11 +40,14 @@ void fb_rate_init(struct fb_rate *rate, int64_t now_ms);
 /* When the next call may begin: now, or later. */
 int64_t fb_rate_next_ms(struct fb_rate *rate, int64_t now_ms);
 
+/* How many items of one unit the next call may carry, of `most`. */
+size_t fb_rate_most_items(const struct fb_rate *rate, size_t most);
+
 /* A call with so many units begins. */
 void fb_rate_spend(struct fb_rate *rate, double units, int64_t now_ms);
 
-/* Of which the table took so many, and throttled some if `throttled`. */
-void fb_rate_answer(struct fb_rate *rate, double units, bool throttled, int64_t now_ms);
+/* ... and the table throttled some of it, or none. */
+void fb_rate_answer(struct fb_rate *rate, bool throttled, int64_t now_ms);
 
 /* What all lanes of a stream may consume together. */
 struct fb_budget {

@@ -68,9 +68,10 @@ size_t fb_waiting_room(const struct fb_waiting *waiting);
  */
 int64_t fb_waiting_next_ms(struct fb_waiting *waiting, int64_t now_ms, bool hurry);
 
-/* Takes what the next call carries, up to FB_BATCH_MAX_ITEMS of one kind. 0: it is not time yet. */
-size_t fb_waiting_take(struct fb_waiting *waiting, int64_t now_ms, bool hurry,
-                      struct fb_write **ret_writes);
+/* Takes what the next call carries, of one kind, up to `most` and FB_BATCH_MAX_ITEMS. 0: it is not
+ * time yet. */
+size_t fb_waiting_take(struct fb_waiting *waiting, int64_t now_ms, bool hurry, size_t most,
+                       struct fb_write **ret_writes);
 
 /*
  * What became of a write that was taken, once each. fb_waiting_done: all of its items left it, be it
