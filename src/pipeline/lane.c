@@ -362,15 +362,18 @@ static enum fb_status note_throttled(struct fb_lane *lane, struct fb_write **wri
     const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
     struct throttling throttling = {.sent = write_count, .throttled = write_count};
 
-    for (size_t i = 0; i < write_count; i++) {
+    for (size_t i = 0; i < write_count; i++)
         throttling.fresh += !fb_waiting_is_hot(lane->waiting, writes[i], now_ms);
-        put_aside(lane, writes[i], now_ms);
-    }
     fb_rate_answer(&lane->rate, is_of_table(&throttling), now_ms);
-    return give_up(lane,
-                   is_of_table(&throttling) ? fb_patience_wait(&lane->patience, error)
-                                            : fb_patience_note(&lane->patience, error),
-                   error);
+    if (is_of_table(&throttling)) {
+        for (size_t i = 0; i < write_count; i++)
+            fb_waiting_remember(lane->waiting, writes[i], now_ms);
+        put_all_back(lane, writes, write_count);
+        return give_up(lane, fb_patience_wait(&lane->patience, error), error);
+    }
+    for (size_t i = 0; i < write_count; i++)
+        put_aside(lane, writes[i], now_ms);
+    return give_up(lane, fb_patience_note(&lane->patience, error), error);
 }
 
 static enum fb_status note_failure(struct fb_lane *lane, struct fb_write **writes,

@@ -3,13 +3,14 @@
 
 /* A throttle lowers the rate by so much, and after so long it is back at the last good one. With
  * sixteen lanes that is about one call in a second that is throttled. */
-#define FALL      0.85
-#define RECOVER_S 15.0
+#define FALL          0.85
+#define RECOVER_S     15.0
+#define FALL_AGAIN_MS 1000 /* what is throttled before that says the same once more */
 
 /* Until the first call that goes through there is no good rate: it falls fast, but not by all the
  * calls that are throttled in one moment. */
-#define FIRST_FALL    0.5
-#define FALL_AGAIN_MS 100
+#define FIRST_FALL          0.5
+#define FIRST_FALL_AGAIN_MS 100
 
 /* Below it, a lane would not find out for a long time that a table takes more. */
 #define UNITS_PER_S_MIN 0.5
@@ -79,13 +80,13 @@ static void fall(struct fb_rate *rate, int64_t now_ms)
     if (is_first) {
         rate->is_searching = true;
         lower = spent_per_s(rate, now_ms) * FIRST_FALL;
-    } else if (rate->is_searching && now_ms - rate->throttled_ms < FALL_AGAIN_MS) {
+    } else if (now_ms - rate->fell_ms < (rate->is_searching ? FIRST_FALL_AGAIN_MS : FALL_AGAIN_MS)) {
         return;
     }
     if (lower < UNITS_PER_S_MIN)
         lower = UNITS_PER_S_MIN;
     rate->last_good = is_first ? lower / FIRST_FALL : rate->bucket.units_per_s;
-    rate->throttled_ms = now_ms;
+    rate->throttled_ms = rate->fell_ms = now_ms;
     rate->bucket.units_per_s = lower;
     rate->fell_to = lower / rate->last_good;
     fill(&rate->bucket, now_ms);

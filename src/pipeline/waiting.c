@@ -166,15 +166,19 @@ static void sift_down(struct fb_waiting *waiting, size_t at)
     waiting->aside[at] = write;
 }
 
+/* Those that follow within a linger come too, or each would have a call of its own. */
 static void bring_back_due(struct fb_waiting *waiting, int64_t now_ms)
 {
-    while (waiting->aside_count > 0 && waiting->aside[0]->due_ms <= now_ms) {
+    int64_t until_ms = now_ms;
+
+    while (waiting->aside_count > 0 && waiting->aside[0]->due_ms <= until_ms) {
         struct fb_write *write = waiting->aside[0];
 
         waiting->aside[0] = waiting->aside[--waiting->aside_count];
         if (waiting->aside_count > 0)
             sift_down(waiting, 0);
         fb_waiting_back(waiting, write);
+        until_ms = now_ms + waiting->options.linger_ms;
     }
 }
 
@@ -521,9 +525,14 @@ void fb_waiting_back(struct fb_waiting *waiting, struct fb_write *write)
     prepend(&waiting->queues[write->kind], write);
 }
 
+void fb_waiting_remember(struct fb_waiting *waiting, const struct fb_write *write, int64_t now_ms)
+{
+    *hot_place(waiting, write->key_hash) =
+        (struct hot_key){write->key_hash, now_ms + HOT_FOR_MS, write->tries};
+}
+
 int64_t fb_waiting_aside(struct fb_waiting *waiting, struct fb_write *write, int64_t now_ms)
 {
-    struct hot_key *hot = hot_place(waiting, write->key_hash);
     struct fb_backoff backoff = {.base_ms = ASIDE_BASE_MS, .cap_ms = ASIDE_CAP_MS};
 
     if (write->tries == 0)
@@ -531,7 +540,7 @@ int64_t fb_waiting_aside(struct fb_waiting *waiting, struct fb_write *write, int
     backoff.tries = write->tries;
     write->due_ms = now_ms + fb_backoff_next_ms(&backoff, &waiting->random);
     write->tries = backoff.tries;
-    *hot = (struct hot_key){write->key_hash, now_ms + HOT_FOR_MS, write->tries};
+    fb_waiting_remember(waiting, write, now_ms);
     waiting->aside[waiting->aside_count] = write;
     sift_up(waiting, waiting->aside_count++);
     return write->due_ms;

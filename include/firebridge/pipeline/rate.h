@@ -28,7 +28,9 @@ struct fb_rate {
     struct fb_bucket bucket;
     double last_good; /* at which it was throttled last; 0: never was */
     double fell_to;   /* ... and to which part of it that made it fall */
-    int64_t throttled_ms, answered_ms;
+    int64_t fell_ms;      /* when it did last */
+    int64_t throttled_ms; /* the same, less the time in which it was not in use */
+    int64_t answered_ms;
     double spent[2]; /* units, in the last whole second and in this one */
     int64_t second_ms;
     bool is_searching; /* it was throttled, and no call went through since */

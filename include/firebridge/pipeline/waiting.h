@@ -88,6 +88,10 @@ void fb_waiting_part(struct fb_waiting *waiting, struct fb_write *write, int64_t
  * not the table. Asked before fb_waiting_aside. */
 bool fb_waiting_is_hot(const struct fb_waiting *waiting, const struct fb_write *write, int64_t now_ms);
 
+/* It was throttled with all others of its call, so that nothing is known of it; but if it is again,
+ * it is the key. */
+void fb_waiting_remember(struct fb_waiting *waiting, const struct fb_write *write, int64_t now_ms);
+
 /* Empties it: every item, linked by `next`. */
 struct fb_item *fb_waiting_drain(struct fb_waiting *waiting);
 
