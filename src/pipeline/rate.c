@@ -13,7 +13,7 @@
 #define FIRST_FALL_AGAIN_MS 100
 
 /* Below it, a lane would not find out for a long time that a table takes more. */
-#define UNITS_PER_S_MIN 0.5
+#define UNITS_PER_S_MIN 2.0
 
 /* No call carries what it takes longer to be allowed: at a low rate a large one would be throttled
  * in great part, or be far ahead of its time. */
