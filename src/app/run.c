@@ -325,7 +325,7 @@ static bool sum_up(struct daemon *daemon)
             snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
                      (unsigned long long)report.items_deleted);
         if (report.left_out > 0)
-            snprintf(left_out, sizeof left_out, ", %llu left out by where",
+            snprintf(left_out, sizeof left_out, ", %llu left out",
                      (unsigned long long)report.left_out);
         if (report.passed_over > 0)
             snprintf(passed_over, sizeof passed_over,
