@@ -68,6 +68,26 @@ static void close_end(int *end)
     *end = -1;
 }
 
+/* ---- ends ---- */
+
+/* Why what a process was given may be at fault when it ended so; NULL: someone else ended it. */
+static const char *fault_of(int32_t wait_status)
+{
+    if (WIFSIGNALED(wait_status))
+        switch (WTERMSIG(wait_status)) {
+        case SIGPROF:
+            return "the jq program takes too long";
+        case SIGSEGV:
+        case SIGBUS:
+        case SIGABRT:
+            return "jq crashes";
+        default:
+            return NULL;
+        }
+    return WEXITSTATUS(wait_status) == FB_JQ_EXIT_NO_MEMORY ? "the jq program needs too much memory"
+                                                            : "jq ends early";
+}
+
 /* ---- the nursery ---- */
 
 /* Nothing of ours may be flushed, or undone at an exit, by a process that ends with _exit. */
@@ -89,15 +109,37 @@ static enum fb_status fork_nursery(struct fb_jq *jq, const struct fb_jq_programs
     return fb_fail(error, FB_UNAVAILABLE, "no process for a jq program: %s", strerror(errno));
 }
 
+/* Its number stays its own until it is waited for. */
+static int bury_nursery(struct fb_jq *jq)
+{
+    int wait_status = 0;
+
+    (void)kill(jq->nursery, SIGKILL);
+    while (waitpid(jq->nursery, &wait_status, 0) < 0 && errno == EINTR)
+        ;
+    jq->nursery = 0;
+    return wait_status;
+}
+
+static enum fb_status explain_silence(struct fb_jq *jq, const struct fb_jq_programs *programs,
+                                      struct fb_error *error)
+{
+    const int wait_status = bury_nursery(jq);
+    const char *fault = fault_of(wait_status);
+
+    if (fault == NULL || (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 1))
+        return fb_fail(error, FB_UNAVAILABLE, "a process for jq programs cannot be set up");
+    return fb_fail(error, FB_INVALID, "%s: %s, to be compiled",
+                   programs->transform == NULL ? "filter_jq" : "transform_jq", fault);
+}
+
 static enum fb_status await_report(struct fb_jq *jq, const struct fb_jq_programs *programs,
                                    struct fb_error *error)
 {
     struct fb_error report;
 
     if (!fb_jq_receive(jq->control, &report, sizeof report))
-        return fb_fail(error, FB_INVALID,
-                       "%s: the program takes too long to compile, or too much memory",
-                       programs->transform == NULL ? "filter_jq" : "transform_jq");
+        return explain_silence(jq, programs, error);
     if (report.status != FB_OK)
         return fb_fail(error, report.status, "%s", report.message);
     return FB_OK;
@@ -131,8 +173,7 @@ void fb_jq_free(struct fb_jq *jq)
         return;
     close_end(&jq->control);
     if (jq->nursery > 0)
-        while (waitpid(jq->nursery, NULL, 0) < 0 && errno == EINTR)
-            ;
+        (void)bury_nursery(jq);
     pthread_mutex_destroy(&jq->lock);
     free(jq);
 }
@@ -148,7 +189,8 @@ bool fb_jq_transforms(const struct fb_jq *jq)
 }
 
 /* `end` (below 0: none) goes along. False when the nursery is gone. */
-static bool order(struct fb_jq *jq, const struct fb_jq_order *order, int end, int32_t *ret_value)
+static bool give_order(struct fb_jq *jq, const struct fb_jq_order *order, int end,
+                       int32_t *ret_value)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -156,7 +198,7 @@ static bool order(struct fb_jq *jq, const struct fb_jq_order *order, int end, in
     } extra = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
                         .cmsg_level = SOL_SOCKET,
                         .cmsg_type = SCM_RIGHTS}};
-    struct iovec part = {(void *)(uintptr_t)order, sizeof *order};
+    struct iovec part = {(void *)order, sizeof *order};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     struct fb_jq_told told;
     bool is_good;
@@ -167,8 +209,11 @@ static bool order(struct fb_jq *jq, const struct fb_jq_order *order, int end, in
         message.msg_controllen = sizeof extra.bytes;
     }
     pthread_mutex_lock(&jq->lock);
+    /* An answer that comes late must not be taken for another's. */
     is_good = sendmsg(jq->control, &message, MSG_NOSIGNAL) == sizeof *order &&
               fb_jq_receive(jq->control, &told, sizeof told);
+    if (!is_good)
+        close_end(&jq->control);
     pthread_mutex_unlock(&jq->lock);
     if (is_good)
         *ret_value = told.value;
@@ -208,7 +253,7 @@ static enum fb_status start(struct fb_jq_worker *worker, struct fb_error *error)
 
     if (!open_pair(SOCK_STREAM, &worker->socket, &theirs))
         status = fb_fail(error, FB_UNAVAILABLE, "no socket for jq: %s", strerror(errno));
-    else if (!order(worker->jq, &fork_one, theirs, &pid))
+    else if (!give_order(worker->jq, &fork_one, theirs, &pid))
         status = nursery_is_gone(error);
     else if (pid < 0)
         status = fb_fail(error, FB_UNAVAILABLE, "no process for jq: %s", strerror(-pid));
@@ -220,14 +265,16 @@ static enum fb_status start(struct fb_jq_worker *worker, struct fb_error *error)
     return status;
 }
 
-/* What waitpid says of it. */
+/* If it has not ended yet, it is now. *ret_wait_status: what waitpid says of it. */
 static enum fb_status end(struct fb_jq_worker *worker, int32_t *ret_wait_status,
                           struct fb_error *error)
 {
     const struct fb_jq_order tell_end = {.ended = worker->pid};
 
+    /* Of one that has ended it does nothing: the nursery keeps its number until we ask. */
+    (void)kill(worker->pid, SIGKILL);
     close_end(&worker->socket);
-    return order(worker->jq, &tell_end, -1, ret_wait_status) ? FB_OK : nursery_is_gone(error);
+    return give_order(worker->jq, &tell_end, -1, ret_wait_status) ? FB_OK : nursery_is_gone(error);
 }
 
 void fb_jq_worker_free(struct fb_jq_worker *worker)
@@ -253,7 +300,7 @@ static bool ask(int socket, const struct fb_jq_text *texts, size_t count)
     for (size_t i = 0; i < count; i++) {
         requests[i] = (struct fb_jq_request){texts[i].size, texts[i].transform};
         parts[1 + 2 * i] = (struct iovec){&requests[i], sizeof requests[i]};
-        parts[2 + 2 * i] = (struct iovec){(void *)(uintptr_t)texts[i].json, texts[i].size};
+        parts[2 + 2 * i] = (struct iovec){(void *)texts[i].json, texts[i].size};
         batch.size += sizeof requests[i] + texts[i].size;
     }
     return fb_jq_send(socket, parts, 1 + 2 * count);
@@ -337,24 +384,6 @@ bool fb_jq_worker_next(struct fb_jq_worker *worker, struct fb_jq_result *ret_res
     return true;
 }
 
-/* Why the record may be at fault when its worker ended so; NULL: someone else ended it. */
-static const char *fault_of(int32_t wait_status)
-{
-    if (WIFSIGNALED(wait_status))
-        switch (WTERMSIG(wait_status)) {
-        case SIGPROF:
-            return "the jq program takes too long";
-        case SIGSEGV:
-        case SIGBUS:
-        case SIGABRT:
-            return "jq crashes";
-        default:
-            return NULL;
-        }
-    return WEXITSTATUS(wait_status) == FB_JQ_EXIT_NO_MEMORY ? "the jq program needs too much memory"
-                                                            : "jq ends early";
-}
-
 /*
  * A worker that had other records before may be at fault itself, so a fresh one has the record once
  * more; but time is time. *ret_fault: what the record is a dead letter for, or NULL.
@@ -367,8 +396,6 @@ static enum fb_status bury(struct fb_jq_worker *worker, const char **ret_fault, 
     const char *fault;
     enum fb_status status;
 
-    /* Of one that has ended it does nothing: the nursery keeps its number until we ask. */
-    (void)kill(worker->pid, SIGKILL);
     status = end(worker, &wait_status, error);
     if (status != FB_OK)
         return status;

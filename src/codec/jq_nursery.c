@@ -31,15 +31,15 @@
 /* What the process has of address space. 0: not known. */
 static uint64_t size_now(void)
 {
-    unsigned long long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
+    const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    char text[128] = "";
 
-    if (file == NULL)
+    if (file < 0)
         return 0;
-    if (fscanf(file, "%llu", &pages) != 1)
-        pages = 0;
-    (void)fclose(file);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (read(file, text, sizeof text - 1) < 0)
+        text[0] = '\0';
+    close(file);
+    return strtoull(text, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static bool limit(int resource, uint64_t soft, uint64_t hard)
