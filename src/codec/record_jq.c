@@ -112,26 +112,50 @@ static enum fb_status refuse(struct fb_record *ret, enum fb_dead_reason reason, 
     return FB_OK;
 }
 
-static enum fb_status refuse_number(const struct fb_formed *formed, const char *number,
-                                    struct fb_record *ret)
+/* Why a record does not go through the transform: it would be changed unseen. */
+struct objection {
+    enum fb_dead_reason reason; /* FB_DEAD_NONE: it can */
+    const char *what;
+    size_t at;
+};
+
+static enum fb_status refuse_for(const struct objection *objection, const struct fb_formed *formed,
+                                 struct fb_record *ret)
 {
     char message[sizeof ret->message];
 
-    snprintf(message, sizeof message,
-             "a number with more digits than jq keeps, at byte %zu (see number_overflow)",
-             (size_t)(number - formed->json));
-    return refuse(ret, FB_DEAD_NUMBER_PRECISION, message);
+    snprintf(message, sizeof message, "%s, at byte %zu%s", objection->what, objection->at,
+             formed->json == ret->text ? "" : " of the JSON that it becomes");
+    return refuse(ret, objection->reason, message);
 }
 
-/* The first number that jq would change in what the record becomes; the transform is not run then,
- * unless the conf says how. */
-static const char *find_inexact(const struct fb_reader_jq *jq, const char *json, size_t size)
+/* FB_OK, FB_NO_MEMORY. */
+static enum fb_status find_objection(struct fb_record_reader *reader, const char *json, size_t size,
+                                     struct objection *ret)
 {
+    const struct fb_reader_jq *jq = reader->jq;
+    struct fb_validated validated = {0};
+    const char *number = NULL;
     const char *end;
+    enum fb_status status;
 
-    if (!fb_jq_transforms(jq->programs) || jq->overflow == FB_MAP_OVERFLOW_ROUND)
-        return NULL;
-    return fb_jq_find_inexact(json, json + size, &end);
+    *ret = (struct objection){0};
+    if (!fb_jq_transforms(jq->programs))
+        return FB_OK;
+    status = fb_json_validate(&reader->nesting, json, size, &validated);
+    if (status == FB_NO_MEMORY)
+        return status;
+    if (jq->overflow != FB_MAP_OVERFLOW_ROUND)
+        number = fb_jq_find_inexact(json, json + size, &end);
+    if (validated.bad_utf8)
+        *ret = (struct objection){FB_DEAD_INVALID_UTF8,
+                                  "bytes that are not UTF-8, or a lone surrogate",
+                                  validated.bad_utf8_at};
+    else if (number != NULL)
+        *ret = (struct objection){FB_DEAD_NUMBER_PRECISION,
+                                  "a number with more digits than jq keeps (see number_overflow)",
+                                  (size_t)(number - json)};
+    return FB_OK;
 }
 
 /* The record goes on as its own text where no program writes another. */
@@ -172,10 +196,13 @@ static bool take_ahead(struct fb_record_reader *reader, const char *at, struct f
 {
     const size_t left = (size_t)(reader->window.bytes + reader->window.fill - at);
     struct fb_validated validated;
+    struct objection objection;
 
     if (left == 0 || *at != '{' ||
-        fb_json_validate(&reader->nesting, at, left, &validated) != FB_OK || validated.bad_utf8 ||
-        validated.end > AHEAD_BYTES || find_inexact(reader->jq, at, validated.end) != NULL)
+        fb_json_validate(&reader->nesting, at, left, &validated) != FB_OK ||
+        validated.end > AHEAD_BYTES ||
+        find_objection(reader, at, validated.end, &objection) != FB_OK ||
+        objection.reason != FB_DEAD_NONE)
         return false;
     *ret = (struct fb_jq_text){at, validated.end, true};
     return true;
@@ -236,39 +263,35 @@ static enum fb_status ask(struct fb_record_reader *reader, const struct fb_jq_te
     return fb_jq_worker_run(jq->worker, texts, count, ret, &jq->error);
 }
 
-/* *ret_inexact: the number that a record which the filter takes is a dead letter for. */
-static enum fb_status run(struct fb_reader_jq *jq, struct fb_record_reader *reader,
-                          const struct fb_formed *formed, const char **ret_inexact,
-                          struct fb_jq_result *ret)
+/* *ret_objection: what a record that the filter takes is a dead letter for. */
+static enum fb_status run(struct fb_record_reader *reader, const struct fb_formed *formed,
+                          struct objection *ret_objection, struct fb_jq_result *ret)
 {
+    struct fb_reader_jq *jq = reader->jq;
     struct fb_jq_text text = {formed->json, formed->json_size, true};
-    const char *inexact = find_inexact(jq, formed->json, formed->json_size);
-    enum fb_status status;
+    enum fb_status status = find_objection(reader, formed->json, formed->json_size, ret_objection);
 
-    if (inexact != NULL && jq->overflow == FB_MAP_OVERFLOW_STRING) {
+    if (status == FB_OK && ret_objection->reason == FB_DEAD_NUMBER_PRECISION &&
+        jq->overflow == FB_MAP_OVERFLOW_STRING) {
         status = fb_jq_quote_inexact(formed->json, formed->json_size, &jq->quoted);
-        if (status != FB_OK)
-            return status;
-        inexact = NULL;
         text = (struct fb_jq_text){jq->quoted.bytes, jq->quoted.size, true};
+        ret_objection->reason = FB_DEAD_NONE;
     }
-    *ret_inexact = inexact;
-    if (inexact != NULL && !fb_jq_filters(jq->programs))
-        return FB_OK;
-    text.transform = inexact == NULL;
+    text.transform = ret_objection->reason == FB_DEAD_NONE;
+    if (status != FB_OK || (!text.transform && !fb_jq_filters(jq->programs)))
+        return status;
     return ask(reader, &text, ret);
 }
 
 enum fb_status fb_reader_run_jq(struct fb_record_reader *reader, const struct fb_formed *formed,
                                 struct fb_record *ret)
 {
-    struct fb_reader_jq *jq = reader->jq;
     struct fb_jq_result result = {.outcome = FB_JQ_TAKES};
-    const char *inexact = NULL;
+    struct objection objection = {0};
     enum fb_status status = FB_OK;
 
-    if (!is_answered(jq, ret, &result))
-        status = run(jq, reader, formed, &inexact, &result);
+    if (!is_answered(reader->jq, ret, &result))
+        status = run(reader, formed, &objection, &result);
     if (status != FB_OK)
         return status;
     if (result.outcome == FB_JQ_LEAVES_OUT) {
@@ -278,6 +301,6 @@ enum fb_status fb_reader_run_jq(struct fb_record_reader *reader, const struct fb
     }
     if (result.outcome == FB_JQ_FAILS)
         return refuse(ret, FB_DEAD_JQ, result.text);
-    return inexact == NULL ? go_on(reader, formed, &result, ret)
-                           : refuse_number(formed, inexact, ret);
+    return objection.reason == FB_DEAD_NONE ? go_on(reader, formed, &result, ret)
+                                            : refuse_for(&objection, formed, ret);
 }

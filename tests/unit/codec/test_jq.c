@@ -181,12 +181,12 @@ static const struct {
     {{.transform_jq = "."},
      0,
      "{\"id\":\"\\ud800\"}",
-     "0 invalid-utf8: bytes that are not UTF-8, or a lone surrogate\n",
+     "0 invalid-utf8: bytes that are not UTF-8, or a lone surrogate, at byte 7\n",
      0},
     {{.transform_jq = "."},
      0,
      "{\"id\":\"a\xff\"}{\"id\":\"b\"}",
-     "0 invalid-utf8: bytes that are not UTF-8, or a lone surrogate\n"
+     "0 invalid-utf8: bytes that are not UTF-8, or a lone surrogate, at byte 8\n"
      "1 {\"id\":{\"S\":\"b\"}}\n",
      0},
     {{.transform_jq = "."},
@@ -194,6 +194,23 @@ static const struct {
      "{\"id\":\"a\"]{\"id\":\"b\"}",
      "0 malformed-json: a comma or a closing bracket is missing, at byte 9\n"
      "1 {\"id\":{\"S\":\"b\"}}\n",
+     0},
+    {{.transform_jq = "{id: .message}", .utf8 = FB_MAP_UTF8_REPLACE},
+     FB_FORMAT_LINES,
+     "a\xff\nb\n",
+     "0 invalid-utf8: bytes that are not UTF-8, or a lone surrogate, at byte 13 of the JSON that "
+     "it "
+     "becomes\n1 {\"id\":{\"S\":\"b\"}}\n",
+     0},
+    {{.filter_jq = ".n == 1"},
+     0,
+     "{\"id\":\"\xff\",\"n\":0}{\"id\":\"\xff\",\"n\":1}",
+     "1 invalid-utf8: bytes that are not UTF-8, at byte 7\n",
+     1},
+    {{.filter_jq = ".x == \"\xef\xbf\xbd\"", .utf8 = FB_MAP_UTF8_BINARY},
+     0,
+     "{\"id\":\"a\",\"x\":\"\xff\"}",
+     "0 {\"id\":{\"S\":\"a\"},\"x\":{\"B\":\"/w==\"}}\n",
      0},
     /* so do numbers, or it is said */
     {{.transform_jq = "."},
@@ -205,14 +222,14 @@ static const struct {
     {{.transform_jq = "{id}"},
      0,
      "{\"id\":\"a\",\"n\":[9007199254740993]}",
-     "0 number-precision: a number with more digits than jq keeps, at byte 15 (see "
-     "number_overflow)\n",
+     "0 number-precision: a number with more digits than jq keeps (see number_overflow), at byte "
+     "15\n",
      0},
     {{.filter_jq = ".n == 0", .transform_jq = "{id}"},
      0,
      "{\"id\":\"a\",\"n\":9007199254740993}{\"id\":\"b\",\"n\":0,\"m\":9007199254740993}",
-     "1 number-precision: a number with more digits than jq keeps, at byte 20 (see "
-     "number_overflow)\n",
+     "1 number-precision: a number with more digits than jq keeps (see number_overflow), at byte "
+     "20\n",
      1},
     {{.transform_jq = "{id: \"user#\\(.n)\", n, m}", .overflow = FB_MAP_OVERFLOW_STRING},
      0,
@@ -296,7 +313,7 @@ static void records_become_what_the_programs_say(void **state)
         struct setting setting = set_up(&cases[i].options, cases[i].format);
 
         expect_records(setting.reader, cases[i].object, SIZE_MAX, cases[i].expected);
-        assert_int_equal(fb_record_reader_left_out(setting.reader), cases[i].left_out);
+        assert_int_equal(fb_record_reader_tally(setting.reader).left_out, cases[i].left_out);
         tear_down(&setting);
     }
 }
