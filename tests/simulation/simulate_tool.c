@@ -325,13 +325,36 @@ static bool clock_sleep_ms(struct fb_clock *clock, struct fb_stop *stop, enum fb
     return stop != NULL && fb_stop_level(stop) >= level;
 }
 
+/*
+ * What a listing may cost beside a call for each page_size keys that it shows: one for each range,
+ * and where partitions stand before the time, those of each and the one that finds them.
+ */
+static uint64_t ranges_of(const struct daemon *daemon, int64_t window_ms)
+{
+    const struct shape *shape = daemon->history->shape;
+    const uint64_t hours = (uint64_t)(window_ms / HOUR_MS) + 3;
+    const uint64_t ranges = shape->is_scattered ? hours : 1;
+
+    return shape->is_discovered ? 1 + PARTITIONS * ranges : ranges;
+}
+
+/* From the last sweep's start minus the look-back, to 15 h ahead, by a clock a day off. */
+static uint64_t ranges_of_sweep(const struct daemon *daemon)
+{
+    return ranges_of(daemon, daemon->clock.now_ms - daemon->last_sweep_ms + LOOKBACK_MS +
+                                 15 * HOUR_MS + 2 * DAY_MS);
+}
+
 /* A call with a clock that is too far off is refused, and its caller learns the time. */
 static void mind_skew(struct daemon *daemon)
 {
     const int64_t off_ms = clock_realtime_ms(&daemon->clock.clock) - daemon->clock.now_ms;
 
-    if (llabs(off_ms + fb_credentials_cache_skew_ms(daemon->credentials)) > SKEW_MAX_MS)
-        fb_credentials_cache_set_skew_ms(daemon->credentials, -off_ms);
+    if (llabs(off_ms + fb_credentials_cache_skew_ms(daemon->credentials)) <= SKEW_MAX_MS)
+        return;
+    fb_credentials_cache_set_skew_ms(daemon->credentials, -off_ms);
+    /* A sweep in which the clock was corrected is no complete one, and another follows. */
+    daemon->allowed += ranges_of_sweep(daemon);
 }
 
 static enum fb_status list_page(struct fb_client *client, const struct fb_s3_list_request *request,
@@ -468,19 +491,6 @@ static void work(struct daemon *daemon)
     }
 }
 
-/*
- * What a listing may cost beside a call for each page_size keys that it shows: one for each range,
- * and where partitions stand before the time, those of each and the one that finds them.
- */
-static uint64_t ranges_of(const struct daemon *daemon, int64_t window_ms)
-{
-    const struct shape *shape = daemon->history->shape;
-    const uint64_t hours = (uint64_t)(window_ms / HOUR_MS) + 3;
-    const uint64_t ranges = shape->is_scattered ? hours : 1;
-
-    return shape->is_discovered ? 1 + PARTITIONS * ranges : ranges;
-}
-
 /* One step, which may be cut short by a kill. */
 static void step(struct daemon *daemon)
 {
@@ -496,12 +506,8 @@ static void step(struct daemon *daemon)
     status = fb_poller_step(daemon->poller, &wait_ms, &error);
     if (status == FB_OK && atomic_load(&counters->polls) > polls)
         daemon->allowed += ranges_of(daemon, 2 * HOUR_MS);
-    else {
-        const int64_t since_ms = daemon->clock.now_ms - daemon->last_sweep_ms;
-
-        /* From the last sweep's start minus the look-back, to 15 h ahead, by a clock a day off. */
-        daemon->allowed += ranges_of(daemon, since_ms + LOOKBACK_MS + 15 * HOUR_MS + 2 * DAY_MS);
-    }
+    else
+        daemon->allowed += ranges_of_sweep(daemon);
     if (status == FB_OK && atomic_load(&counters->sweeps) > 0)
         daemon->last_sweep_ms = daemon->clock.now_ms;
     if (status == FB_OK) {
@@ -534,7 +540,7 @@ static int64_t end_of(const struct history *history)
 
 static void live(struct daemon *daemon)
 {
-    const struct history *history = daemon->history;
+    struct history *history = daemon->history;
     const int64_t end_ms = end_of(history);
 
     while (daemon->clock.now_ms < end_ms) {
@@ -549,6 +555,10 @@ static void live(struct daemon *daemon)
         stop_daemon(daemon);
         daemon->clock.now_ms = down->to_ms;
     }
+    /* What kills left pending is taken up by a daemon that is let alone. */
+    history->kill_percent = 0;
+    daemon->kill_at_call = 0;
+    step(daemon);
 }
 
 /* ---- the verdict ---- */
