@@ -8,17 +8,36 @@
 
 #define TABLE_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-:/"
 
+/* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME: a table may be elsewhere than the rest. */
+static bool region_of(const char *table, char region[FB_REGION_SIZE])
+{
+    size_t size;
+
+    if (strncmp(table, "arn:", 4) != 0)
+        return false;
+    for (int i = 0; i < 3 && table != NULL; i++)
+        table = strchr(table, ':') == NULL ? NULL : strchr(table, ':') + 1;
+    size = table == NULL ? 0 : strcspn(table, ":");
+    if (size == 0 || size >= FB_REGION_SIZE)
+        return false;
+    snprintf(region, FB_REGION_SIZE, "%.*s", (int)size, table);
+    return true;
+}
+
 enum fb_status fb_dynamodb_call_init(struct fb_dynamodb_call *call, const struct fb_client *client,
                                      const char *operation, const char *table,
                                      size_t answer_max_bytes, struct fb_error *error)
 {
     size_t size = strlen(table);
+    struct fb_endpoint_options where;
+    char own_region[FB_REGION_SIZE];
     enum fb_status status;
 
     if (size == 0 || size >= FB_TABLE_NAME_MAX || strspn(table, TABLE_CHARACTERS) < size)
         return fb_fail(error, FB_INVALID, "'%.255s' is no table name or ARN", table);
     *call = (struct fb_dynamodb_call){.operation = operation};
-    status = fb_endpoint_dynamodb(client->endpoint, client->region, &call->endpoint, error);
+    where = fb_call_where(client, region_of(table, own_region) ? own_region : client->region);
+    status = fb_endpoint_service(&where, "dynamodb", &call->endpoint, error);
     if (status != FB_OK)
         return status;
     snprintf(call->target, sizeof call->target, "DynamoDB_20120810.%s", operation);

@@ -549,6 +549,29 @@ static void a_table_is_described(void **state)
     tear_down(&f);
 }
 
+static void a_table_by_arn_is_asked_for_in_its_region(void **state)
+{
+    static const struct script_step steps[] = {
+        {.url = "https://dynamodb.ap-south-1.amazonaws.com/",
+         .body = "{\"TableName\":\"arn:aws:dynamodb:ap-south-1:123456789012:table/t\"}",
+         .http_status = 400,
+         .answer = "{\"__type\":\"x#AccessDeniedException\"}"},
+    };
+    struct fb_table table;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_dynamodb_describe_table(&f.client,
+                                                "arn:aws:dynamodb:ap-south-1:123456789012:table/t",
+                                                &table, &f.error),
+                     FB_DENIED);
+    assert_int_equal(
+        fb_dynamodb_describe_table(&f.client, "arn:aws:dynamodb:../x:1:table/t", &table, &f.error),
+        FB_INVALID);
+    tear_down(&f);
+}
+
 static void an_answer_that_describes_no_table_is_corrupt(void **state)
 {
     static const char *const answers[] = {
@@ -635,6 +658,7 @@ int main(void)
         cmocka_unit_test(a_throttled_batch_says_so),
         cmocka_unit_test(a_batch_outside_the_limits_is_never_sent),
         cmocka_unit_test(a_table_is_described),
+        cmocka_unit_test(a_table_by_arn_is_asked_for_in_its_region),
         cmocka_unit_test(an_answer_that_describes_no_table_is_corrupt),
         cmocka_unit_test(a_missing_table_is_not_found),
         cmocka_unit_test(a_signature_not_yet_current_corrects_the_clock),
