@@ -209,6 +209,9 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
     status = send_signed(state, headers, count, error);
     if (status != FB_OK || is_success(state->response.http_status))
         return status;
+    /* What cannot be inflated stays what it is, and is no AWS error then. */
+    if (fb_http_is_gzip(&state->response) && fb_http_gunzip(&state->scratch->refusal) != FB_OK)
+        fb_buffer_reset(&state->scratch->refusal);
     return fb_aws_error_make(&state->response, state->scratch->refusal.bytes,
                              state->scratch->refusal.size, call->operation, call->subject, error);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <zlib.h>
 
 #define TABLE_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-:/"
@@ -80,6 +81,27 @@ static bool crc_fits(const char *expected, const struct fb_buffer *answer)
     return strcmp(text, expected) == 0;
 }
 
+/* Never asked for, but a proxy may ask, and the checksum is over what was sent. */
+static enum fb_status decode(struct fb_dynamodb_call *self, const struct fb_http_response *response,
+                             struct fb_error *error)
+{
+    if (response->content_encoding[0] == '\0' ||
+        strcasecmp(response->content_encoding, "identity") == 0)
+        return FB_OK;
+    if (!fb_http_is_gzip(response))
+        return fb_dynamodb_call_refuse(self, error, "it is compressed, and not with gzip");
+    switch (fb_http_gunzip(&self->answer)) {
+    case FB_OK:
+        return FB_OK;
+    case FB_NO_MEMORY:
+        return fb_fail(error, FB_NO_MEMORY, "no memory for an answer");
+    case FB_TOO_LARGE:
+        return fb_dynamodb_call_refuse(self, error, "it inflates to more than an answer can have");
+    default:
+        return fb_dynamodb_call_refuse(self, error, "it is damaged gzip");
+    }
+}
+
 enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *self, struct fb_client *client,
                                         const struct iovec *body, size_t body_count,
                                         struct fb_error *error)
@@ -110,5 +132,5 @@ enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *self, struct fb
         return status;
     if (response.crc32[0] != '\0' && !crc_fits(response.crc32, &self->answer))
         return fb_dynamodb_call_refuse(self, error, "its x-amz-crc32 does not fit");
-    return FB_OK;
+    return decode(self, &response, error);
 }
