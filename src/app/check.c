@@ -66,8 +66,8 @@ static bool new_client(struct check *check, const struct fb_conf_stream *stream,
              stream->name, what);
         return false;
     }
-    if (fb_environment_client(check->environment, service, NULL, FB_STOP_NOT, ret_client, &error) !=
-        FB_OK) {
+    if (fb_environment_client(check->environment, service, stream, NULL, FB_STOP_NOT, ret_client,
+                              &error) != FB_OK) {
         find(check, FAIL, "stream %s: %s: %s", stream->name, what, error.message);
         return false;
     }
@@ -267,7 +267,7 @@ static bool check_credentials(struct check *check)
     struct fb_error error = {0};
 
     if (fb_environment_new(check->conf, fb_clock_system(), &check->environment, &error) != FB_OK) {
-        find(check, FAIL, "region: %s", error.message);
+        find(check, FAIL, "[aws]: %s", error.message);
         return false;
     }
     find(check, OK, "region: %s", fb_environment_region(check->environment));

@@ -85,6 +85,14 @@ static enum fb_status parse_source(const struct fb_conf_key *key, const char *te
     return set_source(base, text, bucket);
 }
 
+static enum fb_status parse_account(const struct fb_conf_key *key, const char *text, void *base,
+                                    struct fb_error *error)
+{
+    if (strlen(text) != 12 || strspn(text, "0123456789") != 12)
+        return fb_fail(error, FB_INVALID, "\"%s\"; expected the 12 digits of an AWS account", text);
+    return fb_conf_set_text((char **)((char *)base + key->offset), text) ? FB_OK : FB_NO_MEMORY;
+}
+
 /* DynamoDB developer guide, "Naming rules". An ARN is checked only where it names the table. */
 static bool is_table(const char *text)
 {
@@ -168,6 +176,7 @@ static enum fb_status parse_share(const struct fb_conf_key *key, const char *tex
 }
 
 const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
+const struct fb_conf_type fb_conf_type_account = {"account", parse_account, false};
 const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
 const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};
 const struct fb_conf_type fb_conf_type_share = {"share", parse_share, false};

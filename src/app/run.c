@@ -25,6 +25,12 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
+/* What a stream's threads connect with. */
+struct connecting {
+    struct fb_environment *environment;
+    const struct fb_conf_stream *stream;
+};
+
 struct daemon {
     const struct fb_run_options *options;
     struct fb_conf *conf;
@@ -34,7 +40,8 @@ struct daemon {
     struct fb_layout **layouts;
     char (*fingerprints)[FB_FINGERPRINT_SIZE];
     struct fb_mapping **mappings; /* NULL in it: none */
-    uint64_t seed;                /* of all that is hashed; no two runs have the same */
+    struct connecting *connecting;
+    uint64_t seed; /* of all that is hashed; no two runs have the same */
     struct fb_stream **streams;
     size_t stream_count; /* started */
     sigset_t signals;
@@ -72,9 +79,10 @@ static enum fb_status make_layouts(struct daemon *daemon, struct fb_error *error
     daemon->layouts = calloc(count, sizeof *daemon->layouts);
     daemon->fingerprints = calloc(count, sizeof *daemon->fingerprints);
     daemon->mappings = calloc(count, sizeof *daemon->mappings);
+    daemon->connecting = calloc(count, sizeof *daemon->connecting);
     daemon->streams = calloc(count, sizeof *daemon->streams);
     if (daemon->layouts == NULL || daemon->fingerprints == NULL || daemon->mappings == NULL ||
-        daemon->streams == NULL)
+        daemon->connecting == NULL || daemon->streams == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for %zu streams", count);
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         const struct fb_conf_stream *stream = &daemon->conf->streams[i];
@@ -127,11 +135,11 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
                                      enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error)
 {
-    struct daemon *daemon = context;
+    struct connecting *connecting = context;
 
-    return fb_environment_client(daemon->environment,
-                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB, stop,
-                                 stop_at, ret_client, error);
+    return fb_environment_client(connecting->environment,
+                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB,
+                                 connecting->stream, stop, stop_at, ret_client, error);
 }
 
 static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_error *error)
@@ -168,7 +176,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
                   .batch_write = fb_dynamodb_batch_write,
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,
-                  .connect_context = daemon},
+                  .connect_context = &daemon->connecting[i]},
         .state = daemon->state,
         .clock = fb_clock_system(),
         .seed = daemon->seed,
@@ -176,6 +184,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .context = daemon,
     };
 
+    daemon->connecting[i] = (struct connecting){daemon->environment, conf};
     options.reader.mapping = daemon->mappings[i];
     return fb_stream_start(&options, &daemon->streams[i], error);
 }
@@ -363,6 +372,7 @@ static void tear_down(struct daemon *daemon)
     free(daemon->streams);
     free(daemon->layouts);
     free(daemon->mappings);
+    free(daemon->connecting);
     free(daemon->fingerprints);
     free(daemon->dead_letter_directory);
     fb_conf_free(daemon->conf);

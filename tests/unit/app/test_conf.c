@@ -460,6 +460,12 @@ static const struct {
     {STREAM "[aws]\nendpoint.s3 = http://[::1\n",
      "a.conf:5: endpoint.s3: \"http://[::1\"; expected http://HOST[:PORT] or "
      "https://HOST[:PORT], with no path\n"},
+    {STREAM "[aws]\nuse_fips = true\n", "a.conf:5: use_fips: \"true\"; expected yes or no\n"},
+    {STREAM "[aws]\nproxy = socks5://user:secret@x\n",
+     "a.conf:5: proxy: is none; expected http[s]://[USER:PASSWORD@]HOST[:PORT], or the word "
+     "none\n"},
+    {STREAM "expected_bucket_owner = 1234\n",
+     "a.conf:4: expected_bucket_owner: \"1234\"; expected the 12 digits of an AWS account\n"},
     {"[stream s]\nsource = bucket/x\ntable = tab\n",
      "a.conf:2: source: \"bucket/x\"; expected s3://BUCKET/PREFIX\n"},
     {"[stream s]\nsource = s3://My_Bucket/x\ntable = tab\n",
