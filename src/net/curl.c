@@ -438,6 +438,9 @@ static enum fb_status explain(const struct curl_transport *self, const struct ex
         return fb_fail(error, FB_UNAVAILABLE,
                        "the connection to %s broke after %llu bytes of its answer (%s)", peer,
                        received, reason);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return fb_fail(error, FB_DENIED, "%s: %s; ca_bundle names the authorities to trust", peer,
+                       reason);
     case CURLE_OPERATION_TIMEDOUT:
         return fb_fail(error, FB_UNAVAILABLE, "no whole answer of %s in time, only %llu bytes (%s)",
                        peer, received, reason);
