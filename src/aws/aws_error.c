@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/aws/aws_error.h"
 
+#include <ctype.h>
 #include <expat.h>
 #include <jansson.h>
 #include <stdarg.h>
@@ -197,6 +198,23 @@ static void cut_full_stop(char *message)
         message[--size] = '\0';
 }
 
+/* What is more than a word is no code and no id, but somebody's sentence. */
+static void keep_word(char *text, const char *extra)
+{
+    for (const char *s = text; *s != '\0'; s++)
+        if (!isalnum((unsigned char)*s) && strchr(extra, *s) == NULL) {
+            text[0] = '\0';
+            return;
+        }
+}
+
+static void keep_words(struct fb_aws_error *read)
+{
+    keep_word(read->code, "."); /* KMS.DisabledException */
+    keep_word(read->request_id, "-");
+    keep_word(read->extended_id, "-_+/="); /* base64 */
+}
+
 void fb_aws_error_read(const char *body, size_t size, struct fb_aws_error *ret_read)
 {
     *ret_read = (struct fb_aws_error){0};
@@ -212,10 +230,8 @@ void fb_aws_error_read(const char *body, size_t size, struct fb_aws_error *ret_r
         read_xml(body, size, ret_read);
     cut_secrets(ret_read->message);
     cut_full_stop(ret_read->message);
-    fb_make_printable(ret_read->code);
+    keep_words(ret_read);
     fb_make_printable(ret_read->message);
-    fb_make_printable(ret_read->request_id);
-    fb_make_printable(ret_read->extended_id);
     if (fb_endpoint_check_region(ret_read->region, NULL) != FB_OK)
         ret_read->region[0] = '\0';
 }
@@ -293,6 +309,7 @@ static void take_head(const struct fb_http_response *response, struct fb_aws_err
         copy_text(read->extended_id, sizeof read->extended_id, response->extended_id);
     if (fb_endpoint_check_region(response->bucket_region, NULL) == FB_OK)
         copy_text(read->region, sizeof read->region, response->bucket_region);
+    keep_words(read);
 }
 
 enum fb_status fb_aws_error_make(const struct fb_http_response *response, const char *body,

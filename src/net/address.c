@@ -41,11 +41,18 @@ static struct address parse(const char *text)
     return address;
 }
 
+/* What stands behind http:// or https://; NULL when neither does. */
+static const char *skip_scheme(const char *text)
+{
+    if (strncasecmp(text, "http://", 7) == 0)
+        return text + 7;
+    return strncasecmp(text, "https://", 8) == 0 ? text + 8 : NULL;
+}
+
 /* "host:port" of the URL, where it stands; a user and a password before it are left out. */
 static const char *find_authority(const char *url, size_t *ret_size)
 {
-    const char *scheme_end = strstr(url, "://");
-    const char *from = scheme_end == NULL ? url : scheme_end + 3;
+    const char *from = skip_scheme(url) == NULL ? url : skip_scheme(url);
     size_t size = strcspn(from, "/?#");
     const char *at = memrchr(from, '@', size);
 
@@ -81,7 +88,7 @@ void fb_address_peer(const char *url, char peer[FB_PEER_SIZE])
     const char *port = "";
 
     if (memchr(from, ':', size) == NULL)
-        port = strncmp(url, "https:", 6) == 0 ? ":443" : ":80";
+        port = strncasecmp(url, "https:", 6) == 0 ? ":443" : ":80";
     snprintf(peer, FB_PEER_SIZE, "%.*s%s", (int)(size > HOST_MAX_BYTES ? HOST_MAX_BYTES : size),
              from, port);
 }
@@ -99,6 +106,8 @@ bool fb_address_is_near(const char *url)
     char host[HOST_MAX_BYTES + 1];
     struct address address;
 
+    if (skip_scheme(url) == NULL)
+        return false;
     take_host(url, host);
     if (strcasecmp(host, "localhost") == 0)
         return true;
@@ -126,13 +135,15 @@ static bool is_name(const char *text, size_t size)
 /* Returns what stands behind the host; NULL when it is none. */
 static const char *skip_host(const char *text)
 {
-    size_t size = strcspn(text, ":/");
+    size_t size = strcspn(text, *text == '[' ? "]" : ":/");
+    char bare[INET6_ADDRSTRLEN];
 
-    if (*text == '[') {
-        size = strspn(text + 1, "0123456789abcdefABCDEF:.");
-        return size >= 2 && text[size + 1] == ']' ? text + size + 2 : NULL;
-    }
-    return is_name(text, size) ? text + size : NULL;
+    if (*text != '[')
+        return is_name(text, size) ? text + size : NULL;
+    if (text[size] != ']' || size > sizeof bare)
+        return NULL;
+    snprintf(bare, sizeof bare, "%.*s", (int)size - 1, text + 1);
+    return parse(bare).family == AF_INET6 ? text + size + 1 : NULL;
 }
 
 static bool is_port(const char *text, size_t size)
@@ -146,15 +157,12 @@ bool fb_address_is_proxy(const char *text)
     size_t authority;
     const char *at;
 
-    if (strncasecmp(text, "http://", 7) == 0)
-        text += 7;
-    else if (strncasecmp(text, "https://", 8) == 0)
-        text += 8;
+    text = skip_scheme(text) == NULL ? text : skip_scheme(text);
     authority = strcspn(text, "/");
     for (const char *s = text; *s != '\0'; s++)
-        if ((unsigned char)*s <= ' ' || *s == 0x7f)
+        if ((unsigned char)*s <= ' ' || strchr("?#\\\x7f", *s) != NULL)
             return false;
-    at = memrchr(text, '@', authority);
+    at = memchr(text, '@', authority); /* one more would have to be written %40 */
     text = skip_host(at == NULL ? text : at + 1);
     if (text != NULL && *text == ':') {
         size_t port = strcspn(text + 1, "/");

@@ -43,6 +43,8 @@ static void this_machine_and_the_metadata_addresses_are_near(void **state)
         {"http://evil.example?@127.0.0.1", false},
         {"http://evil.example#@127.0.0.1", false},
         {"http://a@b@127.0.0.1/", true},
+        {"http:/x://127.0.0.1", false},
+        {"127.0.0.1", false},
         {"http://", false},
         {"", false},
     };
@@ -63,7 +65,7 @@ static void a_proxy_is_a_host_with_what_may_stand_around_it(void **state)
         {"HTTPS://proxy.example:3128/", true},
         {"proxy:8080", true},
         {"http://user:p%40ss@proxy:8080", true},
-        {"http://us@er:pass@proxy", true},
+        {"http://us@er:pass@proxy", false},
         {"http://[fd00::1]:3128", true},
         {"http://10.0.0.1", true},
         {"", false},
@@ -74,8 +76,10 @@ static void a_proxy_is_a_host_with_what_may_stand_around_it(void **state)
         {"http://proxy:", false},
         {"http://proxy/path", false},
         {"http://pro xy", false},
+        {"http:1?x@proxy", false},
         {"http://proxy\n", false},
         {"http://[::1", false},
+        {"http://[fd00c2::1]", false},
     };
 
     (void)state;
