@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -148,8 +147,16 @@ static const char *skip_host(const char *text)
 
 static bool is_port(const char *text, size_t size)
 {
-    return size >= 1 && size <= 5 && strspn(text, "0123456789") >= size && atol(text) >= 1 &&
-           atol(text) <= UINT16_MAX;
+    long port = 0;
+
+    if (size > 5)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        if (!isdigit((unsigned char)text[i]))
+            return false;
+        port = port * 10 + (text[i] - '0');
+    }
+    return port >= 1 && port <= UINT16_MAX;
 }
 
 bool fb_address_is_proxy(const char *text)
