@@ -19,12 +19,13 @@ PYTHON  ?= /usr/bin/python3
 LIBS      := libcurl libcrypto jansson zlib expat inih sqlite3 libsystemd
 TEST_LIBS := cmocka
 
-# Read what is compressed so only where its library is: FB_HAVE_x is 1, and x linked.
-OPTIONAL       := libisal snappy libzstd bzip2
+# What each is for is there only where its library is: FB_HAVE_x is 1, and x linked.
+OPTIONAL       := libisal snappy libzstd bzip2 jq
 WITHOUT_libisal := a gzip that is twice as fast (libisal)
 WITHOUT_snappy  := Snappy (libsnappy)
 WITHOUT_libzstd := Zstandard (libzstd)
 WITHOUT_bzip2   := bzip2 (libbz2)
+WITHOUT_jq      := filter_jq and transform_jq (libjq)
 
 # --- Flags ------------------------------------------------------------------------------------
 # CPPFLAGS, CFLAGS and LDFLAGS are the packager's; what the program needs stands beside them.
@@ -46,10 +47,15 @@ HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 endif
 DEFINES := -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"'
 
-# bzip2 has no file for pkg-config in some distributions.
-has_bzip2 = $(shell echo 'int main(void) { return 0; }' | \
-    $(CC) -include bzlib.h -x c - -o /dev/null -lbz2 2>/dev/null && echo yes)
-has = $(if $(filter bzip2,$(1)),$(has_bzip2),$(shell $(PKG_CONFIG) --exists $(1) && echo yes))
+# These have no file for pkg-config in some distributions.
+PLAIN        := bzip2 jq
+HEADER_bzip2 := bzlib.h
+LIBS_bzip2   := -lbz2
+HEADER_jq    := jq.h
+LIBS_jq      := -ljq
+has_plain = $(shell echo 'int main(void) { return 0; }' | \
+    $(CC) -include $(HEADER_$(1)) -x c - -o /dev/null $(LIBS_$(1)) 2>/dev/null && echo yes)
+has = $(if $(filter $(1),$(PLAIN)),$(has_plain),$(shell $(PKG_CONFIG) --exists $(1) && echo yes))
 have := $(foreach lib,$(OPTIONAL),$(if $(call has,$(lib)),$(lib)))
 without := $(filter-out $(have),$(OPTIONAL))
 DEFINES += $(have:%=-DFB_HAVE_%=1) $(without:%=-DFB_HAVE_%=0)
@@ -58,9 +64,9 @@ DEFINES += $(have:%=-DFB_HAVE_%=1) $(without:%=-DFB_HAVE_%=0)
 pkg_config = $(shell $(PKG_CONFIG) $(1) $(2))$(if $(filter-out 0,$(.SHELLSTATUS)),\
     $(error libraries are missing, see above: scripts/install-deps installs them))
 pkg_cflags = $(eval pkg_cflags := $$(call pkg_config,--cflags,$(LIBS) \
-    $(filter-out bzip2,$(have))))$(pkg_cflags)
+    $(filter-out $(PLAIN),$(have))))$(pkg_cflags)
 pkg_libs   = $(eval pkg_libs := $$(call pkg_config,--libs,$(LIBS) \
-    $(filter-out bzip2,$(have))) $(if $(filter bzip2,$(have)),-lbz2))$(pkg_libs)
+    $(filter-out $(PLAIN),$(have))) $(foreach lib,$(filter $(PLAIN),$(have)),$(LIBS_$(lib))))$(pkg_libs)
 test_libs  = $(eval test_libs := $$(call pkg_config,--libs,$(TEST_LIBS)))$(test_libs)
 
 COMPILE = $(CC) -std=c17 $(DEFINES) -Iinclude $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) \
@@ -83,7 +89,7 @@ PROGRAM := $(BUILD)/firebridge
 
 TEST_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
 TESTS        := $(TEST_SOURCES:%.c=$(BUILD)/%)
-TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c))
+TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c tests/simulation/*_tool.c))
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
 
 .PHONY: all
@@ -121,6 +127,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_HELPERS:%.c=$(BUILD)/%.o) 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs)
 
+$(BUILD)/tests/simulation/%: $(BUILD)/tests/simulation/%.o $(TEST_HELPERS:%.c=$(BUILD)/%.o) $(LIBRARY)
+	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs) $(test_libs)
+
 .SECONDARY:
 
 -include $(shell find build -type f -name '*.d' 2>/dev/null)
@@ -138,11 +147,16 @@ check: deps-test             ## unit and integration tests; the last line is the
 
 check-asan: deps-test        ## the same under the address, undefined-behaviour and leak sanitizers
 	@$(BUILD_MAKE) VARIANT=asan all tests
-	@$(PYTHON) tests/check --variant asan -m "not slow"
+	@$(PYTHON) tests/check --variant asan --quick
 
 check-tsan: deps-test        ## unit tests and the main job under the thread sanitizer
 	@$(BUILD_MAKE) VARIANT=tsan all tests
-	@$(PYTHON) tests/check --variant tsan -m "not slow" tests/integration/test_main_job.py
+	@$(PYTHON) tests/check --variant tsan --quick tests/integration/test_main_job.py
+
+.PHONY: soak
+soak: deps-test              ## what takes long: 10,000 simulated histories and the like; FIREBRIDGE_SEED
+	@$(BUILD_MAKE) all tests
+	@$(PYTHON) tests/check --soak
 
 .PHONY: unit
 unit: tests                  ## unit tests only

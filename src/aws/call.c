@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "firebridge/aws/aws_error.h"
+#include "firebridge/aws/dynamodb_call.h"
 #include "firebridge/aws/sigv4.h"
 #include "firebridge/base/time.h"
 
@@ -25,6 +26,8 @@ struct fb_call_scratch {
     struct fb_sigv4_signature signature;
     struct fb_buffer url;
     struct fb_buffer refusal; /* the body of an answer that is no success */
+    char bucket[256];         /* whose region is kept */
+    char bucket_region[FB_REGION_SIZE];
 };
 
 /* What one call holds while it lasts. */
@@ -57,6 +60,31 @@ void fb_call_scratch_free(struct fb_call_scratch *scratch)
     fb_buffer_done(&scratch->url);
     fb_buffer_done(&scratch->refusal);
     free(scratch);
+}
+
+const char *fb_call_scratch_bucket_region(const struct fb_call_scratch *scratch, const char *bucket)
+{
+    if (scratch == NULL || scratch->bucket_region[0] == '\0' ||
+        strcmp(scratch->bucket, bucket) != 0)
+        return NULL;
+    return scratch->bucket_region;
+}
+
+void fb_call_scratch_keep_bucket_region(struct fb_call_scratch *scratch, const char *bucket,
+                                        const char *region)
+{
+    if (scratch == NULL || strlen(bucket) >= sizeof scratch->bucket)
+        return;
+    snprintf(scratch->bucket, sizeof scratch->bucket, "%s", bucket);
+    snprintf(scratch->bucket_region, sizeof scratch->bucket_region, "%s", region);
+}
+
+struct fb_endpoint_options fb_call_where(const struct fb_client *client, const char *region)
+{
+    return (struct fb_endpoint_options){.address = client->endpoint,
+                                        .region = region,
+                                        .use_fips = client->use_fips,
+                                        .use_dualstack = client->use_dualstack};
 }
 
 static bool is_success(long http_status)
@@ -95,7 +123,7 @@ static enum fb_status sign(struct call_state *state, const struct fb_http_header
         .header_count = header_count,
         .access_key_id = state->scratch->credentials.access_key_id,
         .session_token = state->scratch->credentials.session_token,
-        .region = state->client->region,
+        .region = call->endpoint->region,
         .service = call->service,
         .time_ms = fb_realtime_ms(state->client->clock) + state->skew_ms,
         .normalize_path = !call->is_s3,
@@ -166,6 +194,7 @@ static enum fb_status send_signed(struct call_state *state, const struct fb_http
 /* Signs at the time it is, sends, and judges the answer. */
 static enum fb_status attempt(struct call_state *state, struct fb_error *error)
 {
+    struct fb_buffer *const refusal = refusal_of(state);
     const struct fb_call *call = state->call;
     struct fb_http_header headers[FB_CALL_HEADER_MAX + 5];
     size_t count = 0;
@@ -189,10 +218,14 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
     status = send_signed(state, headers, count, error);
     if (status != FB_OK || is_success(state->response.http_status))
         return status;
+    /* The checksum is of the bytes as they were sent. */
     if (call->refusal != NULL)
-        memcpy(call->refusal->crc32, state->response.crc32, sizeof call->refusal->crc32);
-    return fb_aws_error_make(&state->response, refusal_of(state)->bytes, refusal_of(state)->size,
-                             call->operation, call->subject, error);
+        call->refusal->is_intact = fb_dynamodb_crc_fits(state->response.crc32, refusal);
+    /* What cannot be inflated stays what it is, and is no AWS error then. */
+    if (fb_http_is_gzip(&state->response) && fb_http_gunzip(refusal) != FB_OK)
+        fb_buffer_reset(refusal);
+    return fb_aws_error_make(&state->response, refusal->bytes, refusal->size, call->operation,
+                             call->subject, error);
 }
 
 static enum fb_status take_credentials(struct call_state *state, struct fb_error *error)

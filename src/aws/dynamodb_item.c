@@ -40,8 +40,7 @@ static bool condition_failed(struct fb_call_refusal *refusal, const struct fb_er
     struct fb_json_text text;
     const size_t size = strlen(CONDITION_FAILED);
 
-    return error->http_status == 400 &&
-           fb_dynamodb_crc_fits(refusal->crc32, &refusal->body) &&
+    return error->http_status == 400 && refusal->is_intact &&
            fb_answer_check(&refusal->body) == FB_OK &&
            fb_answer_find(fb_json_cursor_begin(refusal->body.bytes), "__type", strlen("__type"),
                           &type) &&
@@ -96,7 +95,7 @@ enum fb_status fb_write_if_absent(struct fb_client *client, const struct fb_writ
                                   struct fb_batch_entry *entries, size_t count, double *ret_units,
                                   struct fb_error *error)
 {
-    struct fb_call_refusal refusal = {.crc32 = ""};
+    struct fb_call_refusal refusal = {.is_intact = false};
     struct fb_error own = {0};
     char head[FB_TABLE_NAME_MAX + 64], name[ESCAPED_NAME_SIZE], condition[ESCAPED_NAME_SIZE + 128];
     struct iovec pieces[4];
@@ -158,7 +157,7 @@ enum fb_status fb_write_newer(struct fb_client *client, const struct fb_write_ta
                               struct fb_batch_entry *entries, size_t count, double *ret_units,
                               struct fb_error *error)
 {
-    struct fb_call_refusal refusal = {.crc32 = ""};
+    struct fb_call_refusal refusal = {.is_intact = false};
     struct fb_error own = {0};
     char head[FB_TABLE_NAME_MAX + 64];
     struct iovec pieces[8];

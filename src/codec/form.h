@@ -65,6 +65,8 @@ struct fb_form {
     enum fb_format format;
     const char *name;
     bool gives_items; /* with their types, which take no mapping */
+    /* Its text is a JSON object around the records, which a mapping may read: @error. */
+    bool is_envelope;
     enum fb_framing framing;
     /* A text may be so many times max_record_size long, as it holds many records, or a coded one.
      */
@@ -103,6 +105,9 @@ struct fb_form {
 
 /* NULL for auto and json. */
 const struct fb_form *fb_form_of(enum fb_format format);
+
+/* Stands in for none where a jq program wants whole records; not among fb_forms. */
+extern const struct fb_form fb_form_json;
 
 extern const struct fb_form fb_form_cloudwatch_logs;
 extern const struct fb_form fb_form_dynamodb_json;

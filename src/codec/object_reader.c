@@ -124,6 +124,8 @@ enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_
 
         if (status == FB_NO_MEMORY)
             fb_fail(error, status, "no memory for a record");
+        if (status == FB_UNAVAILABLE)
+            fb_fail(error, status, "%s", fb_record_reader_error(reader->records)->message);
         if (status != FB_NEED_MORE)
             return status;
         status = fill(reader, error);
@@ -147,12 +149,7 @@ enum fb_format fb_object_reader_format(const struct fb_object_reader *reader)
     return fb_record_reader_format(reader->records);
 }
 
-uint64_t fb_object_reader_passed_over(const struct fb_object_reader *reader)
+struct fb_record_tally fb_object_reader_tally(const struct fb_object_reader *reader)
 {
-    return fb_record_reader_passed_over(reader->records);
-}
-
-uint64_t fb_object_reader_left_out(const struct fb_object_reader *reader)
-{
-    return fb_record_reader_left_out(reader->records);
+    return fb_record_reader_tally(reader->records);
 }

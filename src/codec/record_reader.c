@@ -34,6 +34,7 @@ static const char *const reason_names[FB_DEAD_REASON_COUNT] = {
     [FB_DEAD_MALFORMED_ROW] = "malformed-row",
     [FB_DEAD_NO_MATCH] = "no-match",
     [FB_DEAD_MAPPING] = "mapping",
+    [FB_DEAD_JQ] = "jq",
     [FB_DEAD_VERSION] = "version",
 };
 
@@ -97,6 +98,8 @@ static enum fb_status make_parts(struct fb_record_reader *reader, uint64_t hash_
     size_t factor = 1;
     enum fb_status status = make_forms(reader, hash_seed, &factor, error);
 
+    if (status == FB_OK)
+        status = fb_reader_jq_new(reader, error);
     if (status != FB_OK)
         return status;
     reader->head = malloc(max < FB_HEAD_BYTES ? FB_HEAD_BYTES : max);
@@ -123,12 +126,10 @@ enum fb_status fb_record_reader_new(const struct fb_record_reader_options *optio
     status = fb_form_options_check(&options->form, error);
     if (status != FB_OK)
         return status;
-    if (options->mapping != NULL && fb_form_of(options->form.format) != NULL &&
-        fb_form_of(options->form.format)->gives_items)
-        return fb_fail(error, FB_INVALID,
-                       "format = %s gives items with their types, which take no mapping; leave out "
-                       "item., rename, flatten, drop, keep, null, where and write",
-                       fb_format_name(options->form.format));
+    if (options->mapping != NULL)
+        status = fb_format_check_mapping(options->form.format, error);
+    if (status != FB_OK)
+        return status;
     reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
@@ -155,6 +156,7 @@ void fb_record_reader_free(struct fb_record_reader *reader)
     fb_nesting_done(&reader->nesting);
     for (size_t i = 0; fb_forms[i] != NULL; i++)
         fb_forms[i]->free(reader->states[fb_forms[i]->format]);
+    fb_reader_jq_free(reader);
     free(reader->head);
     free(reader);
 }
@@ -168,6 +170,8 @@ void fb_reader_set_format(struct fb_record_reader *reader, enum fb_format format
 {
     reader->format = format;
     reader->form = fb_form_of(format);
+    if (reader->form == NULL && reader->jq != NULL)
+        reader->form = &fb_form_json;
     reader->max_text_size = reader->max_record_size;
     if (reader->form == NULL)
         return;
@@ -181,8 +185,8 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     fb_window_reset(&reader->window, 0);
     fb_transcoder_shrink(reader->transcoder);
     reader->number = 0;
-    reader->passed_over = 0;
-    reader->left_out = 0;
+    reader->tally = (struct fb_record_tally){0};
+    reader->mismatches_before = fb_transcoder_mismatches(reader->transcoder);
     reader->object = NULL;
     reader->retry_at = 0;
     reader->finished = false;
@@ -192,6 +196,7 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     reader->in_array = false;
     reader->line_indent = 0;
     reader->in_region = false;
+    fb_reader_jq_begin(reader);
     fb_reader_set_format(reader, reader->form_options.format);
     reader->budget = budget_cap(reader);
 }
@@ -207,14 +212,17 @@ enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)
     return reader->format;
 }
 
-uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader)
+const struct fb_error *fb_record_reader_error(const struct fb_record_reader *reader)
 {
-    return reader->passed_over;
+    return fb_reader_jq_error(reader);
 }
 
-uint64_t fb_record_reader_left_out(const struct fb_record_reader *reader)
+struct fb_record_tally fb_record_reader_tally(const struct fb_record_reader *reader)
 {
-    return reader->left_out;
+    struct fb_record_tally tally = reader->tally;
+
+    tally.mismatches = fb_transcoder_mismatches(reader->transcoder) - reader->mismatches_before;
+    return tally;
 }
 
 enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **ret_space,
@@ -312,6 +320,7 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
     ret->text_size = fb_reader_kept_size(reader, size);
+    ret->is_followed = false;
     ret->operation = FB_PUT;
 }
 
@@ -343,13 +352,23 @@ static void tell_place_in_formed(struct fb_record *ret)
     snprintf(ret->message + size, sizeof ret->message - size, " of the JSON that it becomes");
 }
 
-static enum fb_status transcode_formed(struct fb_record_reader *reader,
-                                       const struct fb_formed *formed, struct fb_record *ret)
+void fb_reader_place_formed(struct fb_record_reader *reader, const struct fb_formed *formed,
+                            struct fb_record *ret)
+{
+    fb_reader_place_record(reader, formed->at, formed->size, ret);
+    ret->end_offset_bytes = reader->window.base + reader->window.begin + reader->open_size;
+    ret->operation = formed->operation;
+}
+
+enum fb_status fb_reader_transcode_formed(struct fb_record_reader *reader,
+                                          const struct fb_formed *formed, struct fb_record *ret)
 {
     struct fb_transcoded transcoded;
     enum fb_status status;
 
-    fb_transcoder_place(reader->transcoder, reader->object, ret->number, ret->offset_bytes);
+    fb_transcoder_place(reader->transcoder, reader->object,
+                        reader->form->is_envelope ? fb_reader_here(reader) : NULL, ret->number,
+                        ret->offset_bytes);
     /* Text was measured as it was cut. */
     if (reader->form->framing != FB_FRAMING_TEXT && formed->json_size > reader->max_record_size) {
         ret->reason = FB_DEAD_RECORD_TOO_LARGE;
@@ -365,7 +384,7 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
         transcoded = (struct fb_transcoded){
             .reason = FB_DEAD_MALFORMED, .what = transcoded.what, .at = transcoded.at};
     fb_reader_describe(&transcoded, ret);
-    if (transcoded.reason != FB_DEAD_NONE && transcoded.name == NULL)
+    if (transcoded.reason != FB_DEAD_NONE && transcoded.name == NULL && formed->json != ret->text)
         tell_place_in_formed(ret);
     return FB_OK;
 }
@@ -373,22 +392,24 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
 enum fb_status fb_reader_next_formed(struct fb_record_reader *reader, struct fb_record *ret)
 {
     struct fb_formed formed;
-    enum fb_status status = reader->form->next(fb_reader_state(reader), &formed);
+    enum fb_status status;
 
+    if (fb_reader_has_output(reader))
+        return fb_reader_next_output(reader, ret);
+    status = reader->form->next(fb_reader_state(reader), &formed);
     if (status == FB_END) {
-        reader->passed_over += !reader->gave_something;
+        reader->tally.passed_over += !reader->gave_something;
         reader->is_open = false;
         fb_reader_pass(reader, reader->open_size);
     }
     if (status != FB_OK)
         return status;
     reader->gave_something = true;
-    fb_reader_place_record(reader, formed.at, formed.size, ret);
-    ret->end_offset_bytes = reader->window.base + reader->window.begin + reader->open_size;
-    ret->operation = formed.operation;
+    fb_reader_place_formed(reader, &formed, ret);
     switch (formed.kind) {
     case FB_FORMED_JSON:
-        return transcode_formed(reader, &formed, ret);
+        return reader->jq == NULL ? fb_reader_transcode_formed(reader, &formed, ret)
+                                  : fb_reader_run_jq(reader, &formed, ret);
     case FB_FORMED_ITEM:
         fb_reader_describe(&formed.item, ret);
         ret->operation = formed.operation;
@@ -464,7 +485,7 @@ enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_
     enum fb_status status = next(reader, ret_record);
 
     while (status == FB_OK && ret_record->operation == FB_LEAVE_OUT) {
-        reader->left_out++;
+        reader->tally.left_out += !ret_record->is_followed;
         status = next(reader, ret_record);
     }
     if (status == FB_OK && ret_record->operation == FB_NEWER && ret_record->reason == FB_DEAD_NONE)

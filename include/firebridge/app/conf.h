@@ -25,6 +25,9 @@ struct fb_conf_aws {
     char *endpoint_dynamodb;
     char *endpoint_imds;
     char *profile;
+    bool use_fips, use_dualstack, allow_http;
+    char *proxy;    /* NULL: the environment's; "none": none */
+    char *no_proxy; /* NULL: the environment's */
     char *ca_bundle;
     int64_t connect_timeout_ms; /* 10s */
     int64_t request_timeout_ms; /* 30s */
@@ -75,6 +78,8 @@ struct fb_conf_stream {
     char *source; /* as written */
     char *bucket; /* from source */
     char *prefix; /* from source, may hold expressions */
+    bool requester_pays;
+    char *expected_bucket_owner; /* NULL: any */
     char *table;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
@@ -97,7 +102,9 @@ struct fb_conf_stream {
     char *pattern;                      /* NULL: none */
     struct fb_conf_list fields;
     enum fb_unwrap unwrap;
-    char *where; /* NULL: all records */
+    char *filter_jq;    /* NULL: none */
+    char *transform_jq; /* NULL: none */
+    char *where;        /* NULL: all records */
     struct fb_conf_items items;
     struct fb_conf_list flattens;
     struct fb_conf_list renames;
@@ -112,6 +119,7 @@ struct fb_conf_stream {
     int64_t coalesce_for_ms;
     unsigned max_write_units; /* a second; 0: no limit */
     enum fb_map_overflow overflow;
+    enum fb_map_utf8 utf8;
     unsigned writers;             /* 16; 1 to 256 */
     int64_t linger_ms;            /* 50ms */
     uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
@@ -170,6 +178,15 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
 enum fb_status fb_conf_mapping(const struct fb_conf_stream *stream, uint64_t hash_seed,
                                struct fb_mapping **ret_mapping,
                                struct fb_error *error) FB_MUST_CHECK;
+
+/*
+ * Whether the stream's records can become items with this key: FB_INVALID, FB_UNSUPPORTED with the
+ * place in the conf, as far as there is one. `mapping` is the stream's.
+ */
+enum fb_status fb_conf_check_key(const struct fb_conf_stream *stream,
+                                 const struct fb_mapping *mapping,
+                                 const struct fb_key_schema *schema,
+                                 struct fb_error *error) FB_MUST_CHECK;
 
 /*
  * Whether each stream's prefix, time zone and globs are good, what is said about its records goes

@@ -4,7 +4,8 @@
  * attributes made from templates, fields that are renamed, flattened, kept or dropped, and a
  * condition for records to be taken at all.
  *
- * Templates and the condition read the record as it came. Then its fields become attributes:
+ * jq programs come first, and what they give is the record from then on. Templates and the
+ * condition read it as it came. Then its fields become attributes:
  * objects are flattened, fields renamed, and what is not wanted is dropped. What templates make
  * comes last and takes the place of what is called the same.
  *
@@ -35,6 +36,8 @@ enum fb_map_overflow {
     FB_MAP_OVERFLOW_ROUND,
 };
 
+enum fb_map_utf8 { FB_MAP_UTF8_DEAD_LETTER, FB_MAP_UTF8_REPLACE, FB_MAP_UTF8_BINARY };
+
 struct fb_map_assignment {
     const char *name;  /* of the attribute */
     const char *value; /* the template (map_template.h in src/codec has the language) */
@@ -54,24 +57,37 @@ struct fb_mapping_options {
     size_t keep_count;
     enum fb_map_null null;
     enum fb_map_overflow overflow; /* a field's number that DynamoDB does not hold; never a key's */
+    enum fb_map_utf8 utf8;         /* a string that is not UTF-8; never a key's */
     enum fb_map_missing missing;
     const char *missing_text;
     const char *where; /* NULL: all records */
+    /* jq programs, before all else; NULL: none. What the first gives neither false nor null for is
+     * taken, and becomes the objects that the second gives. */
+    const char *filter_jq, *transform_jq;
     /* What is done with an item: NULL ("put"), an operation's name, or a template whose value
      * write_map turns into one. */
     const char *write;
     const char *const *write_map; /* "VALUE: OPERATION" */
     size_t write_map_count;
     const char *version_attribute; /* for FB_NEWER, which needs it; NULL: none */
+    /* The names that @partition may have; NULL: any. */
+    const char *const *partitions;
+    size_t partition_count;
+};
+
+/* A value of dynamic partitioning, which stands in the object's key. */
+struct fb_map_partition {
+    const char *name;
+    const char *value;
+    size_t value_size;
 };
 
 /* What is known of an object while its records are mapped. Strings may be NULL, which is empty. */
 struct fb_map_object {
     const char *stream, *bucket, *key, *etag;
     int64_t now_ms, ingest_time_ms, arrival_ms; /* arrival 0: the key has no time */
-    /* The value of a partition by its name, or NULL. */
-    const char *(*partition)(void *context, const char *name);
-    void *context;
+    const struct fb_map_partition *partitions;
+    size_t partition_count;
 };
 
 struct fb_mapping;
@@ -84,7 +100,8 @@ bool fb_mapping_is_needed(const struct fb_mapping_options *options);
 
 /*
  * Compiles, and checks what can be without a table. `hash_seed` is that of the reader that will use
- * it. FB_INVALID with which option is wrong, where, and what was expected; FB_NO_MEMORY.
+ * it. FB_INVALID with which option is wrong, where, and what was expected; FB_NO_MEMORY. With a jq
+ * program it forks (see src/codec/jq.h): then FB_UNAVAILABLE too, and only before the first thread.
  */
 enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t hash_seed,
                               struct fb_mapping **ret_mapping,
@@ -93,7 +110,8 @@ void fb_mapping_free(struct fb_mapping *mapping);
 
 /*
  * Whether items that the mapping makes can have this key: FB_INVALID where a key attribute is
- * dropped, is not kept, or is made as another type.
+ * dropped, is not kept, or is made as another type; the message begins with the conf's key that
+ * is to blame, where there is one.
  */
 enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                                     const struct fb_key_schema *schema,

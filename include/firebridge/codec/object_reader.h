@@ -56,7 +56,8 @@ void fb_object_reader_finish(struct fb_object_reader *reader);
 
 /*
  * FB_OK with a record; FB_NEED_MORE when all that was fed is used; FB_END, only after finish;
- * FB_CORRUPT when the rest of the object cannot be read, again and again; FB_NO_MEMORY.
+ * FB_CORRUPT when the rest of the object cannot be read, again and again; FB_NO_MEMORY;
+ * FB_UNAVAILABLE where a jq program cannot be run.
  */
 enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_record *ret_record,
                                      struct fb_error *error) FB_MUST_CHECK;
@@ -70,10 +71,6 @@ void fb_object_reader_describe(const struct fb_object_reader *reader, char *ret_
 /* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
 enum fb_format fb_object_reader_format(const struct fb_object_reader *reader);
 
-/* Records of this object that the mapping's condition leaves out. They count as records. */
-uint64_t fb_object_reader_left_out(const struct fb_object_reader *reader);
-
-/* Records of this object that are none of the user's, such as CloudWatch's CONTROL_MESSAGE. */
-uint64_t fb_object_reader_passed_over(const struct fb_object_reader *reader);
+struct fb_record_tally fb_object_reader_tally(const struct fb_object_reader *reader);
 
 #endif

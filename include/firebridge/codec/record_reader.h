@@ -55,6 +55,7 @@ enum fb_dead_reason {
     FB_DEAD_MALFORMED_ROW,    /* "malformed-row": of csv and tsv */
     FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
     FB_DEAD_MAPPING,          /* "mapping": the mapping cannot make an item of it */
+    FB_DEAD_JQ,               /* "jq": a jq program fails on it, or takes too much for it */
     FB_DEAD_VERSION,          /* "version": no number or string in the version_attribute */
 };
 
@@ -64,6 +65,7 @@ const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
 struct fb_record {
     uint64_t number;           /* within the object, from 0; dead letters count */
+    bool is_followed;          /* by one of the same number: a jq program makes several of it */
     uint64_t offset_bytes;     /* of its first byte in the decompressed object */
     uint64_t size_bytes;       /* its length there, though `text` may hold only the first of it */
     uint64_t end_offset_bytes; /* behind it, or behind the larger record that it is a part of */
@@ -110,11 +112,14 @@ void fb_record_reader_describe_object(struct fb_record_reader *reader,
 /* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
 enum fb_format fb_record_reader_format(const struct fb_record_reader *reader);
 
-/* Records of this object that are none of the user's, such as CloudWatch's CONTROL_MESSAGE. */
-uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader);
+/* What became of this object's records beside items and dead letters. */
+struct fb_record_tally {
+    uint64_t passed_over; /* none of the user's, such as CloudWatch's CONTROL_MESSAGE */
+    uint64_t left_out;    /* by the mapping's condition; they count as records */
+    uint64_t mismatches;  /* comparisons of its condition between different types */
+};
 
-/* Records of this object that the mapping's condition leaves out. They count as records. */
-uint64_t fb_record_reader_left_out(const struct fb_record_reader *reader);
+struct fb_record_tally fb_record_reader_tally(const struct fb_record_reader *reader);
 
 /* At least one byte of room, once fb_record_reader_next said FB_NEED_MORE. FB_NO_MEMORY.
  * Invalidates the last record. */
@@ -129,8 +134,10 @@ void fb_record_reader_finish(struct fb_record_reader *reader);
  * FB_NEED_MORE. What was cut by the damage is no record, and no dead letter either. */
 void fb_record_reader_cut_off(struct fb_record_reader *reader);
 
-/* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), or FB_NO_MEMORY. */
+/* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), FB_NO_MEMORY; FB_UNAVAILABLE, with
+ * fb_record_reader_error, where a jq program cannot be run. */
 enum fb_status fb_record_reader_next(struct fb_record_reader *reader,
                                      struct fb_record *ret_record) FB_MUST_CHECK;
+const struct fb_error *fb_record_reader_error(const struct fb_record_reader *reader);
 
 #endif
