@@ -59,9 +59,10 @@ void fb_call_scratch_free(struct fb_call_scratch *scratch)
     free(scratch);
 }
 
+/* 204 is DeleteObject's. */
 static bool is_success(long http_status)
 {
-    return http_status == 200 || http_status == 206;
+    return http_status == 200 || http_status == 204 || http_status == 206;
 }
 
 /* Bodies of success go to the call's sink; of all others the first 64 KiB are kept to be read. */

@@ -41,7 +41,7 @@ struct fb_call_scratch *fb_call_scratch_new(void);
 void fb_call_scratch_free(struct fb_call_scratch *scratch);
 
 /*
- * FB_OK: a 200 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
+ * FB_OK: a 200, 204 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
  * means an object or a table.
  */
 enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *call,
