@@ -40,20 +40,17 @@ static json_t *make_line(const struct fb_letter_context *context,
                          const struct fb_dead_letter *letter, const char *bytes)
 {
     char time[FB_TIME_TEXT_SIZE];
-    char redriven[FB_TIME_TEXT_SIZE];
 
     fb_time_format_rfc3339(context->time_ms, time);
-    fb_time_format_rfc3339(context->redriven_ms, redriven);
-    return json_pack(
-        "{s:{s:o, s:s, s:I}, s:s, s:s*, s:s, s:s, s:I, s:I, s:s*, s:s*, s:s, s:o, s:s}", "id",
-        "key", text_or_printable(letter->object->key), "etag", letter->object->etag, "record",
-        (json_int_t)letter->record_number, "time", time, "redriven",
-        context->redriven_ms == 0 ? NULL : redriven, "stream", context->stream, "bucket",
-        context->bucket, "offset", (json_int_t)letter->offset_bytes, "size",
-        (json_int_t)letter->size_bytes, "format",
-        letter->format == FB_FORMAT_AUTO ? NULL : fb_format_name(letter->format), "operation",
-        letter->operation == FB_DELETE ? "delete" : NULL, "reason", letter->reason, "message",
-        text_or_printable(letter->message), "bytes", bytes);
+    return json_pack("{s:{s:o, s:s, s:I}, s:s, s:s, s:s, s:I, s:I, s:s*, s:s*, s:s, s:o, s:s}",
+                     "id", "key", text_or_printable(letter->object->key), "etag",
+                     letter->object->etag, "record", (json_int_t)letter->record_number, "time",
+                     time, "stream", context->stream, "bucket", context->bucket, "offset",
+                     (json_int_t)letter->offset_bytes, "size", (json_int_t)letter->size_bytes,
+                     "format",
+                     letter->format == FB_FORMAT_AUTO ? NULL : fb_format_name(letter->format),
+                     "operation", letter->operation == FB_DELETE ? "delete" : NULL, "reason",
+                     letter->reason, "message", text_or_printable(letter->message), "bytes", bytes);
 }
 
 /* With a newline in place of the NUL. */
@@ -140,10 +137,10 @@ static enum fb_status take_members(struct fb_letter *letter, const char **ret_by
 
     letter->format = FB_FORMAT_AUTO;
     if (json_unpack_ex(letter->root, &fault, 0,
-                       "{s:{s:s, s:s, s:I}, s:s, s:I, s:I, s?s, s:s, s:s, s:s}", "id", "key",
-                       &letter->key, "etag", &letter->etag, "record", &record, "time", &time,
-                       "offset", &offset, "size", &size, "format", &format, "reason",
-                       &letter->reason, "message", &letter->message, "bytes", ret_bytes) != 0)
+                       "{s:{s:s, s:s, s:I}, s:s, s:s, s:I, s:I, s?s, s:s, s:s}", "id", "key",
+                       &letter->key, "etag", &letter->etag, "record", &record, "bucket",
+                       &letter->bucket, "time", &time, "offset", &offset, "size", &size, "format",
+                       &format, "reason", &letter->reason, "bytes", ret_bytes) != 0)
         return fb_fail(error, FB_INVALID, "it is no dead letter: %.100s", fault.text);
     if (record < 0 || offset < 0 || size < 0)
         return fb_fail(error, FB_INVALID, "it is no dead letter: a number below zero");
@@ -179,6 +176,22 @@ enum fb_status fb_letter_parse(const char *line, size_t size, struct fb_letter *
     else
         fb_letter_done(&letter);
     return status;
+}
+
+char *fb_letter_retell(const char *line, size_t size, const char *reason, const char *message,
+                       int64_t redriven_ms, size_t *ret_size)
+{
+    json_t *root = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+    char redriven[FB_TIME_TEXT_SIZE];
+    char *text = NULL;
+
+    fb_time_format_rfc3339(redriven_ms, redriven);
+    if (json_object_set_new(root, "reason", json_string(reason)) == 0 &&
+        json_object_set_new(root, "message", text_or_printable(message)) == 0 &&
+        json_object_set_new(root, "redriven", json_string(redriven)) == 0)
+        text = dump(root, ret_size);
+    json_decref(root);
+    return text;
 }
 
 void fb_letter_done(struct fb_letter *letter)

@@ -36,8 +36,7 @@ struct fb_dead_letter {
 /* What a line says beside the letter itself. */
 struct fb_letter_context {
     const char *stream, *bucket;
-    int64_t time_ms;     /* when the record became a dead letter */
-    int64_t redriven_ms; /* when it was tried last; 0: never again */
+    int64_t time_ms; /* when the record became a dead letter */
 };
 
 /* The line, with a newline at its end; *ret_size with it. The caller frees. NULL: no memory. */
@@ -47,7 +46,7 @@ char *fb_letter_format(const struct fb_letter_context *context, const struct fb_
 /* A line that was read. The strings are the letter's own. */
 struct fb_letter {
     json_t *root; /* private */
-    const char *key, *etag, *reason, *message;
+    const char *bucket, *key, *etag, *reason;
     uint64_t record_number, offset_bytes, size_bytes;
     int64_t time_ms;
     enum fb_format format; /* FB_FORMAT_AUTO: not said */
@@ -59,5 +58,12 @@ struct fb_letter {
 enum fb_status fb_letter_parse(const char *line, size_t size, struct fb_letter *ret_letter,
                                struct fb_error *error) FB_MUST_CHECK;
 void fb_letter_done(struct fb_letter *letter);
+
+/*
+ * The line of a letter that was redriven in vain: with the new reason, and when that was; all else
+ * as it is. Ends with a newline; the caller frees. NULL: no memory, or it is no letter.
+ */
+char *fb_letter_retell(const char *line, size_t size, const char *reason, const char *message,
+                       int64_t redriven_ms, size_t *ret_size) __attribute__((warn_unused_result));
 
 #endif

@@ -14,7 +14,7 @@ static void a_line_gives_the_letter_again(void **state)
 {
     static struct fb_state_object object = {.key = "a/\xf0\x9f\x94\xa5\n\"b\"", .etag = "e1"};
     const struct fb_letter_context context = {
-        .stream = "s", .bucket = "b", .time_ms = 1795341600123, .redriven_ms = 1795341700000};
+        .stream = "s", .bucket = "b", .time_ms = 1795341600123};
     const struct fb_dead_letter letter = {.object = &object,
                                           .record_number = 7,
                                           .offset_bytes = 70,
@@ -36,7 +36,7 @@ static void a_line_gives_the_letter_again(void **state)
     assert_string_equal(read.key, object.key);
     assert_string_equal(read.etag, "e1");
     assert_string_equal(read.reason, "key-missing");
-    assert_string_equal(read.message, "no \"id\"");
+    assert_string_equal(read.bucket, "b");
     assert_int_equal(read.record_number, 7);
     assert_int_equal(read.offset_bytes, 70);
     assert_int_equal(read.size_bytes, 6);
@@ -72,9 +72,28 @@ static void of_an_over_long_record_the_first_bytes_are_there(void **state)
 }
 
 #define LINE(id, rest)                                                                             \
-    "{\"id\":{" id "},\"time\":\"2026-11-22T10:00:00Z\",\"reason\":\"r\",\"message\":\"m\"," rest  \
+    "{\"id\":{" id "},\"bucket\":\"b\",\"time\":\"2026-11-22T10:00:00Z\",\"reason\":\"r\",\"message\":\"m\"," rest  \
     "}"
 #define ID "\"key\":\"k\",\"etag\":\"e\",\"record\":1"
+
+static void a_letter_that_failed_again_has_the_new_reason_and_all_else(void **state)
+{
+    static const char line[] = "{\"id\":{\"record\":1},\"reason\":\"old\",\"message\":\"m\","
+                               "\"mine\":\"stays\",\"bytes\":\"YQ==\"}";
+    size_t size = 0;
+    char *told = fb_letter_retell(line, strlen(line), "new", "n\xff", 1795341600000, &size);
+
+    (void)state;
+    assert_non_null(told);
+    assert_int_equal(told[size - 1], '\n');
+    told[size - 1] = '\0';
+    assert_string_equal(told, "{\"id\":{\"record\":1},\"reason\":\"new\",\"message\":\"n?\","
+                              "\"mine\":\"stays\",\"bytes\":\"YQ==\","
+                              "\"redriven\":\"2026-11-22T10:00:00Z\"}");
+    free(told);
+    assert_null(fb_letter_retell("[1]", 3, "new", "n", 0, &size));
+    assert_null(fb_letter_retell("{", 1, "new", "n", 0, &size));
+}
 
 static void what_is_no_letter_is_refused_with_the_reason(void **state)
 {
@@ -123,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_gives_the_letter_again),
         cmocka_unit_test(of_an_over_long_record_the_first_bytes_are_there),
+        cmocka_unit_test(a_letter_that_failed_again_has_the_new_reason_and_all_else),
         cmocka_unit_test(what_is_no_letter_is_refused_with_the_reason),
     };
 
