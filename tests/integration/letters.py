@@ -18,6 +18,9 @@ class Files:
     def names(self):
         return sorted(path.name for path in self.folder.glob("dead-letters-*"))
 
+    def remove(self, name):
+        (self.folder / name).unlink()
+
     def lines(self):
         return [line for name in self.names()
                 for line in (self.folder / name).read_text().splitlines() if line.strip()]
@@ -36,6 +39,9 @@ class Bucket:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket,
                                                                   Prefix="dead/main/")
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def remove(self, name):
+        self.s3.delete_object(Bucket=self.bucket, Key=name)
 
     def lines(self):
         bodies = [self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read()

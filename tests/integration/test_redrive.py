@@ -17,6 +17,7 @@ from test_bad_input import job  # noqa: F401 (a fixture)
 from test_disk import fill, small_disk  # noqa: F401 (a fixture)
 
 KILLS = int(os.environ.get("FIREBRIDGE_KILLS", "50")) // 2
+KILL_TIME_S = 25 if KILLS <= 25 else 1200
 SEED = int(os.environ.get("FIREBRIDGE_SEED", "1"))
 LENIENT = "max_dead_letters = 100000 in 100000"
 MENDED = "item.id = {user}"
@@ -250,10 +251,9 @@ def test_a_damaged_object_of_letters_stays_and_the_others_are_redriven(job):
 def test_a_conf_that_is_wrong_for_the_table_changes_nothing(job, store):
     leave(job, store, firehose.body(users(5)))
     before = store.lines()
-    result = redrive(job, store, "item.id = 5\nitem.id = {user:int}", code=1)
-    assert result.counts["letters"] == 0 or result.counts["failed"] == 5
-    assert [json.loads(line)["bytes"] for line in store.lines()] == \
-        [json.loads(line)["bytes"] for line in before]
+    result = redrive(job, store, "drop = id", code=1)
+    assert result.counts["letters"] == 0 and "the table's key attribute id" in result.stderr
+    assert store.lines() == before
 
 
 def test_a_table_that_takes_nothing_leaves_all(job, store, dynamodb_server):
@@ -279,52 +279,51 @@ def in_table(job):
 def test_killed_at_random_moments_none_is_lost(job, store):
     """After each kill a record is in the table or a letter of it is there, or both."""
     dice = random.Random(SEED)
-    lines = MENDED + "\ndead_letter_file_size = 64KiB\nwriters = 2"
-    everyone = {f"u{n}" for n in range(3000)}
-    kills = early = 0
+    small = "dead_letter_file_size = 16KiB\nwriters = 2"
+    everyone = {f"u{n}" for n in range(400)}
+    kills = in_the_middle = 0
     started = time.monotonic()
-    while kills < KILLS and time.monotonic() - started < 100:
-        leave(job, store, firehose.body(users(3000) + [b'{"other": 1}'] * 20), lines="dead_letter_file_size = 64KiB")
-        while store.names():
-            process = job.firebridge.start(conf(job, store, lines), "redrive", "--overwrite")
-            deadline = time.monotonic() + dice.choice((0.05, 0.2, 0.5)) * dice.random()
+    while kills < KILLS and time.monotonic() - started < KILL_TIME_S:
+        leave(job, store, firehose.body(users(400) + [b'{"other": 1}'] * 5), lines=small)
+        for _ in range(10):
+            process = job.firebridge.start(conf(job, store, f"{MENDED}\n{small}"), "redrive", "--overwrite")
+            deadline = time.monotonic() + dice.choice((0.05, 0.1, 0.3)) * dice.random()
             while time.monotonic() < deadline and process.alive():
-                time.sleep(0.002)
+                time.sleep(0.001)
             if not process.alive():
                 break
             process.kill()
             kills += 1
             left = {json.loads(letters.text_of(letter)).get("user") for letter in letters.parsed(store)}
-            assert everyone <= left | in_table(job), f"lost (seed {SEED}, kill {kills})"
-            early += "u2999" in left
-        redrive(job, store, lines, code=1)
-        job.table.expect(mended(users(3000)))
-        assert {letters.text_of(letter) for letter in letters.parsed(store)} == {b'{"other": 1}'}
+            written = in_table(job)
+            assert everyone <= left | written, f"lost (seed {SEED}, kill {kills})"
+            in_the_middle += bool(written) and bool(left - {None})
+        redrive(job, store, f"{MENDED}\n{small}", code=1)
+        job.table.expect(mended(users(400)))
+        assert [letters.text_of(letter) for letter in letters.parsed(store)] == [b'{"other": 1}'] * 5
         clear(job, store)
-    print(f"{kills} kills, {early} of them before the end of the last file")
-    assert kills >= min(KILLS, 10)
+    print(f"{store.name}: {kills} kills, {in_the_middle} of them between the first item and the last letter")
+    assert kills >= min(KILLS, 5) and in_the_middle > 0
 
 
 def clear(job, store):
-    """For another round: neither items nor letters, and an object that is new."""
-    for item in job.table.scan():
-        job.table.dynamodb.delete_item(TableName=job.table.name, Key={"id": item["id"]})
+    """For another round: neither items nor letters."""
+    keys = [{"DeleteRequest": {"Key": {"id": item["id"]}}} for item in job.table.scan()]
+    for at in range(0, len(keys), 25):
+        job.table.dynamodb.batch_write_item(RequestItems={job.table.name: keys[at:at + 25]})
     for name in store.names():
-        if store.name == "s3":
-            job.s3.delete_object(Bucket=job.bucket, Key=name)
-        else:
-            (store.folder / name).unlink()
+        store.remove(name)
 
 
 def test_two_redrives_at_once(job, store):
     """One waits outside where they would meet; both together lose nothing and double nothing."""
-    leave(job, store, firehose.body(users(4000)))
+    leave(job, store, firehose.body(users(2000)))
     text = conf(job, store, MENDED)
     processes = [job.firebridge.start(text, "redrive", "--overwrite") for _ in range(3)]
     results = [process.wait() for process in processes]
     assert all(result.code == 0 or "another redrive works in" in result.stderr for result in results), results
     assert any(result.code == 0 for result in results)
-    job.table.expect(mended(users(4000)))
+    job.table.expect(mended(users(2000)))
     assert store.names() == []
 
 
@@ -334,11 +333,11 @@ def test_beside_a_daemon_that_writes_to_the_same_place(job, files):
     daemon = job.firebridge.start(conf(job, files, lines), "run")
     mending = job.firebridge.folder / "mended.conf"
     mending.write_text(conf(job, files, MENDED))
-    total = 20 * 300
+    total = 12 * 200
 
     def feed():
-        for n in range(20):
-            job.put(firehose.body(users(300, start=300 * n)))
+        for n in range(12):
+            job.put(firehose.body(users(200, start=200 * n)))
             time.sleep(0.2)
 
     feeder = threading.Thread(target=feed)
@@ -356,7 +355,7 @@ def test_beside_a_daemon_that_writes_to_the_same_place(job, files):
     assert daemon.wait().code == 0
     redrive(job, files, MENDED)
     job.table.expect(mended(users(total)))
-    assert files.names() == [] and rounds > 3
+    assert files.names() == [] and rounds > 1
 
 
 def test_a_full_disk_keeps_them_all(job, small_disk, files):
