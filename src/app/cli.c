@@ -106,8 +106,8 @@ static const struct command commands[] = {
      "c:skelu", run_explain},
     {"redrive", "redrive [OPTION...]", "run dead letters through the conf again",
      "What can be written now is written, and its dead letter removed; what cannot\n"
-     "stays, with the new reason. The daemon may run meanwhile. Ends with 1 if a letter\n"
-     "is left.\n"
+     "stays, with the new reason. The daemon may run meanwhile. Ends with 1 if a\n"
+     "letter is left.\n"
      "\n"
      "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n"
      "  --stream NAME           of one stream alone\n"

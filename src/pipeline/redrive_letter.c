@@ -197,6 +197,11 @@ static enum fb_status decide(struct fb_redrive *redrive, const struct fb_letter 
                  (unsigned long long)(outcome->records + left_out));
         return unfit(redrive, letter, entry, message);
     }
+    if (outcome->reason == FB_DEAD_WRONG_FORM &&
+        format_of(redrive, letter) == FB_FORMAT_CLOUDWATCH_LOGS)
+        return unfit(redrive, letter, entry,
+                     "an event of CloudWatch Logs is kept without its message; deliver the object "
+                     "again");
     if (outcome->reason != FB_DEAD_NONE) {
         entry->fate = FB_REDRIVE_FAILED;
         snprintf(entry->reason, sizeof entry->reason, "%s", fb_dead_reason_name(outcome->reason));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dead letters, run again through a conf that was mended, from files and from S3."""
 
+import base64
 import json
 import os
 import random
@@ -176,6 +177,30 @@ def test_a_row_whose_columns_the_object_named_wants_them_in_the_conf(job, files)
     assert result.counts["unfit"] == 2 and "name them in the conf" in result.stderr
     redrive(job, files, MENDED + "\nformat = csv\ncolumns = user, n")
     job.table.expect([{"id": "u1", "user": "u1", "n": "1"}, {"id": "u2", "user": "u2", "n": "2"}])
+
+
+def test_an_event_of_cloudwatch_logs_wants_its_message(job, files):
+    message = {"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g", "logStream": "s",
+               "logEvents": [{"id": "e1", "message": "a"}, {"user": "u2", "message": "b"}]}
+    leave(job, files, firehose.body([message]), lines="format = cloudwatch-logs")
+    before = files.lines()
+    result = redrive(job, files, MENDED, code=1)
+    assert result.counts["unfit"] == 1 and "without its message" in result.stderr
+    assert files.lines() == before
+    assert in_table(job) == {"e1"}
+
+
+def test_an_error_of_firehose_is_read_again_where_it_holds_one_record(job, files):
+    def error(*records):
+        raw = base64.b64encode(b"".join(records)).decode()
+        return json.dumps({"attemptsMade": 1, "errorCode": "x", "rawData": raw}).encode()
+
+    leave(job, files, firehose.body([error(b'{"user": "u1"}'), error(b'{"id": "a"}', b'{"user": "u2"}')]),
+          lines="format = firehose-errors")
+    result = redrive(job, files, MENDED + "\nformat = firehose-errors", code=1)
+    assert (result.counts["written"], result.counts["unfit"]) == (1, 1)
+    assert "read as 2 records now" in result.stderr
+    assert in_table(job) == {"a", "u1"}
 
 
 def test_filters_leave_the_others_as_they_are(job, store):
