@@ -98,9 +98,9 @@ static bool is_base64_of(const char *text, size_t size, const char *bytes, size_
     return is_same;
 }
 
-static enum fb_status decode(const char *text, struct fb_letter *letter, struct fb_error *error)
+static enum fb_status decode(const char *text, size_t size, struct fb_letter *letter,
+                             struct fb_error *error)
 {
-    const size_t size = strlen(text);
     const size_t padding = size < 2 ? 0 : (size_t)(text[size - 1] == '=') + (text[size - 2] == '=');
     int decoded;
 
@@ -129,7 +129,7 @@ static bool take_format(const char *name, enum fb_format *ret_format)
 }
 
 static enum fb_status take_members(struct fb_letter *letter, const char **ret_bytes,
-                                   struct fb_error *error)
+                                   size_t *ret_bytes_size, struct fb_error *error)
 {
     json_int_t record = 0, offset = 0, size = 0;
     const char *time = NULL, *format = NULL;
@@ -137,10 +137,10 @@ static enum fb_status take_members(struct fb_letter *letter, const char **ret_by
 
     letter->format = FB_FORMAT_AUTO;
     if (json_unpack_ex(letter->root, &fault, 0,
-                       "{s:{s:s, s:s, s:I}, s:s, s:s, s:I, s:I, s?s, s:s, s:s}", "id", "key",
+                       "{s:{s:s, s:s, s:I}, s:s, s:s, s:I, s:I, s?s, s:s, s:s%}", "id", "key",
                        &letter->key, "etag", &letter->etag, "record", &record, "bucket",
                        &letter->bucket, "time", &time, "offset", &offset, "size", &size, "format",
-                       &format, "reason", &letter->reason, "bytes", ret_bytes) != 0)
+                       &format, "reason", &letter->reason, "bytes", ret_bytes, ret_bytes_size) != 0)
         return fb_fail(error, FB_INVALID, "it is no dead letter: %.100s", fault.text);
     if (record < 0 || offset < 0 || size < 0)
         return fb_fail(error, FB_INVALID, "it is no dead letter: a number below zero");
@@ -158,7 +158,8 @@ enum fb_status fb_letter_parse(const char *line, size_t size, struct fb_letter *
                                struct fb_error *error)
 {
     struct fb_letter letter = {0};
-    const char *bytes = NULL;
+    const char *bytes = "";
+    size_t bytes_size = 0;
     json_error_t fault;
     enum fb_status status;
 
@@ -166,9 +167,9 @@ enum fb_status fb_letter_parse(const char *line, size_t size, struct fb_letter *
     if (letter.root == NULL)
         status = fb_fail(error, FB_INVALID, "it is no JSON object: %.100s", fault.text);
     else
-        status = take_members(&letter, &bytes, error);
+        status = take_members(&letter, &bytes, &bytes_size, error);
     if (status == FB_OK)
-        status = decode(bytes, &letter, error);
+        status = decode(bytes, bytes_size, &letter, error);
     if (status == FB_OK && letter.text_size > letter.size_bytes)
         status = fb_fail(error, FB_INVALID, "it has more bytes than its \"size\"");
     if (status == FB_OK)

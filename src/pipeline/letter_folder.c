@@ -36,21 +36,42 @@ void fb_letter_folder_open_name(int64_t now_ms, char ret_name[FB_LETTER_NAME_SIZ
              civil.month, civil.day);
 }
 
-/* Exactly the names that the above and close make. */
+/* Digits at *text, which moves on behind them and `end`. */
+static bool take_number(const char **text, const char *end, unsigned *ret_number)
+{
+    char *behind;
+    unsigned long number;
+
+    if (**text < '0' || **text > '9')
+        return false;
+    number = strtoul(*text, &behind, 10);
+    if (number > UINT32_MAX || strncmp(behind, end, strlen(end)) != 0)
+        return false;
+    *text = behind + strlen(end);
+    *ret_number = (unsigned)number;
+    return true;
+}
+
+/* Exactly the names that the above and close make: written again, they are the same. */
 static bool take_name(const char *name, struct fb_letter_file *ret_file)
 {
-    char again[FB_LETTER_NAME_SIZE];
+    static const char begin[] = "dead-letters-";
+    const char *p = name + strlen(begin);
+    bool is_closed;
 
     *ret_file = (struct fb_letter_file){0};
-    if (sscanf(name, "dead-letters-%8u.%6u.jsonl", &ret_file->day, &ret_file->number) == 2)
-        snprintf(again, sizeof again, "dead-letters-%08u.%04u.jsonl", ret_file->day,
-                 ret_file->number);
-    else if (sscanf(name, "dead-letters-%8u.jsonl", &ret_file->day) == 1)
-        snprintf(again, sizeof again, "dead-letters-%08u.jsonl", ret_file->day);
-    else
+    if (strncmp(name, begin, strlen(begin)) != 0)
         return false;
-    snprintf(ret_file->name, sizeof ret_file->name, "%s", again);
-    return strcmp(again, name) == 0;
+    is_closed = take_number(&p, ".", &ret_file->day) &&
+                take_number(&p, ".jsonl", &ret_file->number) && ret_file->number > 0;
+    if (is_closed)
+        snprintf(ret_file->name, sizeof ret_file->name, "dead-letters-%08u.%04u.jsonl",
+                 ret_file->day, ret_file->number);
+    else
+        snprintf(ret_file->name, sizeof ret_file->name, "dead-letters-%08u.jsonl", ret_file->day);
+    if (!is_closed)
+        ret_file->number = 0;
+    return strcmp(ret_file->name, name) == 0;
 }
 
 static int compare(const void *a, const void *b)

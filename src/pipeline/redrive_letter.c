@@ -182,19 +182,20 @@ static enum fb_status decide(struct fb_redrive *redrive, const struct fb_letter 
                              uint64_t left_out, struct fb_error *error)
 {
     struct fb_item *item = outcome->item;
+    const uint64_t records = outcome->records + left_out;
     char message[128];
 
     if (outcome->records == 0 && left_out == 1) {
         entry->fate = FB_REDRIVE_LEFT_OUT;
         return FB_OK;
     }
-    if (outcome->records + left_out != 1 || !outcome->is_whole) {
+    if (records != 1 || !outcome->is_whole) {
         if (item != NULL)
             fb_item_pool_put(redrive->pool, item);
         snprintf(message, sizeof message,
                  "its bytes read as %llu records now, where they must be one; deliver them as an "
                  "object",
-                 (unsigned long long)(outcome->records + left_out));
+                 (unsigned long long)records);
         return unfit(redrive, letter, entry, message);
     }
     if (outcome->reason == FB_DEAD_WRONG_FORM &&

@@ -249,14 +249,16 @@ enum fb_status fb_redrive_source(struct fb_redrive *redrive, const struct fb_red
 {
     struct run run = {.redrive = redrive, .source = source};
     char *bytes = malloc(READ_BYTES);
-    enum fb_status status = bytes == NULL ? fb_fail(error, FB_NO_MEMORY, "out of memory") : FB_OK;
-    size_t size = 0;
+    enum fb_status status;
+    size_t size;
 
+    if (bytes == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
     fb_buffer_reset(&redrive->line);
     do {
+        size = 0;
+        status = source->read(source->context, bytes, READ_BYTES, &size, error);
         if (status == FB_OK)
-            status = source->read(source->context, bytes, READ_BYTES, &size, error);
-        if (status == FB_OK && size > 0)
             status = take_bytes(&run, bytes, size, error);
     } while (status == FB_OK && size > 0);
     /* A crash may have cut the last line: it ends with what is left of it. */
