@@ -116,9 +116,7 @@ static enum fb_status describe_table(struct redrive *redrive, const struct fb_co
     status = fb_dynamodb_describe_table(&client, stream->table, ret_table, error);
     fb_environment_client_done(&client);
     if (status == FB_OK)
-        status = fb_table_check_key(ret_table, stream->table, stream->format, error);
-    if (status == FB_OK && mapping != NULL)
-        status = fb_mapping_check_key(mapping, &ret_table->schema, error);
+        status = fb_conf_check_key(stream, mapping, &ret_table->schema, error);
     return status;
 }
 

@@ -106,6 +106,7 @@ static void describe(struct fb_redrive *redrive, const struct fb_letter *letter)
 {
     const int64_t now_ms = fb_realtime_ms(redrive->options->clock);
 
+    fb_layout_partitions(redrive->options->layout, letter->key, &redrive->partitions);
     redrive->described = (struct fb_map_object){
         .stream = redrive->options->stream,
         .bucket = letter->bucket,
@@ -114,6 +115,8 @@ static void describe(struct fb_redrive *redrive, const struct fb_letter *letter)
         .now_ms = now_ms,
         .ingest_time_ms = now_ms,
         .arrival_ms = fb_layout_key_time_ms(redrive->options->layout, letter->key, 0),
+        .partitions = redrive->partitions.values,
+        .partition_count = redrive->partitions.count,
     };
 }
 
@@ -230,7 +233,7 @@ enum fb_status fb_redrive_letter(struct fb_redrive *redrive, const struct fb_let
     if (status == FB_OK)
         status = read_record(redrive, letter, reader, &outcome, error);
     if (status == FB_OK)
-        return decide(redrive, letter, entry, &outcome, fb_record_reader_left_out(reader), error);
+        return decide(redrive, letter, entry, &outcome, fb_record_reader_tally(reader).left_out, error);
     if (outcome.item != NULL)
         fb_item_pool_put(redrive->pool, outcome.item);
     return status;

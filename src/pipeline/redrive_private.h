@@ -49,6 +49,7 @@ struct fb_redrive {
     struct fb_dead_letters *letters;
     struct fb_record_reader *readers[FB_FORMAT_COUNT]; /* made when they are needed */
     struct fb_map_object described;
+    struct fb_layout_partitions partitions; /* of its object's key */
     struct fb_letter_set *set;
     struct fb_progress *progress; /* of the entries at work */
 

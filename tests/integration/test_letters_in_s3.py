@@ -38,6 +38,7 @@ def test_a_run_leaves_its_letters_in_one_object(job, store):
     assert store.names() == [name]
 
 
+@pytest.mark.soak
 def test_a_running_daemon_puts_them_once_a_minute_at_the_latest(job, store):
     process = job.firebridge.start(job.conf(stream=store.conf), "run")
     job.put(firehose.body(bad(3)))
