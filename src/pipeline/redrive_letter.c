@@ -233,7 +233,8 @@ enum fb_status fb_redrive_letter(struct fb_redrive *redrive, const struct fb_let
     if (status == FB_OK)
         status = read_record(redrive, letter, reader, &outcome, error);
     if (status == FB_OK)
-        return decide(redrive, letter, entry, &outcome, fb_record_reader_tally(reader).left_out, error);
+        return decide(redrive, letter, entry, &outcome, fb_record_reader_tally(reader).left_out,
+                      error);
     if (outcome.item != NULL)
         fb_item_pool_put(redrive->pool, outcome.item);
     return status;
