@@ -117,3 +117,13 @@ def test_puts_that_fail_in_every_way_leave_each_letter(job, store, s3_server):
 def test_a_place_that_a_stream_reads_is_refused(job):
     result = job.fail(stream=f"dead_letters = s3://{job.bucket}/p/dead/")
     assert "where stream main reads; take another prefix or bucket" in result.stderr
+
+
+def test_check_says_where_they_go_and_a_rename_where_they_stay(job, store):
+    text = job.conf(stream=store.conf)
+    job.put(firehose.body(bad(1)))
+    job.firebridge.once(text)
+    place = f"s3://{job.bucket}/dead/"
+    assert f"dead letters go to {place}, which is not tried" in job.firebridge(text, "check").stdout
+    result = job.firebridge(text.replace("stream main", "stream other"), "state", "rename", "main", "other")
+    assert result.code == 0 and f"stay under {place}main/; move them to {place}other/" in result.stdout

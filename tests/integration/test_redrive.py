@@ -251,7 +251,7 @@ def test_a_line_that_is_no_letter_however_long_stays_as_it_is(job, files):
     leave(job, files, firehose.body(users(5)))
     [name] = files.names()
     path = files.folder / name
-    long = "y" * (40 << 20)
+    long = "y" * (33 << 20)
     path.write_text("x\n" + long + "\n" + path.read_text() + long)
     result = redrive(job, files, MENDED, code=1)
     assert (result.counts["written"], result.counts["unreadable"]) == (5, 3)
