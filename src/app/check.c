@@ -216,6 +216,15 @@ static void check_prefix(struct check *check, const struct fb_conf_stream *strea
     fb_environment_client_done(&client);
 }
 
+/* A try would leave an object behind. */
+static void check_letters(struct check *check, const struct fb_conf_stream *stream)
+{
+    if (stream->letters_bucket != NULL)
+        find(check, OK,
+             "stream %s: dead letters go to %s, which is not tried: it needs s3:PutObject",
+             stream->name, stream->dead_letters);
+}
+
 /* The folder itself, or what is there of its path. */
 static bool find_existing(char *path)
 {
@@ -305,6 +314,7 @@ static void check_all(struct check *check)
         for (size_t i = 0; i < check->conf->stream_count; i++) {
             check_table(check, &check->conf->streams[i]);
             check_prefix(check, &check->conf->streams[i]);
+            check_letters(check, &check->conf->streams[i]);
         }
     }
     fb_environment_free(check->environment);

@@ -36,6 +36,7 @@ struct fb_item {
     uint32_t version_at;    /* of FB_NEWER: its version, in the JSON */
     uint32_t version_size;
     enum fb_operation operation;
+    enum fb_format format; /* of its object */
     char bytes[]; /* canonical key, attribute-value JSON, the record as it was; and behind it as
                    * much as json_text.h demands */
 };
