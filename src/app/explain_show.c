@@ -229,8 +229,7 @@ static void add_item(json_t *line, const struct fb_record *record)
 {
     json_t *item = load_item(record);
 
-    json_object_set_new(line, "operation",
-                        json_string(fb_operation_name(record->operation)));
+    json_object_set_new(line, "operation", json_string(fb_operation_name(record->operation)));
     if (item != NULL)
         json_object_set_new(line, record->operation == FB_DELETE ? "key" : "item", item);
     if (record->operation == FB_DELETE)

@@ -356,7 +356,8 @@ static bool sum_up(struct daemon *daemon)
 
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
-        char deletes[48] = "", kept[64] = "", left_out[48] = "", passed_over[64] = "", mismatches[80] = "";
+        char deletes[48] = "", kept[64] = "", left_out[48] = "", passed_over[64] = "",
+             mismatches[80] = "";
 
         fb_stream_report(daemon->streams[i], &report);
         if (report.items_deleted > 0)

@@ -38,13 +38,12 @@ static void add_piece(struct batch_body *body, const char *bytes, size_t size)
 static void make_body(struct batch_body *body, const struct fb_write_target *target,
                       const struct fb_batch_entry *entries, size_t count)
 {
-    const char *const end = target->wants_units ? REQUEST_END "]}," FB_WRITE_WANTS_UNITS "}"
-                                                : REQUEST_END "]}}";
+    const char *const end =
+        target->wants_units ? REQUEST_END "]}," FB_WRITE_WANTS_UNITS "}" : REQUEST_END "]}}";
 
     body->count = 0;
     body->bytes = 0;
-    snprintf(body->begin, sizeof body->begin, "{\"RequestItems\":{\"%s\":[%s",
-             target->table,
+    snprintf(body->begin, sizeof body->begin, "{\"RequestItems\":{\"%s\":[%s", target->table,
              first_begin[entries[0].operation]);
     add_piece(body, body->begin, strlen(body->begin));
     for (size_t i = 0; i < count; i++) {

@@ -60,8 +60,7 @@ static enum fb_status add_names(struct fb_buffer *body, const char *item)
     enum fb_status status = FB_OK;
 
     (void)fb_json_enter_object(&attributes);
-    for (; status == FB_OK && fb_json_next_member(&attributes, &name);
-         fb_json_skip(&attributes)) {
+    for (; status == FB_OK && fb_json_next_member(&attributes, &name); fb_json_skip(&attributes)) {
         status = fb_buffer_append_text(body, glue);
         if (status == FB_OK)
             status = fb_buffer_append(body, name.bytes, name.size);
@@ -94,8 +93,8 @@ static enum fb_status add_values(struct fb_buffer *body, const char *item)
 
 static enum fb_status add_statement(struct fb_buffer *body, const char *table, const char *item)
 {
-    enum fb_status status = fb_buffer_printf(
-        body, "{\"Statement\":\"INSERT INTO \\\"%s\\\" VALUE {", table);
+    enum fb_status status =
+        fb_buffer_printf(body, "{\"Statement\":\"INSERT INTO \\\"%s\\\" VALUE {", table);
 
     if (status == FB_OK)
         status = add_names(body, item);

@@ -179,7 +179,8 @@ enum fb_status fb_write_newer(struct fb_client *client, const struct fb_write_ta
                          "\"ExpressionAttributeNames\":{\"#v\":\"");
     pieces[3] = piece_of(name->bytes);
     pieces[4] = piece_of("\"},\"ExpressionAttributeValues\":{\":v\":");
-    pieces[5] = (struct iovec){(void *)(entries->item + entries->version_at), entries->version_size};
+    pieces[5] =
+        (struct iovec){(void *)(entries->item + entries->version_at), entries->version_size};
     pieces[6] = piece_of("}");
     pieces[7] = piece_of(end_of(target));
     status = fb_write_one(client, "PutItem", target->table, pieces, 8, &refusal, ret_units, &own);

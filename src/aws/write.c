@@ -60,8 +60,8 @@ enum fb_status fb_dynamodb_write(struct fb_client *client, const struct fb_write
     enum fb_status status;
 
     if (entries == NULL || count == 0 || count > kinds[kind].max_items)
-        return fb_fail(error, FB_INVALID, "%s takes 1 to %zu items, not %zu",
-                       kinds[kind].operation, kinds[kind].max_items, count);
+        return fb_fail(error, FB_INVALID, "%s takes 1 to %zu items, not %zu", kinds[kind].operation,
+                       kinds[kind].max_items, count);
     for (size_t i = 0; i < count; i++)
         entries[i].unprocessed = entries[i].is_there = entries[i].is_refused = false;
     status = kinds[kind].call(client, target, entries, count, &units, error);

@@ -15,7 +15,7 @@
 struct compiler {
     const struct fb_mapping_options *options;
     struct fb_mapping *mapping;
-    bool is_second; /* the tree stands: now its nodes are told what to do */
+    bool is_second;     /* the tree stands: now its nodes are told what to do */
     bool wants_version; /* some record's operation may be `newer` */
     struct fb_error *error;
 };
@@ -509,8 +509,8 @@ static enum fb_status compile(struct compiler *compiler)
 bool fb_mapping_is_needed(const struct fb_mapping_options *options)
 {
     return options->item_count > 0 || options->rename_count > 0 || options->flatten_count > 0 ||
-           options->drop_count > 0 || options->keep_count > 0 ||
-           options->null > FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
+           options->drop_count > 0 || options->keep_count > 0 || options->null > FB_MAP_NULL_KEEP ||
+           options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
            options->utf8 != FB_MAP_UTF8_DEAD_LETTER || options->where != NULL ||
            options->filter_jq != NULL || options->transform_jq != NULL ||
            options->write_map_count > 0 ||

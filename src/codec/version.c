@@ -33,8 +33,7 @@ bool fb_version_find(const char *item, const char *name, size_t name_size,
         if (!open_version(attributes, &type, &text))
             return false;
         fb_json_skip(&end);
-        *ret_version =
-            (struct fb_version){attributes.at, (size_t)(end.at - attributes.at), type};
+        *ret_version = (struct fb_version){attributes.at, (size_t)(end.at - attributes.at), type};
         return true;
     }
     return false;

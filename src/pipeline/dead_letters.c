@@ -178,9 +178,8 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
         fb_log_warning(
             "stream %s: dead letter: %s record %llu (byte %llu)%s%s: %s: %s", letters->stream,
             letter->object->key, (unsigned long long)letter->record_number,
-            (unsigned long long)letter->offset_bytes,
-            is_put ? "" : ", ", is_put ? "" : fb_operation_name(letter->operation), letter->reason,
-            letter->message);
+            (unsigned long long)letter->offset_bytes, is_put ? "" : ", ",
+            is_put ? "" : fb_operation_name(letter->operation), letter->reason, letter->message);
     } else if (error != NULL) {
         *error = own;
     }

@@ -441,8 +441,7 @@ static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_
         return note_failure(lane, writes, write_count, status, &error);
     status = settle(lane, writes, write_count, &taken, &throttling);
     *ret_consumed += consumed >= 0 ? consumed : taken;
-    fb_rate_answer(&lane->rate, is_of_table(&throttling),
-                   fb_monotonic_ms(lane->options.clock));
+    fb_rate_answer(&lane->rate, is_of_table(&throttling), fb_monotonic_ms(lane->options.clock));
     if (status == FB_OK && throttling.throttled > 0)
         return note_unprocessed(lane, &throttling);
     if (status == FB_OK)

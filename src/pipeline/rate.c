@@ -80,7 +80,8 @@ static void fall(struct fb_rate *rate, int64_t now_ms)
     if (is_first) {
         rate->is_searching = true;
         lower = spent_per_s(rate, now_ms) * FIRST_FALL;
-    } else if (now_ms - rate->fell_ms < (rate->is_searching ? FIRST_FALL_AGAIN_MS : FALL_AGAIN_MS)) {
+    } else if (now_ms - rate->fell_ms <
+               (rate->is_searching ? FIRST_FALL_AGAIN_MS : FALL_AGAIN_MS)) {
         return;
     }
     if (lower < UNITS_PER_S_MIN)

@@ -35,7 +35,7 @@ struct fb_waiting {
     size_t bucket_count; /* a power of two */
     size_t write_count, item_count;
     struct queue queues[FB_WRITE_KIND_COUNT]; /* in the order in which they are due */
-    struct fb_write **aside; /* a heap by due_ms */
+    struct fb_write **aside;                  /* a heap by due_ms */
     size_t aside_count, aside_capacity;
     struct fb_write *spare;
     struct hot_key hot[HOT_PLACES];
@@ -212,7 +212,8 @@ static unsigned tries_before(const struct fb_waiting *waiting, uint64_t hash, in
     return hot->hash == hash && hot->until_ms > now_ms ? hot->tries : 0;
 }
 
-bool fb_waiting_is_hot(const struct fb_waiting *waiting, const struct fb_write *write, int64_t now_ms)
+bool fb_waiting_is_hot(const struct fb_waiting *waiting, const struct fb_write *write,
+                       int64_t now_ms)
 {
     const struct hot_key *hot = hot_place(waiting, write->key_hash);
 
@@ -386,8 +387,8 @@ size_t fb_waiting_room(const struct fb_waiting *waiting)
     return most < FB_BATCH_MAX_ITEMS ? FB_BATCH_MAX_ITEMS - most : 1;
 }
 
-static int64_t due_of(const struct fb_waiting *waiting, const struct fb_write *write, int64_t now_ms,
-                      bool hurry)
+static int64_t due_of(const struct fb_waiting *waiting, const struct fb_write *write,
+                      int64_t now_ms, bool hurry)
 {
     const struct fb_waiting_options *options = &waiting->options;
     const bool is_crowded =
@@ -563,7 +564,7 @@ void fb_waiting_part(struct fb_waiting *waiting, struct fb_write *write, int64_t
 /* ---- the module ---- */
 
 enum fb_status fb_waiting_new(const struct fb_waiting_options *options,
-                             struct fb_waiting **ret_waiting)
+                              struct fb_waiting **ret_waiting)
 {
     struct fb_waiting *waiting = calloc(1, sizeof *waiting);
 

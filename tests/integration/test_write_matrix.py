@@ -15,7 +15,7 @@ import fault_proxy
 import firehose
 import write_oracle
 
-KEYS, OBJECTS, RECORDS = 30, 3, 100
+KEYS, OBJECTS, RECORDS = 30, 3, 60
 SEED = 20261126
 
 # --- Rows -----------------------------------------------------------------------------------------
@@ -128,10 +128,11 @@ class Recreated:
         return None
 
     def recreate(self):
-        # A table that came back empty, and is filled before anything can be written to it.
-        for row in self.rows:
-            row.table.create()
-            row.fill()
+        """... and filled before anything else is written to it."""
+        with self._lock:
+            for row in self.rows:
+                row.table.create()
+                row.fill()
 
 
 def share(fault, **options):
@@ -142,9 +143,9 @@ def share(fault, **options):
 # what a person must mend.
 FAULTS = {
     "none": (lambda _: None, False),
-    "unprocessed items": (share(fault_proxy.partly(lambda _: some.random() < 0.6), share=0.5),
+    "unprocessed items": (share(fault_proxy.partly(lambda _: some.random() < 0.6), share=0.5, most=25),
                           False),
-    "throttling": (share(fault_proxy.throttle), False),
+    "throttling": (share(fault_proxy.throttle, most=25), False),
     "500 after the write": (share(fault_proxy.fail_after), False),
     "time-out after the write": (share(fault_proxy.silent_after(1.5), most=2), False),
     "reset before the write": (share(fault_proxy.cut_before), False),

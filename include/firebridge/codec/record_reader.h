@@ -84,7 +84,7 @@ struct fb_record {
     const char *key;             /* canonical */
     size_t key_size;
     uint64_t key_hash;
-    uint32_t version_at;   /* of FB_NEWER: where in `item` its version stands, {"N":"5"} */
+    uint32_t version_at; /* of FB_NEWER: where in `item` its version stands, {"N":"5"} */
     uint32_t version_size;
 };
 

@@ -26,8 +26,8 @@ struct fb_bucket {
 
 struct fb_rate {
     struct fb_bucket bucket;
-    double last_good; /* at which it was throttled last; 0: never was */
-    double fell_to;   /* ... and to which part of it that made it fall */
+    double last_good;     /* at which it was throttled last; 0: never was */
+    double fell_to;       /* ... and to which part of it that made it fall */
     int64_t fell_ms;      /* when it did last */
     int64_t throttled_ms; /* the same, less the time in which it was not in use */
     int64_t answered_ms;

@@ -60,8 +60,8 @@ struct fb_stream_options {
     int64_t linger_ms;
     int64_t coalesce_for_ms; /* how an item waits for later ones of its key: lane.h */
     size_t coalesce_items;
-    unsigned max_write_units; /* a second; 0: no limit */
-    bool removes_nulls;       /* in `update` */
+    unsigned max_write_units;               /* a second; 0: no limit */
+    bool removes_nulls;                     /* in `update` */
     struct fb_object_reader_options reader; /* but its schema and seed */
     /* Whether the records can become items with this key; NULL: they can. */
     enum fb_status (*check_key)(const void *context, const struct fb_key_schema *schema,

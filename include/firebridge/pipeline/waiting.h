@@ -46,14 +46,14 @@ struct fb_waiting_options {
 struct fb_waiting;
 
 enum fb_status fb_waiting_new(const struct fb_waiting_options *options,
-                             struct fb_waiting **ret_waiting) FB_MUST_CHECK;
+                              struct fb_waiting **ret_waiting) FB_MUST_CHECK;
 
 /* Nothing may be in it. NULL is allowed. */
 void fb_waiting_free(struct fb_waiting *waiting);
 
 /* Takes over the item. FB_NO_MEMORY: it is not in the waiting. */
 enum fb_status fb_waiting_add(struct fb_waiting *waiting, struct fb_item *item,
-                             int64_t now_ms) FB_MUST_CHECK;
+                              int64_t now_ms) FB_MUST_CHECK;
 
 /* Items and writes that wait. */
 size_t fb_waiting_items(const struct fb_waiting *waiting);
@@ -74,10 +74,10 @@ size_t fb_waiting_take(struct fb_waiting *waiting, int64_t now_ms, bool hurry, s
                        struct fb_write **ret_writes);
 
 /*
- * What became of a write that was taken, once each. fb_waiting_done: all of its items left it, be it
- * written or not; they are the caller's. fb_waiting_back: the same again, at once. fb_waiting_aside:
- * the same again after a while that grows; returns when. fb_waiting_part: it cannot be written as it
- * stands, so each of its items is, in its own right; it must have several.
+ * What became of a write that was taken, once each. fb_waiting_done: all of its items left it, be
+ * it written or not; they are the caller's. fb_waiting_back: the same again, at once.
+ * fb_waiting_aside: the same again after a while that grows; returns when. fb_waiting_part: it
+ * cannot be written as it stands, so each of its items is, in its own right; it must have several.
  */
 void fb_waiting_done(struct fb_waiting *waiting, struct fb_write *write, int64_t now_ms);
 void fb_waiting_back(struct fb_waiting *waiting, struct fb_write *write);
@@ -86,7 +86,8 @@ void fb_waiting_part(struct fb_waiting *waiting, struct fb_write *write, int64_t
 
 /* True when the key was throttled before it was this time, not long ago: it is the key that is hot,
  * not the table. Asked before fb_waiting_aside. */
-bool fb_waiting_is_hot(const struct fb_waiting *waiting, const struct fb_write *write, int64_t now_ms);
+bool fb_waiting_is_hot(const struct fb_waiting *waiting, const struct fb_write *write,
+                       int64_t now_ms);
 
 /* It was throttled with all others of its call, so that nothing is known of it; but if it is again,
  * it is the key. */

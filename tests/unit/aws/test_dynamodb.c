@@ -618,15 +618,11 @@ static void a_batch_outside_the_limits_is_never_sent(void **state)
 
     (void)state;
     set_up(&f, NULL, 0);
-    assert_int_equal(write_batch(&f, "t", entries, 26),
-                     FB_INVALID);
-    assert_int_equal(write_batch(&f, "t", entries, 0),
-                     FB_INVALID);
-    assert_int_equal(write_batch(&f, "t\"", entries, 1),
-                     FB_INVALID);
+    assert_int_equal(write_batch(&f, "t", entries, 26), FB_INVALID);
+    assert_int_equal(write_batch(&f, "t", entries, 0), FB_INVALID);
+    assert_int_equal(write_batch(&f, "t\"", entries, 1), FB_INVALID);
     entries[0].item_size = FB_BATCH_MAX_BYTES;
-    assert_int_equal(write_batch(&f, "t", entries, 1),
-                     FB_TOO_LARGE);
+    assert_int_equal(write_batch(&f, "t", entries, 1), FB_TOO_LARGE);
     tear_down(&f);
 }
 

@@ -67,7 +67,8 @@ static void add(char key, const char *what, int64_t now_ms)
     struct fb_item *item = NULL;
 
     if (*what == 'n') {
-        snprintf(json, sizeof json, "{\"v\":{\"%c\":\"%s\"}}", what[1] == 's' ? 'S' : 'N', what + 1);
+        snprintf(json, sizeof json, "{\"v\":{\"%c\":\"%s\"}}", what[1] == 's' ? 'S' : 'N',
+                 what + 1);
         record.version_at = 5;
         record.version_size = (uint32_t)strlen(json) - 6;
     }
@@ -104,10 +105,12 @@ static const char *carry_out(int64_t now_ms)
             for (struct fb_item *item = taken[i]->first; item != NULL; item = item->folded) {
                 const bool wins = item == taken[i]->winner && taken[i]->count > 1;
 
-                size += (size_t)snprintf(text + size, sizeof text - size, "%s%s%d%s",
-                                         item != taken[i]->first ? "+" : size > 0 ? " " : "",
-                                         wins ? "(" : "", (int)item->record_number,
-                                         wins ? ")" : "");
+                size +=
+                    (size_t)snprintf(text + size, sizeof text - size, "%s%s%d%s",
+                                     item != taken[i]->first ? "+"
+                                     : size > 0              ? " "
+                                                             : "",
+                                     wins ? "(" : "", (int)item->record_number, wins ? ")" : "");
             }
             done(taken[i], now_ms);
         }
@@ -351,8 +354,8 @@ static void a_write_goes_out_by_the_call_of_the_item_that_won(void **state)
 
 static void a_call_is_cut_by_its_bytes(void **state)
 {
-    const struct fb_waiting_options options = {
-        .target = {.table = "t", .schema = &schema}, .max_call_bytes = 5};
+    const struct fb_waiting_options options = {.target = {.table = "t", .schema = &schema},
+                                               .max_call_bytes = 5};
 
     (void)state;
     make(0, 0, 0);
