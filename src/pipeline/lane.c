@@ -11,6 +11,7 @@
 #include "firebridge/base/thread.h"
 #include "firebridge/pipeline/progress.h"
 #include "firebridge/pipeline/waiting.h"
+#include "settled.h"
 
 /* Of what one call carries; far below the 16 MB of BatchWriteItem, as every lane may have one. */
 #define CALL_MAX_BYTES ((size_t)4 * 1024 * 1024)
@@ -107,58 +108,9 @@ void fb_lane_finish(struct fb_lane *lane)
 
 /* ---- what became of items ---- */
 
-/* Items on their way back; neighbours of one span are acknowledged at one stroke. */
-struct settled {
-    struct fb_item *list;
-    struct fb_span *span;
-    uint64_t in_span; /* not yet acknowledged */
-    uint64_t written, deleted, kept, coalesced, units_saved;
-};
-
-static void acknowledge_span(struct settled *settled)
-{
-    if (settled->in_span > 0)
-        fb_span_acknowledge(settled->span, settled->in_span);
-    settled->in_span = 0;
-}
-
-/* A write is done, and so are all the items that it was made of. */
-static void add_settled(struct settled *settled, const struct fb_write *write, bool is_kept)
-{
-    settled->written += !is_kept;
-    settled->kept += is_kept;
-    settled->deleted += !is_kept && write->winner->operation == FB_DELETE;
-    for (struct fb_item *item = write->first; item != NULL; item = item->folded) {
-        if (item->span != settled->span)
-            acknowledge_span(settled);
-        settled->span = item->span;
-        settled->in_span++;
-        if (item != write->winner) {
-            settled->coalesced++;
-            settled->units_saved += fb_item_write_units(item);
-        }
-        item->next = settled->list;
-        settled->list = item;
-    }
-}
-
 static void count(atomic_uint_fast64_t *counter, uint64_t more)
 {
-    if (more > 0)
-        atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
-
-static void finish_settled(struct fb_lane *lane, struct settled *settled)
-{
-    struct fb_lane_counters *counters = lane->options.counters;
-
-    acknowledge_span(settled);
-    count(&counters->items_written, settled->written);
-    count(&counters->items_deleted, settled->deleted);
-    count(&counters->items_kept, settled->kept);
-    count(&counters->items_coalesced, settled->coalesced);
-    count(&counters->write_units_saved, settled->units_saved);
-    fb_item_pool_put(lane->options.pool, settled->list);
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
 static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_item *item,
@@ -301,7 +253,7 @@ static enum fb_status settle(struct fb_lane *lane, struct fb_write **writes, siz
                              double *ret_taken, struct throttling *throttling)
 {
     const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
-    struct settled settled = {.list = NULL};
+    struct fb_settled settled = {.list = NULL};
     enum fb_status status = FB_OK;
 
     for (size_t i = 0; i < write_count; i++) {
@@ -313,7 +265,7 @@ static enum fb_status settle(struct fb_lane *lane, struct fb_write **writes, siz
             put_aside(lane, writes[i], now_ms);
         } else if (!entry->is_refused) {
             *ret_taken += (double)writes[i]->units;
-            add_settled(&settled, writes[i], entry->is_there);
+            fb_settled_add(&settled, writes[i], entry->is_there);
             fb_waiting_done(lane->waiting, writes[i], now_ms);
         } else if (status == FB_OK) {
             status = reject(lane, writes[i], entry->refusal);
@@ -321,7 +273,7 @@ static enum fb_status settle(struct fb_lane *lane, struct fb_write **writes, siz
             fb_waiting_back(lane->waiting, writes[i]);
         }
     }
-    finish_settled(lane, &settled);
+    fb_settled_finish(&settled, lane->options.pool, lane->options.counters);
     return status;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aside.h"
+
 #define BUCKETS_AT_FIRST 64
 
 /* A key that was throttled waits up to so long, twice as long after each time. */
@@ -35,8 +37,7 @@ struct fb_waiting {
     size_t bucket_count; /* a power of two */
     size_t write_count, item_count;
     struct queue queues[FB_WRITE_KIND_COUNT]; /* in the order in which they are due */
-    struct fb_write **aside;                  /* a heap by due_ms */
-    size_t aside_count, aside_capacity;
+    struct fb_aside aside;
     struct fb_write *spare;
     struct hot_key hot[HOT_PLACES];
 };
@@ -137,65 +138,16 @@ static enum fb_write_kind kind_of(const struct fb_waiting *waiting, const struct
 
 /* ---- aside ---- */
 
-static void sift_up(struct fb_waiting *waiting, size_t at)
-{
-    struct fb_write *write = waiting->aside[at];
-
-    while (at > 0 && waiting->aside[(at - 1) / 2]->due_ms > write->due_ms) {
-        waiting->aside[at] = waiting->aside[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    waiting->aside[at] = write;
-}
-
-static void sift_down(struct fb_waiting *waiting, size_t at)
-{
-    struct fb_write *write = waiting->aside[at];
-
-    for (;;) {
-        size_t child = 2 * at + 1;
-
-        if (child + 1 < waiting->aside_count &&
-            waiting->aside[child + 1]->due_ms < waiting->aside[child]->due_ms)
-            child++;
-        if (child >= waiting->aside_count || waiting->aside[child]->due_ms >= write->due_ms)
-            break;
-        waiting->aside[at] = waiting->aside[child];
-        at = child;
-    }
-    waiting->aside[at] = write;
-}
-
 /* Those that follow within a linger come too, or each would have a call of its own. */
 static void bring_back_due(struct fb_waiting *waiting, int64_t now_ms)
 {
     int64_t until_ms = now_ms;
+    struct fb_write *write;
 
-    while (waiting->aside_count > 0 && waiting->aside[0]->due_ms <= until_ms) {
-        struct fb_write *write = waiting->aside[0];
-
-        waiting->aside[0] = waiting->aside[--waiting->aside_count];
-        if (waiting->aside_count > 0)
-            sift_down(waiting, 0);
+    while ((write = fb_aside_take(&waiting->aside, until_ms)) != NULL) {
         fb_waiting_back(waiting, write);
         until_ms = now_ms + waiting->options.linger_ms;
     }
-}
-
-/* There is a place for every write, so that putting one aside cannot fail. */
-static enum fb_status reserve_aside(struct fb_waiting *waiting)
-{
-    const size_t capacity = waiting->aside_capacity * 2 + BUCKETS_AT_FIRST;
-    struct fb_write **aside;
-
-    if (waiting->write_count < waiting->aside_capacity)
-        return FB_OK;
-    aside = realloc(waiting->aside, capacity * sizeof *aside);
-    if (aside == NULL)
-        return FB_NO_MEMORY;
-    waiting->aside = aside;
-    waiting->aside_capacity = capacity;
-    return FB_OK;
 }
 
 /* ---- hot keys ---- */
@@ -283,14 +235,6 @@ static void join(struct fb_waiting *waiting, struct fb_write *write, struct fb_i
         move_to(waiting, write, kind);
 }
 
-static bool is_aside(const struct fb_waiting *waiting, const struct fb_write *write)
-{
-    for (size_t i = 0; i < waiting->aside_count; i++)
-        if (waiting->aside[i] == write)
-            return true;
-    return false;
-}
-
 /* Seldom: streams of several operations. */
 static void move_to(struct fb_waiting *waiting, struct fb_write *write, enum fb_write_kind kind)
 {
@@ -299,7 +243,7 @@ static void move_to(struct fb_waiting *waiting, struct fb_write *write, enum fb_
     struct fb_write **at = &queue->first;
 
     write->kind = kind;
-    if (is_aside(waiting, write))
+    if (write->is_aside)
         return;
     while (*at != write)
         at = &(*at)->next;
@@ -323,7 +267,7 @@ static struct fb_write *new_write(struct fb_waiting *waiting)
 
     if (waiting->write_count >= waiting->bucket_count && grow_buckets(waiting) != FB_OK)
         return NULL;
-    if (reserve_aside(waiting) != FB_OK)
+    if (fb_aside_reserve(&waiting->aside, waiting->write_count + 1) != FB_OK)
         return NULL;
     if (write != NULL)
         waiting->spare = write->next;
@@ -442,8 +386,8 @@ int64_t fb_waiting_next_ms(struct fb_waiting *waiting, int64_t now_ms, bool hurr
 
     bring_back_due(waiting, now_ms);
     next_ms = choose(waiting, now_ms, hurry, &kind);
-    if (waiting->aside_count > 0 && waiting->aside[0]->due_ms < next_ms)
-        return waiting->aside[0]->due_ms;
+    if (fb_aside_next_ms(&waiting->aside) < next_ms)
+        return fb_aside_next_ms(&waiting->aside);
     return next_ms;
 }
 
@@ -473,22 +417,28 @@ size_t fb_waiting_take(struct fb_waiting *waiting, int64_t now_ms, bool hurry, s
 
 /* ---- what became of a write ---- */
 
-/* What waits behind it: one item, and what folds with it. */
-static void begin_behind(struct fb_waiting *waiting, struct fb_write *write, int64_t now_ms)
+/* There is one. */
+static struct fb_item *take_behind(struct fb_write *write)
 {
     struct fb_item *item = write->behind;
 
     write->behind = item->next;
     item->next = NULL;
+    return item;
+}
+
+/* What waits behind it: one item, and what folds with it. */
+static void begin_behind(struct fb_waiting *waiting, struct fb_write *write, int64_t now_ms)
+{
+    struct fb_item *item = take_behind(write);
+
     begin(waiting, write, item, now_ms);
     if (write->singles > 0) {
         write->singles--;
         write->is_single = true;
     }
     while (write->behind != NULL && !write->is_single) {
-        item = write->behind;
-        write->behind = item->next;
-        item->next = NULL;
+        item = take_behind(write);
         if (!fold_in(write, item)) {
             item->next = write->behind;
             write->behind = item;
@@ -542,8 +492,7 @@ int64_t fb_waiting_aside(struct fb_waiting *waiting, struct fb_write *write, int
     write->due_ms = now_ms + fb_backoff_next_ms(&backoff, &waiting->random);
     write->tries = backoff.tries;
     fb_waiting_remember(waiting, write, now_ms);
-    waiting->aside[waiting->aside_count] = write;
-    sift_up(waiting, waiting->aside_count++);
+    fb_aside_put(&waiting->aside, write);
     return write->due_ms;
 }
 
@@ -606,7 +555,7 @@ struct fb_item *fb_waiting_drain(struct fb_waiting *waiting)
             waiting->item_count = 0;
             forget(waiting, write);
         }
-    waiting->aside_count = 0;
+    waiting->aside.count = 0;
     for (size_t i = 0; i < FB_WRITE_KIND_COUNT; i++)
         waiting->queues[i] = (struct queue){.last = &waiting->queues[i].first};
     return list;
@@ -622,7 +571,7 @@ void fb_waiting_free(struct fb_waiting *waiting)
         free(waiting->spare);
         waiting->spare = next;
     }
-    free(waiting->aside);
+    fb_aside_done(&waiting->aside);
     free(waiting->buckets);
     free(waiting);
 }

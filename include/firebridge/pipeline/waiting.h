@@ -30,6 +30,7 @@ struct fb_write {
     size_t singles;                        /* so many of `behind` are not folded with any other */
     bool is_single;
     bool is_due; /* it waited before */
+    bool is_aside;
     size_t merged_bytes;
     int64_t since_ms, due_ms;
 };

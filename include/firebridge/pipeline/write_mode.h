@@ -21,9 +21,9 @@ enum fb_fold {
 
 struct fb_write_mode {
     enum fb_write_kind kind;
-    /* Whether that call can carry the item; NULL: any. If not, `otherwise` does. */
+    enum fb_write_kind otherwise; /* of an item that `kind` cannot carry */
+    /* Whether it can; NULL: any. */
     bool (*fits)(const struct fb_write_target *target, const char *item, size_t item_size);
-    enum fb_write_kind otherwise;
     /* Of the later's mode. After the fold the table is as it would be after both. */
     enum fb_fold (*fold)(const struct fb_item *earlier, const struct fb_item *later);
 };
