@@ -14,6 +14,7 @@
 #include "firebridge/app/conf.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
+#include "firebridge/app/refresher.h"
 #include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/stream.h"
@@ -25,10 +26,20 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
+struct daemon;
+
+/* What a stream's connections are made for. */
+struct connector {
+    struct daemon *daemon;
+    const struct fb_conf_stream *stream;
+};
+
 struct daemon {
     const struct fb_run_options *options;
     struct fb_conf *conf;
     struct fb_environment *environment;
+    struct fb_refresher *refresher;
+    struct connector *connectors; /* one a stream */
     struct fb_state *state;
     char *dead_letter_directory;
     struct fb_layout **layouts;
@@ -73,8 +84,9 @@ static enum fb_status make_layouts(struct daemon *daemon, struct fb_error *error
     daemon->fingerprints = calloc(count, sizeof *daemon->fingerprints);
     daemon->mappings = calloc(count, sizeof *daemon->mappings);
     daemon->streams = calloc(count, sizeof *daemon->streams);
-    if (daemon->layouts == NULL || daemon->fingerprints == NULL || daemon->mappings == NULL ||
-        daemon->streams == NULL)
+    daemon->connectors = calloc(count, sizeof *daemon->connectors);
+    if (daemon->connectors == NULL || daemon->layouts == NULL || daemon->fingerprints == NULL ||
+        daemon->mappings == NULL || daemon->streams == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for %zu streams", count);
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         const struct fb_conf_stream *stream = &daemon->conf->streams[i];
@@ -127,9 +139,9 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
                                      enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error)
 {
-    struct daemon *daemon = context;
+    const struct connector *connector = context;
 
-    return fb_environment_client(daemon->environment,
+    return fb_environment_client(connector->daemon->environment, connector->stream,
                                  side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB, stop,
                                  stop_at, ret_client, error);
 }
@@ -168,7 +180,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
                   .batch_write = fb_dynamodb_batch_write,
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,
-                  .connect_context = daemon},
+                  .connect_context = &daemon->connectors[i]},
         .state = daemon->state,
         .clock = fb_clock_system(),
         .seed = daemon->seed,
@@ -176,6 +188,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .context = daemon,
     };
 
+    daemon->connectors[i] = (struct connector){daemon, conf};
     options.reader.mapping = daemon->mappings[i];
     return fb_stream_start(&options, &daemon->streams[i], error);
 }
@@ -188,6 +201,9 @@ static enum fb_status set_up(struct daemon *daemon, struct fb_error *error)
         status = open_state(daemon, error);
     if (status == FB_OK)
         status = fb_environment_new(daemon->conf, fb_clock_system(), &daemon->environment, error);
+    if (status == FB_OK)
+        status = fb_refresher_start(fb_environment_principals(daemon->environment),
+                                    fb_clock_system(), &daemon->refresher, error);
     for (size_t i = 0; status == FB_OK && i < daemon->conf->stream_count; i++) {
         status = start_stream(daemon, i, error);
         if (status == FB_OK)
@@ -200,6 +216,8 @@ static void stop_streams(struct daemon *daemon, enum fb_stop_level level)
 {
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_stream_stop(daemon->streams[i], level);
+    if (level == FB_STOP_NOW && daemon->environment != NULL)
+        fb_environment_stop(daemon->environment);
 }
 
 static void begin_stop(struct daemon *daemon, const char *why)
@@ -358,9 +376,13 @@ static void tear_down(struct daemon *daemon)
         fb_layout_free(daemon->layouts[i]);
     for (size_t i = 0; daemon->mappings != NULL && i < daemon->conf->stream_count; i++)
         fb_mapping_free(daemon->mappings[i]);
+    if (daemon->environment != NULL)
+        fb_environment_stop(daemon->environment);
+    fb_refresher_free(daemon->refresher);
     fb_environment_free(daemon->environment);
     fb_state_close(daemon->state);
     free(daemon->streams);
+    free(daemon->connectors);
     free(daemon->layouts);
     free(daemon->mappings);
     free(daemon->fingerprints);

@@ -59,8 +59,8 @@ static enum fb_status use_address(const char *address, struct fb_endpoint *ret_e
     return FB_OK;
 }
 
-enum fb_status fb_endpoint_dynamodb(const char *address, const char *region,
-                                    struct fb_endpoint *ret_endpoint, struct fb_error *error)
+static enum fb_status of_service(const char *service, const char *address, const char *region,
+                                 struct fb_endpoint *ret_endpoint, struct fb_error *error)
 {
     enum fb_status status = check_region(region, error);
 
@@ -69,10 +69,22 @@ enum fb_status fb_endpoint_dynamodb(const char *address, const char *region,
     if (address != NULL)
         return use_address(address, ret_endpoint, error);
     *ret_endpoint = (struct fb_endpoint){0};
-    snprintf(ret_endpoint->host, sizeof ret_endpoint->host, "dynamodb.%s.%s", region,
+    snprintf(ret_endpoint->host, sizeof ret_endpoint->host, "%s.%s.%s", service, region,
              domain_of(region));
     snprintf(ret_endpoint->origin, sizeof ret_endpoint->origin, "https://%s", ret_endpoint->host);
     return FB_OK;
+}
+
+enum fb_status fb_endpoint_dynamodb(const char *address, const char *region,
+                                    struct fb_endpoint *ret_endpoint, struct fb_error *error)
+{
+    return of_service("dynamodb", address, region, ret_endpoint, error);
+}
+
+enum fb_status fb_endpoint_sts(const char *address, const char *region,
+                               struct fb_endpoint *ret_endpoint, struct fb_error *error)
+{
+    return of_service("sts", address, region, ret_endpoint, error);
 }
 
 enum fb_status fb_endpoint_s3(const char *address, const char *region, const char *bucket,

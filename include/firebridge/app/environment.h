@@ -4,20 +4,25 @@
  * The one place that reads the environment. What the conf says wins over the environment.
  *
  * Read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
- * AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, HOME, AWS_REGION, AWS_DEFAULT_REGION,
- * AWS_EC2_METADATA_DISABLED, AWS_CA_BUNDLE, STATE_DIRECTORY.
+ * AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, CREDENTIALS_DIRECTORY, HOME, AWS_REGION,
+ * AWS_DEFAULT_REGION, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME,
+ * AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI,
+ * AWS_CONTAINER_AUTHORIZATION_TOKEN, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE,
+ * AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
+ * AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, AWS_CA_BUNDLE, STATE_DIRECTORY.
  * Threads: made and freed by one; the rest from any thread.
  */
 #ifndef FIREBRIDGE_APP_ENVIRONMENT_H
 #define FIREBRIDGE_APP_ENVIRONMENT_H
 
 #include "firebridge/app/conf.h"
+#include "firebridge/app/principals.h"
 #include "firebridge/aws/client.h"
 
 struct fb_environment;
 
 /*
- * Makes the credential chain and finds the region (which may ask the instance). Asks nobody for
+ * Makes the credential chains and finds the region (which may ask the instance). Asks nobody for
  * credentials yet. `conf` outlives it.
  */
 enum fb_status fb_environment_new(const struct fb_conf *conf, struct fb_clock *clock,
@@ -28,12 +33,17 @@ enum fb_status fb_environment_new(const struct fb_conf *conf, struct fb_clock *c
 void fb_environment_free(struct fb_environment *environment);
 
 const char *fb_environment_region(const struct fb_environment *environment);
-struct fb_credentials_cache *fb_environment_credentials(struct fb_environment *environment);
+struct fb_principals *fb_environment_principals(struct fb_environment *environment);
 
-enum fb_service { FB_SERVICE_S3, FB_SERVICE_DYNAMODB };
+/* Ends what is under way for credentials, and what will be. From any thread. */
+void fb_environment_stop(struct fb_environment *environment);
 
-/* A client with a transport of its own, for one thread, with the conf's endpoint and limits. */
-enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
+/*
+ * A client with a transport of its own, for one thread, with the conf's endpoint and limits, for a
+ * side of a stream of the conf; `stream` NULL: as whom [aws] says.
+ */
+enum fb_status fb_environment_client(struct fb_environment *environment,
+                                     const struct fb_conf_stream *stream, enum fb_service service,
                                      struct fb_stop *stop, enum fb_stop_level stop_at,
                                      struct fb_client *ret_client,
                                      struct fb_error *error) FB_MUST_CHECK;

@@ -23,6 +23,11 @@ enum fb_status fb_endpoint_dynamodb(const char *address, const char *region,
                                     struct fb_endpoint *ret_endpoint,
                                     struct fb_error *error) FB_MUST_CHECK;
 
+/* The same for STS. */
+enum fb_status fb_endpoint_sts(const char *address, const char *region,
+                               struct fb_endpoint *ret_endpoint,
+                               struct fb_error *error) FB_MUST_CHECK;
+
 /* An address is always used path-style; so is AWS when a TLS wildcard cannot match the bucket. */
 enum fb_status fb_endpoint_s3(const char *address, const char *region, const char *bucket,
                               struct fb_endpoint *ret_endpoint,

@@ -75,7 +75,7 @@ static void the_shared_config_gives_a_region_where_nobody_else_does(void **state
     close(fd);
     setenv("AWS_CONFIG_FILE", path, 1);
     expect_region(&conf, "shared-1");
-    conf.aws.profile = profile;
+    conf.aws.principal.profile = profile;
     expect_region(&conf, "other-1");
     unlink(path);
 }
@@ -110,7 +110,9 @@ static void keys_in_the_environment_are_used(void **state)
     setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
     assert_int_equal(
-        fb_credentials_cache_get(fb_environment_credentials(environment), &credentials, &error),
+        fb_credentials_cache_get(
+            fb_principals_find(fb_environment_principals(environment), NULL, FB_SERVICE_S3),
+            &credentials, &error),
         FB_OK);
     assert_string_equal(credentials.access_key_id, "AKID");
     assert_string_equal(credentials.session_token, "");
@@ -135,9 +137,9 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     fb_stop_init(&stop, NULL);
     setenv("AWS_REGION", "r-1", 1);
     assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
-    assert_int_equal(
-        fb_environment_client(environment, FB_SERVICE_S3, &stop, FB_STOP_DRAIN, &client, &error),
-        FB_OK);
+    assert_int_equal(fb_environment_client(environment, NULL, FB_SERVICE_S3, &stop, FB_STOP_DRAIN,
+                                           &client, &error),
+                     FB_OK);
     assert_string_equal(client.endpoint, s3);
     assert_string_equal(client.region, "r-1");
     assert_ptr_equal(client.stop, &stop);
@@ -145,9 +147,9 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     assert_int_equal(client.connect_timeout_ms, 1);
     assert_int_equal(client.request_timeout_ms, 2);
     fb_environment_client_done(&client);
-    assert_int_equal(
-        fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, FB_STOP_NOT, &client, &error),
-        FB_OK);
+    assert_int_equal(fb_environment_client(environment, NULL, FB_SERVICE_DYNAMODB, NULL,
+                                           FB_STOP_NOT, &client, &error),
+                     FB_OK);
     assert_string_equal(client.endpoint, dynamodb);
     fb_environment_client_done(&client);
     fb_environment_free(environment);
