@@ -119,10 +119,11 @@ enum fb_status fb_credentials_json_read(const char *text, size_t size,
     fb_credentials_wipe(ret_credentials);
     if (!is_json(text, size))
         return fb_fail(error, FB_CORRUPT, "it is no JSON");
-    if (walk(text, form, ret_credentials, &document) != FB_OK)
-        return fb_fail(error, FB_CORRUPT, "it is no JSON object, or a value is too long");
+    status = walk(text, form, ret_credentials, &document);
     fb_make_printable(document.code);
-    status = judge(&document, form, ret_credentials, error);
+    status = status == FB_OK
+                 ? judge(&document, form, ret_credentials, error)
+                 : fb_fail(error, status, "it is no JSON object, or a value is too long");
     if (status != FB_OK)
         fb_credentials_wipe(ret_credentials);
     return status;
