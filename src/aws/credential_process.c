@@ -74,8 +74,10 @@ enum fb_status fb_process_split(char *command, char *ret_words[FB_PROCESS_WORDS_
             return status;
         words[count++] = word;
     }
-    if (count == 0 || words[0][0] == '\0')
-        return fb_fail(error, FB_INVALID, "credential_process names no program");
+    if (count == 0 || words[0][0] == '\0') {
+        fb_fail(error, FB_INVALID, "credential_process names no program");
+        return FB_INVALID;
+    }
     memcpy(ret_words, words, sizeof words);
     return FB_OK;
 }
@@ -223,7 +225,7 @@ static enum fb_status wait_for_end(const struct child *child, struct fb_error *e
 static enum fb_status run(const struct fb_chain_options *options, char *const words[],
                           struct fb_buffer *output, struct fb_error *error)
 {
-    struct child child;
+    struct child child = {0};
     enum fb_status status = start(options, words, &child, error);
 
     if (status != FB_OK)
@@ -242,7 +244,7 @@ enum fb_status fb_process_get(const struct fb_chain_options *options, const char
 {
     size_t size = strlen(command) + 1;
     char *copy = fb_secret_new(size); /* a word may be a password */
-    char *words[FB_PROCESS_WORDS_MAX + 1];
+    char *words[FB_PROCESS_WORDS_MAX + 1] = {NULL};
     struct fb_buffer output = {0};
     enum fb_status status = FB_NO_MEMORY;
 

@@ -41,7 +41,7 @@ static enum fb_status imds_init(struct imds *imds, const struct fb_chain_options
                                 struct fb_error *error)
 {
     const char *address = options->imds_endpoint;
-    enum fb_status status;
+    enum fb_status status = FB_INVALID;
 
     if (address == NULL)
         address = options->imds_ipv6 ? IMDS_ADDRESS_IPV6 : IMDS_ADDRESS;
@@ -49,13 +49,13 @@ static enum fb_status imds_init(struct imds *imds, const struct fb_chain_options
     while (imds->address_size > 0 && address[imds->address_size - 1] == '/')
         imds->address_size--;
     if (imds->address_size > 255)
-        return fb_fail(error, FB_INVALID, "the metadata service's address is too long");
-    if (strncmp(address, "http://", 7) != 0 && strncmp(address, "https://", 8) != 0)
-        return fb_fail(error, FB_INVALID,
-                       "the metadata service's address '%.200s' does not begin with http://",
-                       address);
-    status = fb_metadata_init(&imds->metadata, options, address, TIMEOUT_MS);
-    return status == FB_OK ? FB_OK : fb_fail(error, status, "no memory for an answer");
+        fb_fail(error, status, "the metadata service's address is too long");
+    else if (strncmp(address, "http://", 7) != 0 && strncmp(address, "https://", 8) != 0)
+        fb_fail(error, status,
+                "the metadata service's address '%.200s' does not begin with http://", address);
+    else if ((status = fb_metadata_init(&imds->metadata, options, address, TIMEOUT_MS)) != FB_OK)
+        fb_fail(error, status, "no memory for an answer");
+    return status;
 }
 
 static void imds_done(struct imds *imds)

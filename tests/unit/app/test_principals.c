@@ -135,14 +135,28 @@ static void a_bucket_and_a_table_may_be_in_two_accounts(void **state)
 
     (void)state;
     script = script_transport_new(steps, 3);
-    set_up(&f,
-           "[aws]\nrole_arn = " ROLE("all") "\nrole_session_name = me\nrole_duration = "
-                                            "15min\n" STREAM("a") "source.role_arn = " ROLE("sourc"
-                                                                                            "e") "\nsource.external_id = eid\n" STREAM(
-                                                "b") "role_arn = none\n" STREAM("c") "role_arn "
-                                                                                     "= " ROLE("str"
-                                                                                               "ea"
-                                                                                               "m") "\ntable.role_arn = none\nprofile = p\n");
+    set_up(
+        &f,
+        "[aws]\nrole_arn = " ROLE(
+            "all") "\nrole_session_name = me\nrole_duration = "
+                   "15min\n" STREAM("a") "source.role_arn = " ROLE(
+                       "sourc"
+                       "e") "\nsource.external_id = eid\n" STREAM("b") "role_arn = "
+                                                                       "none\n" STREAM(
+                                                                           "c") "rol"
+                                                                                "e_"
+                                                                                "arn"
+                                                                                " "
+                                                                                "="
+                                                                                " " ROLE(
+                                                                                    "str"
+                                                                                    "ea"
+                                                                                    "m") "\ntable."
+                                                                                         "role_arn "
+                                                                                         "= "
+                                                                                         "none\npro"
+                                                                                         "file = "
+                                                                                         "p\n");
     expect_key(&f, 0, FB_SERVICE_S3, "SOURCE");
     expect_key(&f, 0, FB_SERVICE_DYNAMODB, "ALL");
     expect_key(&f, 1, FB_SERVICE_S3, "ENVIRONMENT");
