@@ -270,7 +270,7 @@ static void print_credentials(struct check *check, struct fb_credentials_cache *
 
     fb_credentials_cache_report(cache, &report);
     if (report.expires_ms == INT64_MAX) {
-        find(check, OK, "%scredentials: from %s, for good", whose, report.source);
+        find(check, OK, "%scredentials: from %s, which do not expire", whose, report.source);
         return;
     }
     fb_time_format_rfc3339(report.expires_ms, expires);

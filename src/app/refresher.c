@@ -31,12 +31,12 @@ struct fb_refresher {
 };
 
 struct until {
-    char text[FB_TIME_TEXT_SIZE + 8];
+    char text[FB_TIME_TEXT_SIZE + 32];
 };
 
 static struct until until(const struct fb_credentials_report *report)
 {
-    struct until until = {" for good"};
+    struct until until = {" which do not expire"};
     char time[FB_TIME_TEXT_SIZE];
 
     if (report->expires_ms != INT64_MAX) {
@@ -54,7 +54,7 @@ static void say_good(struct watched *watched, const struct fb_credentials_report
 
     if (report->is_extended && (is_news || is_renewed))
         fb_log_warning("credentials from %s: they are past their date, and the metadata service "
-                       "says to go on with them: used%s, unless new ones come",
+                       "says to go on with them,%s, unless new ones come",
                        report->source, until(report).text);
     else if (is_news && (watched->said == SAID_OLD || watched->said == SAID_NONE))
         fb_log_notice("credentials from %s: renewed again,%s", report->source, until(report).text);
@@ -74,7 +74,7 @@ static void say_bad(struct watched *watched, const struct fb_credentials_report 
     if (watched->said == saying)
         return;
     if (saying == SAID_OLD)
-        fb_log_warning("credentials from %s are not renewed; those at hand serve%s: %s",
+        fb_log_warning("credentials from %s are not renewed; those at hand,%s, serve on: %s",
                        report->source, until(report).text, error->message);
     else
         fb_log_error("no credentials that serve: %s", error->message);

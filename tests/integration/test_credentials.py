@@ -225,11 +225,11 @@ class Providers:
 
 
 EXPECTED = {
-    "environment": "from environment, for good",
-    "shared_files": "from shared files: profile p, for good",
-    "systemd": "from shared files: profile default, for good",
+    "environment": "from environment, which do not expire",
+    "shared_files": "from shared files: profile p, which do not expire",
+    "systemd": "from shared files: profile default, which do not expire",
     "assumed_role": "from shared files: profile p, arn:aws:iam::123456789012:role/r by base, until",
-    "process": "from shared files: profile p, for good",
+    "process": "from shared files: profile p, which do not expire",
     "web_identity": "from web identity: arn:aws:iam::123456789012:role/r, until",
     "container": "from container: 127.0.0.1:",
     "instance": f"from instance metadata (IMDSv2): role {ROLE}, until",
