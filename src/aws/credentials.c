@@ -27,6 +27,9 @@
 #define RETRY_MIN_MS (1 * SECOND_MS)
 #define RETRY_MAX_MS (1 * MINUTE_MS)
 
+/* ... and where no keys serve any more, after this. */
+#define RETRY_WITHOUT_MS (10 * SECOND_MS)
+
 /* Expired keys that IMDS hands out serve for so long, and up to so long again. */
 #define EXTEND_MS (5 * MINUTE_MS)
 
@@ -179,15 +182,18 @@ static void plan_renewal(struct fb_credentials_cache *cache, int64_t now_ms)
     cache->insist_at_ms = expires_ms - lead_ms / 2;
 }
 
-/* Also where no keys are left: whoever tends them comes again as soon. */
+/* Where no keys serve, whoever needs some asks too: then who tends them need not hurry. */
 static void plan_retry(struct fb_credentials_cache *cache, int64_t now_ms)
 {
-    int64_t wait_ms = RETRY_MAX_MS;
+    int64_t left_ms = cache->has_keys ? cache->credentials.expires_ms - now_ms : 0;
+    int64_t wait_ms = left_ms / 8;
 
-    if (!cache->has_keys || cache->credentials.expires_ms - now_ms < 8 * RETRY_MAX_MS)
-        wait_ms = cache->has_keys ? (cache->credentials.expires_ms - now_ms) / 8 : 0;
-    if (wait_ms < RETRY_MIN_MS)
+    if (left_ms <= 0)
+        wait_ms = RETRY_WITHOUT_MS;
+    else if (wait_ms < RETRY_MIN_MS)
         wait_ms = RETRY_MIN_MS;
+    else if (wait_ms > RETRY_MAX_MS)
+        wait_ms = RETRY_MAX_MS;
     cache->renew_at_ms = now_ms + wait_ms;
     if (cache->insist_at_ms != INT64_MAX)
         cache->insist_at_ms = cache->renew_at_ms;
