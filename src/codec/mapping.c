@@ -52,14 +52,14 @@ size_t fb_map_escape(const char *bytes, size_t size, char *json)
 }
 
 static enum fb_status make_name(struct compiler *compiler, const char *key, const char *bytes,
-                                size_t size, struct name *ret)
+                                size_t size, size_t least_size, struct name *ret)
 {
     char *json;
 
-    if (size == 0 || size > FB_ATTRIBUTE_NAME_MAX_BYTES)
+    if (size < least_size || size > FB_ATTRIBUTE_NAME_MAX_BYTES)
         return fb_fail(compiler->error, FB_INVALID, "%s: an attribute's name has 1 to %d bytes",
                        key, FB_ATTRIBUTE_NAME_MAX_BYTES);
-    json = malloc(2 * size);
+    json = malloc(2 * size + 1);
     if (json == NULL)
         return fb_fail(compiler->error, FB_NO_MEMORY, "no memory for a mapping");
     ret->json = json;
@@ -120,7 +120,7 @@ static enum fb_status set_target(struct compiler *compiler, const char *key,
         return FB_OK;
     if (node->action == FB_MAP_FLATTEN && memchr(bytes, '"', size) != NULL)
         return wrong(compiler, key, bytes, "no quote in what stands before names");
-    status = make_name(compiler, key, bytes, size, &name);
+    status = make_name(compiler, key, bytes, size, node->action == FB_MAP_FLATTEN ? 0 : 1, &name);
     if (status != FB_OK)
         return status;
     free(node->to);
@@ -146,7 +146,9 @@ static enum fb_status take_pair(struct compiler *compiler, const char *key, cons
     status = fb_map_path_parse(&compiler->mapping->tree, &at, &node, compiler->error);
     if (status == FB_OK) {
         at = skip_blanks(at);
-        if (*at != mark || !take_name(at + 1, name, &size))
+        /* Behind a flattened path there may be nothing: the names inside stay as they are. */
+        if (*at != mark || (!take_name(at + 1, name, &size) &&
+                            (action != FB_MAP_FLATTEN || *skip_blanks(at + 1) != '\0')))
             status = wrong(compiler, key, text, expected);
     } else {
         fb_error_prefix(compiler->error, "%s", key);
@@ -200,17 +202,14 @@ static enum fb_status take_drops(struct compiler *compiler)
     return FB_OK;
 }
 
-/* The names that are kept are those in the end: of fields as they are, renamed, or flattened. */
-static bool is_target(const struct fb_mapping *mapping, const struct fb_map_node *node,
+bool fb_map_is_target(const struct fb_mapping *mapping, const struct fb_map_node *node,
                       const char *name, size_t size)
 {
     return node->action == FB_MAP_RENAME &&
            node->to_hash == fb_hash_bytes(mapping->tree.hash_seed, name, size);
 }
 
-/* What a field that is not renamed is called in an object that was flattened with `prefix`: the
- * name behind it; NULL: it cannot have this name. */
-static const char *behind_prefix(const struct fb_map_node *around, const char *name, size_t *size)
+const char *fb_map_behind_prefix(const struct fb_map_node *around, const char *name, size_t *size)
 {
     const size_t prefix_size = around->action == FB_MAP_FLATTEN ? around->to_size : 0;
 
@@ -220,22 +219,23 @@ static const char *behind_prefix(const struct fb_map_node *around, const char *n
     return name + prefix_size;
 }
 
-static bool is_named(const struct fb_map_node *node, const char *name, size_t size)
+bool fb_map_is_named(const struct fb_map_node *node, const char *name, size_t size)
 {
     return name != NULL && node->name_size == size && memcmp(node->name, name, size) == 0;
 }
 
+/* The names that are kept are those in the end: of fields as they are, renamed, or flattened. */
 static void keep_by_name(const struct fb_mapping *mapping, struct fb_map_node *around,
                          const char *name, size_t size)
 {
     size_t own_size = size;
-    const char *own_name = behind_prefix(around, name, &own_size);
+    const char *own_name = fb_map_behind_prefix(around, name, &own_size);
 
     for (uint32_t i = 0; i < around->child_count; i++) {
         struct fb_map_node *node = &around->children[i];
 
-        if (node->action == FB_MAP_RENAME ? is_target(mapping, node, name, size)
-                                          : is_named(node, own_name, own_size))
+        if (node->action == FB_MAP_RENAME ? fb_map_is_target(mapping, node, name, size)
+                                          : fb_map_is_named(node, own_name, own_size))
             node->is_kept = true;
         if (node->action == FB_MAP_FLATTEN)
             keep_by_name(mapping, node, name, size);
@@ -247,7 +247,7 @@ static enum fb_status plant_kept(struct compiler *compiler, struct fb_map_node *
                                  const char *name, size_t size)
 {
     size_t own_size = size;
-    const char *own_name = behind_prefix(around, name, &own_size);
+    const char *own_name = fb_map_behind_prefix(around, name, &own_size);
     struct fb_map_node *planted;
     enum fb_status status = FB_OK;
 
@@ -297,7 +297,7 @@ static enum fb_status make_item(struct compiler *compiler,
     enum fb_status status;
 
     snprintf(key, sizeof key, "item.%.255s", assignment->name);
-    status = make_name(compiler, key, assignment->name, strlen(assignment->name), &name);
+    status = make_name(compiler, key, assignment->name, strlen(assignment->name), 1, &name);
     if (status != FB_OK)
         return status;
     item->name = name.json;
@@ -386,7 +386,7 @@ static enum fb_status take_meaning(struct compiler *compiler, const char *text,
         size--;
     if (size == 0 || !take_operation(skip_blanks(colon + 1), &write->operation))
         return wrong(compiler, "write.map", text, "VALUE: put or VALUE: delete");
-    status = make_name(compiler, "write.map", text, size, &name);
+    status = make_name(compiler, "write.map", text, size, 1, &name);
     if (status != FB_OK)
         return status;
     write->value = name.json;
@@ -473,7 +473,8 @@ bool fb_mapping_is_needed(const struct fb_mapping_options *options)
     return options->item_count > 0 || options->rename_count > 0 || options->flatten_count > 0 ||
            options->drop_count > 0 || options->keep_count > 0 ||
            options->null != FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
-           options->where != NULL || options->write_map_count > 0 ||
+           options->utf8 != FB_MAP_UTF8_DEAD_LETTER || options->where != NULL ||
+           options->write_map_count > 0 ||
            (options->write != NULL && strcmp(options->write, "put") != 0);
 }
 
@@ -487,8 +488,11 @@ enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t
     if (mapping == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a mapping");
     fb_map_tree_init(&mapping->tree, hash_seed);
+    mapping->tree.partitions = options->partitions;
+    mapping->tree.partition_count = options->partition_count;
     mapping->null = options->null;
     mapping->overflow = options->overflow;
+    mapping->utf8 = options->utf8;
     status = compile(&compiler);
     if (status == FB_OK)
         *ret_mapping = mapping;
@@ -514,67 +518,4 @@ void fb_mapping_free(struct fb_mapping *mapping)
     fb_map_where_free(mapping->where);
     fb_map_tree_done(&mapping->tree);
     free(mapping);
-}
-
-/* ---- the key ---- */
-
-static const struct fb_map_item *find_item(const struct fb_mapping *mapping, uint64_t hash)
-{
-    for (size_t i = mapping->item_count; i > 0; i--)
-        if (mapping->items[i - 1].hash == hash)
-            return &mapping->items[i - 1];
-    return NULL;
-}
-
-static bool fits(enum fb_map_type type, enum fb_key_type key)
-{
-    return key == FB_KEY_STRING   ? type == FB_MAP_TYPE_STRING
-           : key == FB_KEY_NUMBER ? type == FB_MAP_TYPE_NUMBER
-                                  : type == FB_MAP_TYPE_BINARY;
-}
-
-/* Whether a field may become this attribute. */
-static bool may_come(const struct fb_mapping *mapping, const struct fb_map_node *around,
-                     const char *name, size_t size)
-{
-    size_t own_size = size;
-    const char *own_name = behind_prefix(around, name, &own_size);
-    bool is_known = own_name == NULL;
-
-    for (uint32_t i = 0; i < around->child_count; i++) {
-        const struct fb_map_node *node = &around->children[i];
-        const bool is_it = is_named(node, own_name, own_size);
-
-        is_known |= is_it;
-        if ((is_it && (node->action == FB_MAP_TAKE || node->action == FB_MAP_FLATTEN)) ||
-            is_target(mapping, node, name, size))
-            if (!mapping->keeps_only || node->is_kept)
-                return true;
-        if (node->action == FB_MAP_FLATTEN && may_come(mapping, node, name, size))
-            return true;
-    }
-    return !is_known && !mapping->keeps_only;
-}
-
-enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
-                                    const struct fb_key_schema *schema, struct fb_error *error)
-{
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct fb_key_attribute *attribute = &schema->attributes[i];
-        const struct fb_map_item *item = find_item(
-            mapping, fb_hash_bytes(mapping->tree.hash_seed, attribute->name, attribute->name_size));
-
-        if (item != NULL && !fits(fb_map_template_type(item->value), attribute->type))
-            return fb_fail(error, FB_INVALID,
-                           "item.%s: the table's key attribute %s is of type %c, and the template "
-                           "gives another; as=number and as=binary make such",
-                           attribute->name, attribute->name, (char)attribute->type);
-        if (item == NULL &&
-            !may_come(mapping, &mapping->tree.root, attribute->name, attribute->name_size))
-            return fb_fail(error, FB_INVALID,
-                           "the mapping leaves nothing for the table's key attribute %s: make it "
-                           "with item.%s, or keep it",
-                           attribute->name, attribute->name);
-    }
-    return FB_OK;
 }

@@ -42,6 +42,7 @@ struct reading {
     uint64_t dead_letters;
     unsigned span_records;
     struct fb_map_object described; /* for a mapping */
+    struct fb_layout_partitions partitions;
     bool begun;
     bool is_noted;              /* how it is read was said, if it is another way than before */
     enum fb_status sink_status; /* why the sink ended the GET */
@@ -385,6 +386,7 @@ static void begin_reading(struct reading *reading)
     struct fb_decoder *decoder = reading->decoder;
     const int64_t now_ms = fb_realtime_ms(decoder->options.clock);
 
+    fb_layout_partitions(decoder->options.layout, reading->identity->key, &reading->partitions);
     reading->described = (struct fb_map_object){
         .stream = decoder->options.stream,
         .bucket = decoder->options.bucket,
@@ -393,6 +395,8 @@ static void begin_reading(struct reading *reading)
         .now_ms = now_ms,
         .ingest_time_ms = now_ms,
         .arrival_ms = reading->identity->key_time_ms,
+        .partitions = reading->partitions.values,
+        .partition_count = reading->partitions.count,
     };
 
     snprintf(decoder->what, sizeof decoder->what, "read s3://%.63s/%.1100s",
@@ -400,6 +404,15 @@ static void begin_reading(struct reading *reading)
     fb_log_info("stream %s: object %s begins (%llu bytes)%s", decoder->options.stream,
                 reading->identity->key, (unsigned long long)reading->identity->size_bytes,
                 reading->next_record > 0 ? ", behind what is done of it" : "");
+}
+
+static void count_others(struct fb_decoder *decoder)
+{
+    const struct fb_record_tally tally = fb_object_reader_tally(decoder->reader);
+
+    atomic_fetch_add(&decoder->options.counters->passed_over, tally.passed_over);
+    atomic_fetch_add(&decoder->options.counters->left_out, tally.left_out);
+    atomic_fetch_add(&decoder->options.counters->mismatches, tally.mismatches);
 }
 
 /* Takes over the strings of `object`. FB_OK: it has ended, well or not. */
@@ -423,10 +436,8 @@ static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object
     status = read_body(&reading);
     if (status == FB_OK)
         status = finish_body(&reading);
-    atomic_fetch_add(&decoder->options.counters->passed_over,
-                     reading.begun ? fb_object_reader_passed_over(decoder->reader) : 0);
-    atomic_fetch_add(&decoder->options.counters->left_out,
-                     reading.begun ? fb_object_reader_left_out(decoder->reader) : 0);
+    if (reading.begun)
+        count_others(decoder);
     outcome = outcome_of(&reading, &status);
     close_span(&reading);
     if (status == FB_OK)
