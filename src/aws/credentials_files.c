@@ -62,37 +62,55 @@ static const char *get(const struct chain *chain, const char *profile, const cha
     return fb_profiles_get(chain->profiles, profile, name);
 }
 
+/* The daemon's own user may be shut out of a home where nobody sent it: *skipped says so then. */
 static enum fb_status add_file(struct fb_profiles *profiles, enum fb_profile_file kind,
-                               const char *path, bool is_explicit, struct fb_error *error)
+                               const char *path, bool is_explicit, struct fb_error *skipped,
+                               struct fb_error *error)
 {
+    struct fb_error reason = {0};
     enum fb_status status =
-        path == NULL ? FB_NOT_FOUND : fb_profiles_read(profiles, kind, path, error);
+        path == NULL ? FB_NOT_FOUND : fb_profiles_read(profiles, kind, path, &reason);
 
-    /* The daemon's own user may be shut out of a home where nobody sent it. */
+    if (status == FB_IO && !is_explicit)
+        *skipped = reason;
+    else if (status != FB_OK && status != FB_NOT_FOUND)
+        *error = reason;
     return status == FB_NOT_FOUND || (status == FB_IO && !is_explicit) ? FB_OK : status;
+}
+
+static enum fb_status tell_missing(const struct fb_chain_options *options,
+                                   const struct fb_error *skipped, struct fb_error *error)
+{
+    const char *config = options->config_file, *credentials = options->credentials_file;
+    const char *name = name_of(options);
+
+    return fb_fail(error, options->profile != NULL ? FB_INVALID : FB_NOT_FOUND,
+                   "there is no profile '%.64s', neither [%s%.64s] in %.200s nor [%.64s] in "
+                   "%.200s%s%.200s",
+                   name, strcmp(name, "default") == 0 ? "" : "profile ", name,
+                   config == NULL ? "a config" : config, name,
+                   credentials == NULL ? "a credentials file" : credentials,
+                   skipped->message[0] == '\0' ? "" : ", and ", skipped->message);
 }
 
 /* FB_NOT_FOUND: no profile was named, and there is no default. */
 static enum fb_status read_profiles(const struct fb_chain_options *options,
                                     struct fb_profiles **ret_profiles, struct fb_error *error)
 {
-    const char *config = options->config_file, *credentials = options->credentials_file;
-    const char *name = name_of(options);
     bool is_explicit = options->profile != NULL;
     struct fb_profiles *profiles = fb_profiles_new();
+    struct fb_error skipped = {0};
     enum fb_status status;
 
     if (profiles == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for profiles");
-    status = add_file(profiles, FB_PROFILE_CONFIG, config, is_explicit, error);
+    status =
+        add_file(profiles, FB_PROFILE_CONFIG, options->config_file, is_explicit, &skipped, error);
     if (status == FB_OK)
-        status = add_file(profiles, FB_PROFILE_CREDENTIALS, credentials, is_explicit, error);
-    if (status == FB_OK && !fb_profiles_has(profiles, name))
-        status = fb_fail(error, is_explicit ? FB_INVALID : FB_NOT_FOUND,
-                         "there is no profile '%.64s', neither [profile %.64s] in %.200s nor "
-                         "[%.64s] in %.200s",
-                         name, name, config == NULL ? "a config" : config, name,
-                         credentials == NULL ? "a credentials file" : credentials);
+        status = add_file(profiles, FB_PROFILE_CREDENTIALS, options->credentials_file, is_explicit,
+                          &skipped, error);
+    if (status == FB_OK && !fb_profiles_has(profiles, name_of(options)))
+        status = tell_missing(options, &skipped, error);
     if (status == FB_OK)
         *ret_profiles = profiles;
     else

@@ -92,7 +92,7 @@ static bool is_one(const struct fb_json_text *version)
 static enum fb_status judge(const struct document *document, const struct fb_credentials_form *form,
                             struct fb_credentials *read, struct fb_error *error)
 {
-    if (document->code[0] != '\0' && strcmp(document->code, "Success") != 0)
+    if (!form->has_version && document->code[0] != '\0' && strcmp(document->code, "Success") != 0)
         return fb_fail(error, FB_UNAVAILABLE, "the keys are not to be had now: %s", document->code);
     if (form->has_version && !is_one(&document->version))
         return fb_fail(error, FB_CORRUPT, "its \"Version\" is not 1");

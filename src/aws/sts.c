@@ -177,6 +177,7 @@ static enum fb_status send_until_answered(struct exchange *exchange,
                                                                  struct fb_error *),
                                           struct fb_error *error)
 {
+    const int64_t began_ms = fb_monotonic_ms(exchange->client->clock);
     enum fb_status status = FB_UNAVAILABLE;
 
     for (int i = 0; i < TRIES; i++) {
@@ -185,7 +186,9 @@ static enum fb_status send_until_answered(struct exchange *exchange,
             return fb_fail(error, FB_CANCELED, "stopped");
         fb_buffer_reset(&exchange->answer);
         status = send(exchange, error);
-        if (status == FB_OK || !is_worth_a_try(error))
+        /* All tries together take no longer than one may, and the one that is under way. */
+        if (status == FB_OK || !is_worth_a_try(error) ||
+            fb_monotonic_ms(exchange->client->clock) - began_ms >= timeout_of(exchange->client))
             return status;
     }
     return status;

@@ -195,6 +195,8 @@ static void what_it_cannot_say_is_an_error_without_its_words(void **state)
            FB_CORRUPT, "\"Version\" is not 1");
     expect(&f, "echo '{\"Version\":1,\"SecretAccessKey\":\"hidden\"}'", FB_CORRUPT,
            "the access key id is missing");
+    expect(&f, "echo '{\"Version\":1,\"Code\":\"hidden\"}'", FB_CORRUPT,
+           "the access key id is missing");
     expect(&f, "echo '{\"Version\":1,\"AccessKeyId\":\"A\"}'", FB_CORRUPT,
            "the secret access key is missing");
     expect(&f, "echo '" KEYS(",\"Expiration\":\"hidden\"") "'", FB_CORRUPT, "is no time");

@@ -150,6 +150,19 @@ static void the_environment_goes_before_the_files(void **state)
     chain_tear_down(&f);
 }
 
+static void a_file_that_cannot_be_read_is_named(void **state)
+{
+    struct chain_fixture f;
+
+    (void)state;
+    chain_set_up(&f);
+    f.options.credentials_file = f.folder; /* a folder, which root cannot read either */
+    chain_expect(&f, chain_get(&f, NULL, 0), FB_NOT_FOUND, "cannot be read: Is a directory");
+    f.options.profile = "p";
+    chain_expect(&f, chain_get(&f, NULL, 0), FB_IO, "cannot be read: Is a directory");
+    chain_tear_down(&f);
+}
+
 static void an_over_long_value_is_refused_by_line(void **state)
 {
     char text[2048] = "[default]\naws_access_key_id = ";
@@ -483,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles_give_keys_as_the_sdks_say),
         cmocka_unit_test(the_environment_goes_before_the_files),
+        cmocka_unit_test(a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(an_over_long_value_is_refused_by_line),
         cmocka_unit_test(a_role_is_assumed_with_its_sources_keys),
         cmocka_unit_test(a_profile_may_be_its_own_source),

@@ -147,6 +147,18 @@ static void what_fails_now_is_tried_thrice(void **state)
     tear_down(&f);
 }
 
+static void tries_end_with_the_time_that_one_may_take(void **state)
+{
+    const struct script_step steps[] = {{.http_status = 503}, {.http_status = 503}};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, steps, 2);
+    f.client.request_timeout_ms = 150;
+    assert_int_equal(fb_sts_assume_role(&f.client, &role, &f.keys, &f.error), FB_UNAVAILABLE);
+    tear_down(&f);
+}
+
 static void an_identity_provider_that_is_away_is_waited_for(void **state)
 {
     const struct script_step away = {
@@ -223,6 +235,7 @@ int main(void)
         cmocka_unit_test(what_is_no_answer_is_corrupt),
         cmocka_unit_test(a_value_that_does_not_fit_is_corrupt),
         cmocka_unit_test(what_fails_now_is_tried_thrice),
+        cmocka_unit_test(tries_end_with_the_time_that_one_may_take),
         cmocka_unit_test(an_identity_provider_that_is_away_is_waited_for),
         cmocka_unit_test(a_bad_answer_names_who_gave_it),
         cmocka_unit_test(the_end_is_told_by_our_clock),
