@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "firebridge/aws/call.h"
+#include "firebridge/aws/providers.h"
 #include "firebridge/base/backoff.h"
 
 /* What systemd's LoadCredential= calls the files that stand for ~/.aws/config and credentials. */
@@ -21,6 +22,7 @@ struct fb_environment {
     struct fb_principals *principals;
     const char *ca_bundle;
     char region[64];
+    char imds_endpoint[256];              /* of the shared files; empty: not there */
     char *config_file, *credentials_file; /* NULL: none */
     char **process_environment;
 };
@@ -135,6 +137,23 @@ static void read_variables(struct fb_environment *environment, struct fb_chain_o
     };
 }
 
+/* Where neither the conf nor a variable says it; the file is none of our business here. */
+static void read_imds_settings(struct fb_environment *environment, struct fb_chain_options *options)
+{
+    char mode[16] = "";
+
+    if (options->imds_endpoint != NULL)
+        return;
+    if (fb_shared_files_setting(options, "ec2_metadata_service_endpoint",
+                                environment->imds_endpoint, sizeof environment->imds_endpoint,
+                                NULL) == FB_OK)
+        options->imds_endpoint = environment->imds_endpoint;
+    if (variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE") == NULL &&
+        fb_shared_files_setting(options, "ec2_metadata_service_endpoint_mode", mode, sizeof mode,
+                                NULL) == FB_OK)
+        options->imds_ipv6 = strcasecmp(mode, "IPv6") == 0;
+}
+
 static enum fb_status find_region(struct fb_environment *environment,
                                   const struct fb_chain_options *options, struct fb_error *error)
 {
@@ -172,6 +191,7 @@ static enum fb_status set_up(struct fb_environment *environment, struct fb_error
                           &environment->credentials_file))
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     read_variables(environment, &options);
+    read_imds_settings(environment, &options);
     status = new_transport(environment, &options.transport, error);
     if (status != FB_OK)
         return status;

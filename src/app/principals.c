@@ -81,7 +81,10 @@ static enum fb_status make_cache(const struct maker *maker, const struct princip
                                  struct fb_credentials_cache **ret_cache, struct fb_error *error)
 {
     struct fb_chain_options options = *maker->options;
-    enum fb_status status = maker->new_transport(maker->context, &options.transport, error);
+    enum fb_status status;
+
+    options.seed += maker->principals->count; /* not all at once */
+    status = maker->new_transport(maker->context, &options.transport, error);
 
     if (status != FB_OK)
         return status;

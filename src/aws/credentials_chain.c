@@ -58,7 +58,8 @@ enum fb_status fb_chain_region(const struct fb_chain_options *options, char *ret
                                size_t size, struct fb_error *error)
 {
     struct fb_error files_error = {0}, imds_error = {0};
-    enum fb_status status = fb_shared_files_region(options, ret_region, size, &files_error);
+    enum fb_status status =
+        fb_shared_files_setting(options, "region", ret_region, size, &files_error);
 
     if (status == FB_OK)
         return FB_OK;

@@ -73,7 +73,7 @@ static enum fb_status add_file(struct fb_profiles *profiles, enum fb_profile_fil
 
     if (status == FB_IO && !is_explicit)
         *skipped = reason;
-    else if (status != FB_OK && status != FB_NOT_FOUND)
+    else if (status != FB_OK && status != FB_NOT_FOUND && error != NULL)
         *error = reason;
     return status == FB_NOT_FOUND || (status == FB_IO && !is_explicit) ? FB_OK : status;
 }
@@ -451,22 +451,21 @@ struct fb_provider *fb_shared_files_provider_new(const struct fb_chain_options *
     return &self->provider;
 }
 
-enum fb_status fb_shared_files_region(const struct fb_chain_options *options, char *ret_region,
-                                      size_t size, struct fb_error *error)
+enum fb_status fb_shared_files_setting(const struct fb_chain_options *options, const char *name,
+                                       char *ret_text, size_t size, struct fb_error *error)
 {
     struct fb_profiles *profiles = NULL;
-    const struct fb_profile_setting *region;
+    const struct fb_profile_setting *setting;
     enum fb_status status = read_profiles(options, &profiles, error);
 
     if (status != FB_OK)
         return status;
-    region = fb_profiles_find(profiles, name_of(options), "region");
-    if (region == NULL || region->value[0] == '\0')
+    setting = fb_profiles_find(profiles, name_of(options), name);
+    if (setting == NULL || setting->value[0] == '\0')
         status =
-            fb_fail(error, FB_NOT_FOUND, "the profile '%.64s' names no region", name_of(options));
-    else if (fb_provider_copy(ret_region, size, region->value) != FB_OK)
-        status =
-            fb_fail(error, FB_INVALID, "%.300s:%u: region is too long", region->path, region->line);
+            fb_fail(error, FB_NOT_FOUND, "the profile '%.64s' names no %s", name_of(options), name);
+    else
+        status = take_text(setting, name, ret_text, size, error);
     fb_profiles_free(profiles);
     return status;
 }

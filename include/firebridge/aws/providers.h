@@ -15,8 +15,11 @@ struct fb_provider *fb_environment_provider_new(const struct fb_chain_options *o
 
 /* A profile of ~/.aws/config and ~/.aws/credentials. */
 struct fb_provider *fb_shared_files_provider_new(const struct fb_chain_options *options);
-enum fb_status fb_shared_files_region(const struct fb_chain_options *options, char *ret_region,
-                                      size_t size, struct fb_error *error) FB_MUST_CHECK;
+/* One of its settings: "region". FB_NOT_FOUND; FB_INVALID where the file is none, or it does not
+ * fit. */
+enum fb_status fb_shared_files_setting(const struct fb_chain_options *options, const char *name,
+                                       char *ret_text, size_t size,
+                                       struct fb_error *error) FB_MUST_CHECK;
 
 /* A role for the token that AWS_WEB_IDENTITY_TOKEN_FILE names. */
 struct fb_provider *fb_web_identity_provider_new(const struct fb_chain_options *options);

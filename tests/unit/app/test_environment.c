@@ -193,6 +193,25 @@ static void the_shared_files_are_the_variables_systemds_or_the_homes(void **stat
     rmdir(folder);
 }
 
+/* The address is none, so that nobody is asked, and the reason names it. */
+static void the_metadata_services_address_may_be_the_profiles(void **state)
+{
+    char path[] = "/tmp/fb-environment-XXXXXX";
+    static const char text[] = "[default]\nec2_metadata_service_endpoint = of-the-file\n";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    setenv("AWS_CONFIG_FILE", path, 1);
+    setenv("AWS_EC2_METADATA_DISABLED", "false", 1);
+    expect_key("", "the metadata service's address 'of-the-file'");
+    setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "of-the-variable", 1);
+    expect_key("", "the metadata service's address 'of-the-variable'");
+    unlink(path);
+}
+
 static void a_client_has_the_endpoint_of_its_service(void **state)
 {
     char s3[] = "http://s3.example";
@@ -291,6 +310,7 @@ int main(void)
         test(keys_in_the_environment_are_used),
         test(a_blank_variable_counts_as_not_set),
         test(the_shared_files_are_the_variables_systemds_or_the_homes),
+        test(the_metadata_services_address_may_be_the_profiles),
         test(a_client_has_the_endpoint_of_its_service),
         test(the_state_lies_where_the_conf_or_systemd_says),
         test(the_identity_names_what_decides_record_numbers),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "../support/chain.h"
+#include "firebridge/aws/providers.h"
 
 struct files_case {
     const char *config, *credentials, *profile;
@@ -147,6 +148,25 @@ static void the_environment_goes_before_the_files(void **state)
     f.options.secret_access_key = "a\r\nHost: evil";
     chain_expect(&f, chain_get(&f, NULL, 0), FB_CORRUPT, "has a blank or a character");
     assert_null(strstr(f.error.message, "evil"));
+    chain_tear_down(&f);
+}
+
+static void a_setting_of_the_profile_can_be_asked_for(void **state)
+{
+    struct chain_fixture f;
+    char text[8] = "";
+
+    (void)state;
+    chain_set_up(&f);
+    chain_write(f.config, "[default]\nregion = r-1\nlong = 12345678\nempty =\n");
+    assert_int_equal(fb_shared_files_setting(&f.options, "region", text, sizeof text, &f.error),
+                     FB_OK);
+    assert_string_equal(text, "r-1");
+    assert_int_equal(fb_shared_files_setting(&f.options, "empty", text, sizeof text, &f.error),
+                     FB_NOT_FOUND);
+    assert_int_equal(fb_shared_files_setting(&f.options, "long", text, sizeof text, NULL),
+                     FB_INVALID);
+    assert_string_equal(text, "r-1");
     chain_tear_down(&f);
 }
 
@@ -496,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles_give_keys_as_the_sdks_say),
         cmocka_unit_test(the_environment_goes_before_the_files),
+        cmocka_unit_test(a_setting_of_the_profile_can_be_asked_for),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(an_over_long_value_is_refused_by_line),
         cmocka_unit_test(a_role_is_assumed_with_its_sources_keys),
