@@ -217,13 +217,17 @@ static enum fb_status assume(struct fb_client *client, const struct fb_role *rol
                                 .operation =
                                     token == NULL ? "AssumeRole" : "AssumeRoleWithWebIdentity",
                                 .subject = role->arn};
+    const struct fb_endpoint_options where = {.address = client->endpoint,
+                                              .region = client->region,
+                                              .use_fips = client->use_fips,
+                                              .use_dualstack = client->use_dualstack};
     struct fb_error own_error = {0};
     enum fb_status status;
 
     error = error == NULL ? &own_error : error;
     status = check_role(role, error);
     if (status == FB_OK)
-        status = fb_endpoint_sts(client->endpoint, client->region, &exchange.endpoint, error);
+        status = fb_endpoint_service(&where, "sts", &exchange.endpoint, error);
     if (status == FB_OK && (fb_secret_buffer_init(&exchange.body, BODY_MAX_BYTES) != FB_OK ||
                             fb_secret_buffer_init(&exchange.answer, ANSWER_MAX_BYTES) != FB_OK))
         status = fb_fail(error, FB_NO_MEMORY, "no memory for a call of STS");
