@@ -19,13 +19,14 @@ struct service {
 static const struct service services[FB_SERVICE_COUNT] = {
     [FB_SERVICE_S3] = {"endpoint.s3", "AWS_ENDPOINT_URL_S3"},
     [FB_SERVICE_DYNAMODB] = {"endpoint.dynamodb", "AWS_ENDPOINT_URL_DYNAMODB"},
+    [FB_SERVICE_STS] = {"endpoint.sts", "AWS_ENDPOINT_URL_STS"},
 };
 
 const char *fb_network_variable(const char *name)
 {
     const char *value = getenv(name);
 
-    return value != NULL && *value != '\0' ? value : NULL;
+    return value != NULL && value[strspn(value, " \t\r\n")] != '\0' ? value : NULL;
 }
 
 static const char *first_of(const char *a, const char *b)
@@ -99,8 +100,9 @@ static enum fb_status check_endpoint(const struct fb_network *network, const cha
 enum fb_status fb_network_read(const struct fb_conf_aws *aws, struct fb_network *ret_network,
                                struct fb_error *error)
 {
-    const char *const in_conf[FB_SERVICE_COUNT] = {
-        [FB_SERVICE_S3] = aws->endpoint_s3, [FB_SERVICE_DYNAMODB] = aws->endpoint_dynamodb};
+    const char *const in_conf[FB_SERVICE_COUNT] = {[FB_SERVICE_S3] = aws->endpoint_s3,
+                                                   [FB_SERVICE_DYNAMODB] = aws->endpoint_dynamodb,
+                                                   [FB_SERVICE_STS] = aws->endpoint_sts};
     struct fb_network network = {
         .curl = {.ca_bundle = first_of(aws->ca_bundle, fb_network_variable("AWS_CA_BUNDLE")),
                  .allow_http = aws->allow_http},

@@ -19,12 +19,25 @@
 #include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/layout.h"
 
+/* As whom. What is NULL is not said there: principals.h has what counts then. */
+struct fb_conf_principal {
+    char *profile;
+    char *role_arn; /* or FB_CONF_NO_ROLE */
+    char *external_id;
+};
+
+#define FB_CONF_NO_ROLE "none"
+
 struct fb_conf_aws {
     char *region;      /* NULL: from the environment, the shared config or IMDS */
     char *endpoint_s3; /* NULL: AWS's own */
     char *endpoint_dynamodb;
     char *endpoint_imds;
-    char *profile;
+    char *endpoint_sts;
+    struct fb_conf_principal principal;
+    char *role_session_name;
+    int64_t role_duration_ms; /* 1h */
+    bool imds_v1_fallback;
     bool use_fips, use_dualstack, allow_http;
     char *proxy;    /* NULL: the environment's; "none": none */
     char *no_proxy; /* NULL: the environment's */
@@ -81,6 +94,9 @@ struct fb_conf_stream {
     bool requester_pays;
     char *expected_bucket_owner; /* NULL: any */
     char *table;
+    struct fb_conf_principal principal; /* of both sides */
+    struct fb_conf_principal source_principal;
+    struct fb_conf_principal table_principal;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
     struct fb_conf_list exclude;
