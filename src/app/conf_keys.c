@@ -41,12 +41,6 @@ static const struct fb_conf_choice unwraps[] = {
     {NULL, 0},
 };
 
-static const struct fb_conf_choice yes_or_no[] = {
-    {"yes", FB_CONF_YES},
-    {"no", FB_CONF_NO},
-    {NULL, 0},
-};
-
 static const struct fb_conf_choice nulls[] = {
     {"keep", FB_MAP_NULL_KEEP},
     {"drop", FB_MAP_NULL_DROP},
@@ -92,9 +86,19 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {AWS(role_duration_ms), .name = "role_duration", .type = &fb_conf_type_duration,
      .default_text = "1h", .min = 15 * MINUTE, .max = 12 * HOUR,
      .sentence = "How long a role's keys serve; the role must allow it, and a role by a role has 1h."},
-    {AWS(imds_v1_fallback), .name = "imds_v1_fallback", .type = &fb_conf_type_choice,
-     .default_text = "no", .choices = yes_or_no,
+    {AWS(imds_v1_fallback), .name = "imds_v1_fallback", .type = &fb_conf_type_flag,
+     .default_text = "no",
      .sentence = "With yes, an instance that gives no token is asked by version 1."},
+    {AWS(use_fips), .name = "use_fips", .type = &fb_conf_type_flag, .default_text = "no",
+     .sentence = "AWS's hosts whose cryptography is validated by FIPS 140; also AWS_USE_FIPS_ENDPOINT."},
+    {AWS(use_dualstack), .name = "use_dualstack", .type = &fb_conf_type_flag, .default_text = "no",
+     .sentence = "AWS's hosts that have IPv6, too; also AWS_USE_DUALSTACK_ENDPOINT."},
+    {AWS(allow_http), .name = "allow_http", .type = &fb_conf_type_flag, .default_text = "no",
+     .sentence = "Whether an address may be plain http that is neither this machine's nor the metadata's."},
+    {AWS(proxy), .name = "proxy", .type = &fb_conf_type_proxy,
+     .sentence = "A proxy, like http://proxy:3128, or none; without it HTTPS_PROXY says it."},
+    {AWS(no_proxy), .name = "no_proxy", .type = &fb_conf_type_text,
+     .sentence = "Hosts that are reached without the proxy, by commas; without it NO_PROXY says it."},
     {AWS(ca_bundle), .name = "ca_bundle", .type = &fb_conf_type_path,
      .sentence = "A PEM file of the authorities to trust; without it AWS_CA_BUNDLE or the system's."},
     {AWS(connect_timeout_ms), .name = "connect_timeout", .type = &fb_conf_type_duration,
@@ -122,6 +126,12 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
 
     {STREAM(source), .name = "source", .type = &fb_conf_type_source, .is_required = true,
      .sentence = "The bucket and the delivery stream's S3 prefix, exactly as configured there."},
+    {STREAM(requester_pays), .name = "requester_pays", .type = &fb_conf_type_flag,
+     .default_text = "no",
+     .sentence = "Whether this account pays for reading a bucket that is set up so."},
+    {STREAM(expected_bucket_owner), .name = "expected_bucket_owner",
+     .type = &fb_conf_type_account,
+     .sentence = "The account that the bucket must belong to; another's is not read."},
     {STREAM(table), .name = "table", .type = &fb_conf_type_table, .is_required = true,
      .sentence = "The DynamoDB table, by name or ARN."},
     {STREAM(principal.profile), .name = "profile", .type = &fb_conf_type_text,
@@ -198,6 +208,10 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {STREAM(unwrap), .name = "unwrap", .type = &fb_conf_type_choice,
      .default_text = "none", .choices = unwraps,
      .sentence = "With message, what a CloudWatch message that is a JSON object holds is merged in."},
+    {STREAM(filter_jq), .name = "filter_jq", .type = &fb_conf_type_program,
+     .sentence = "A jq program; records that it gives false, null or nothing for are left out."},
+    {STREAM(transform_jq), .name = "transform_jq", .type = &fb_conf_type_program,
+     .sentence = "A jq program that gives the objects to take in a record's place; before all else."},
     {STREAM(where), .name = "where", .type = &fb_conf_type_where,
      .sentence = "A condition; records that it does not hold for are left out."},
     {STREAM(flattens), .name = "flatten", .type = &fb_conf_type_paths,

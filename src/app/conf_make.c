@@ -21,6 +21,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->source);
     free(stream->bucket);
     free(stream->prefix);
+    free(stream->expected_bucket_owner);
     free(stream->table);
     free_principal(&stream->principal);
     free_principal(&stream->source_principal);
@@ -32,6 +33,8 @@ static void free_stream(struct fb_conf_stream *stream)
     fb_conf_list_done(&stream->number_columns);
     free(stream->pattern);
     fb_conf_list_done(&stream->fields);
+    free(stream->filter_jq);
+    free(stream->transform_jq);
     free(stream->where);
     fb_conf_items_done(&stream->items);
     fb_conf_list_done(&stream->flattens);
@@ -53,6 +56,8 @@ static void free_aws(struct fb_conf_aws *aws)
     free(aws->endpoint_sts);
     free_principal(&aws->principal);
     free(aws->role_session_name);
+    free(aws->proxy);
+    free(aws->no_proxy);
     free(aws->ca_bundle);
     *aws = (struct fb_conf_aws){0};
 }

@@ -20,20 +20,12 @@ struct fb_environment {
     struct fb_clock *clock;
     struct fb_stop stop; /* of the credentials */
     struct fb_principals *principals;
-    const char *ca_bundle;
+    struct fb_network network;
     char region[64];
     char imds_endpoint[256];              /* of the shared files; empty: not there */
     char *config_file, *credentials_file; /* NULL: none */
     char **process_environment;
 };
-
-/* Set but blank counts as not set, as in the SDKs. */
-static const char *variable(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value != NULL && value[strspn(value, " \t\r\n")] != '\0' ? value : NULL;
-}
 
 static const char *first_of(const char *a, const char *b)
 {
@@ -55,9 +47,9 @@ static bool join_path(const char *folder, const char *name, char **ret_path)
 static bool find_shared_file(const char *name, const char *credential, const char *in_home,
                              char **ret_path)
 {
-    const char *file = variable(name);
-    const char *credentials = variable("CREDENTIALS_DIRECTORY");
-    const char *home = variable("HOME");
+    const char *file = fb_network_variable(name);
+    const char *credentials = fb_network_variable("CREDENTIALS_DIRECTORY");
+    const char *home = fb_network_variable("HOME");
 
     *ret_path = NULL;
     if (file != NULL && strncmp(file, "~/", 2) == 0 && home != NULL)
@@ -97,38 +89,33 @@ static char **make_process_environment(void)
     return copy;
 }
 
-static bool says(const char *name, const char *expected)
-{
-    const char *value = variable(name);
-
-    return value != NULL && strcasecmp(value, expected) == 0;
-}
-
 static void read_variables(struct fb_environment *environment, struct fb_chain_options *options)
 {
     const struct fb_conf_aws *aws = &environment->conf->aws;
 
     *options = (struct fb_chain_options){
-        .access_key_id = variable("AWS_ACCESS_KEY_ID"),
-        .secret_access_key = variable("AWS_SECRET_ACCESS_KEY"),
-        .session_token = variable("AWS_SESSION_TOKEN"),
-        .profile = first_of(aws->principal.profile, variable("AWS_PROFILE")),
+        .access_key_id = fb_network_variable("AWS_ACCESS_KEY_ID"),
+        .secret_access_key = fb_network_variable("AWS_SECRET_ACCESS_KEY"),
+        .session_token = fb_network_variable("AWS_SESSION_TOKEN"),
+        .profile = first_of(aws->principal.profile, fb_network_variable("AWS_PROFILE")),
         .config_file = environment->config_file,
         .credentials_file = environment->credentials_file,
-        .web_identity_token_file = variable("AWS_WEB_IDENTITY_TOKEN_FILE"),
-        .role_arn = variable("AWS_ROLE_ARN"),
-        .role_session_name = variable("AWS_ROLE_SESSION_NAME"),
-        .container_relative_uri = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-        .container_full_uri = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-        .container_token = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
-        .container_token_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+        .web_identity_token_file = fb_network_variable("AWS_WEB_IDENTITY_TOKEN_FILE"),
+        .role_arn = fb_network_variable("AWS_ROLE_ARN"),
+        .role_session_name = fb_network_variable("AWS_ROLE_SESSION_NAME"),
+        .container_relative_uri = fb_network_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        .container_full_uri = fb_network_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+        .container_token = fb_network_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+        .container_token_file = fb_network_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
         .imds_endpoint =
-            first_of(aws->endpoint_imds, variable("AWS_EC2_METADATA_SERVICE_ENDPOINT")),
-        .imds_ipv6 = says("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"),
-        .imds_disabled = says("AWS_EC2_METADATA_DISABLED", "true"),
-        .imds_v1_fallback = aws->imds_v1_fallback == FB_CONF_YES,
+            first_of(aws->endpoint_imds, fb_network_variable("AWS_EC2_METADATA_SERVICE_ENDPOINT")),
+        .imds_ipv6 = fb_network_says("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"),
+        .imds_disabled = fb_network_says("AWS_EC2_METADATA_DISABLED", "true"),
+        .imds_v1_fallback = aws->imds_v1_fallback,
         .region = environment->region,
-        .sts_endpoint = aws->endpoint_sts,
+        .sts_endpoint = environment->network.endpoints[FB_SERVICE_STS],
+        .use_fips = environment->network.use_fips,
+        .use_dualstack = environment->network.use_dualstack,
         .environment = environment->process_environment,
         .timeout_ms = aws->request_timeout_ms,
         .clock = environment->clock,
@@ -148,7 +135,7 @@ static void read_imds_settings(struct fb_environment *environment, struct fb_cha
                                 environment->imds_endpoint, sizeof environment->imds_endpoint,
                                 NULL) == FB_OK)
         options->imds_endpoint = environment->imds_endpoint;
-    if (variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE") == NULL &&
+    if (fb_network_variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE") == NULL &&
         fb_shared_files_setting(options, "ec2_metadata_service_endpoint_mode", mode, sizeof mode,
                                 NULL) == FB_OK)
         options->imds_ipv6 = strcasecmp(mode, "IPv6") == 0;
@@ -159,8 +146,8 @@ static enum fb_status find_region(struct fb_environment *environment,
 {
     const char *region = environment->conf->aws.region;
 
-    region = first_of(region, variable("AWS_REGION"));
-    region = first_of(region, variable("AWS_DEFAULT_REGION"));
+    region = first_of(region, fb_network_variable("AWS_REGION"));
+    region = first_of(region, fb_network_variable("AWS_DEFAULT_REGION"));
     if (region == NULL)
         return fb_chain_region(options, environment->region, sizeof environment->region, error);
     if (strlen(region) >= sizeof environment->region)
@@ -173,16 +160,17 @@ static enum fb_status new_transport(void *context, struct fb_transport **ret_tra
                                     struct fb_error *error)
 {
     const struct fb_environment *environment = context;
-    struct fb_curl_options options = {.ca_bundle = environment->ca_bundle};
 
-    return fb_curl_new(&options, ret_transport, error);
+    return fb_curl_new(&environment->network.curl, ret_transport, error);
 }
 
 static enum fb_status set_up(struct fb_environment *environment, struct fb_error *error)
 {
     struct fb_chain_options options;
-    enum fb_status status;
+    enum fb_status status = fb_network_read(&environment->conf->aws, &environment->network, error);
 
+    if (status != FB_OK)
+        return status;
     environment->process_environment = make_process_environment();
     if (environment->process_environment == NULL ||
         !find_shared_file("AWS_CONFIG_FILE", CREDENTIAL_CONFIG, ".aws/config",
@@ -213,7 +201,6 @@ enum fb_status fb_environment_new(const struct fb_conf *conf, struct fb_clock *c
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     environment->conf = conf;
     environment->clock = clock;
-    environment->ca_bundle = first_of(conf->aws.ca_bundle, variable("AWS_CA_BUNDLE"));
     fb_stop_init(&environment->stop, NULL);
     status = set_up(environment, error);
     if (status == FB_OK)
@@ -267,7 +254,11 @@ enum fb_status fb_environment_client(struct fb_environment *environment,
         .stop = stop,
         .stop_at = stop_at,
         .region = environment->region,
-        .endpoint = service == FB_SERVICE_S3 ? aws->endpoint_s3 : aws->endpoint_dynamodb,
+        .endpoint = environment->network.endpoints[service],
+        .use_fips = environment->network.use_fips,
+        .use_dualstack = environment->network.use_dualstack,
+        .requester_pays = stream != NULL && stream->requester_pays,
+        .bucket_owner = stream == NULL ? NULL : stream->expected_bucket_owner,
         .connect_timeout_ms = aws->connect_timeout_ms,
         .request_timeout_ms = aws->request_timeout_ms,
         .scratch = fb_call_scratch_new(),
@@ -286,7 +277,7 @@ void fb_environment_client_done(struct fb_client *client)
 /* StateDirectory= may name several, by colons (systemd.exec(5)); ours is the first. */
 enum fb_status fb_environment_state_dir(const struct fb_conf *conf, char **ret_path)
 {
-    const char *path = first_of(conf->daemon.state_dir, variable("STATE_DIRECTORY"));
+    const char *path = first_of(conf->daemon.state_dir, fb_network_variable("STATE_DIRECTORY"));
     size_t size;
     char *copy;
 

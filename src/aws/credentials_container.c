@@ -5,13 +5,13 @@
  */
 #include "firebridge/aws/providers.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "firebridge/base/secret.h"
+#include "firebridge/net/address.h"
 #include "metadata.h"
 
 #define ECS_ADDRESS     "http://169.254.170.2"
@@ -23,75 +23,38 @@ struct container_provider {
     struct fb_chain_options options;
 };
 
-/* Beside loopback: of ECS, of EKS, of EKS by IPv6. */
-static const char *const near_hosts[] = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23"};
-
-static bool is_loopback(const char *host)
+/* http or https to a host, without a user before it. */
+static bool is_address(const char *url)
 {
-    struct in_addr v4;
-    struct in6_addr v6;
+    const char *host = strstr(url, "://");
+    size_t size;
 
-    if (strcasecmp(host, "localhost") == 0)
-        return true;
-    if (inet_pton(AF_INET, host, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-static bool is_near(const char *host)
-{
-    struct in6_addr a, b;
-
-    for (size_t i = 0; i < sizeof near_hosts / sizeof *near_hosts; i++)
-        if (strcmp(host, near_hosts[i]) == 0 ||
-            (inet_pton(AF_INET6, host, &a) == 1 && inet_pton(AF_INET6, near_hosts[i], &b) == 1 &&
-             memcmp(&a, &b, sizeof a) == 0))
-            return true;
-    return is_loopback(host);
-}
-
-/* The host alone, without user, port and brackets; false when there is none. */
-static bool take_host(const char *url, char *host, size_t size)
-{
-    const char *begin = url;
-    size_t length = strcspn(begin, "/?#");
-
-    if (memchr(begin, '@', length) != NULL)
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
         return false;
-    if (*begin == '[') {
-        begin++;
-        length = strcspn(begin, "]/?#");
-        if (begin[length] != ']')
-            return false;
-    } else {
-        length = strcspn(begin, ":/?#");
-    }
-    if (length == 0 || length >= size)
-        return false;
-    memcpy(host, begin, length);
-    host[length] = '\0';
-    return true;
+    host += 3;
+    size = strcspn(host, "/?#");
+    return size > 0 && memchr(host, '@', size) == NULL && *host != ':' &&
+           (*host != '[' || memchr(host, ']', size) != NULL);
 }
 
-/* Keys travel in the clear over http: only to where no one can listen. */
+/* Keys travel in the clear over http: only to where no one can listen, whatever allow_http says. */
 static enum fb_status check_url(const char *url, struct fb_error *error)
 {
-    char host[256];
+    char peer[FB_PEER_SIZE];
 
     if (strlen(url) != strcspn(url, " \t\r\n"))
         return fb_fail(error, FB_INVALID, "AWS_CONTAINER_CREDENTIALS_FULL_URI has a blank in it");
-    if (strncasecmp(url, "https://", 8) == 0 && take_host(url + 8, host, sizeof host))
-        return FB_OK;
-    if (strncasecmp(url, "http://", 7) != 0 || !take_host(url + 7, host, sizeof host))
+    if (!is_address(url))
         return fb_fail(error, FB_INVALID,
                        "AWS_CONTAINER_CREDENTIALS_FULL_URI is no http:// or https:// address");
-    if (is_near(host))
+    if (strncasecmp(url, "https://", 8) == 0 || fb_address_is_near(url))
         return FB_OK;
+    fb_address_peer(url, peer);
     return fb_fail(error, FB_INVALID,
-                   "AWS_CONTAINER_CREDENTIALS_FULL_URI names %.200s, which is reached by https "
-                   "only; http is for this machine, 169.254.170.2, 169.254.170.23 and "
-                   "[fd00:ec2::23]",
-                   host);
+                   "AWS_CONTAINER_CREDENTIALS_FULL_URI names %s, which is reached by https only; "
+                   "http is for this machine and the metadata addresses, such as 169.254.170.2, "
+                   "169.254.170.23 and [fd00:ec2::23]",
+                   peer);
 }
 
 static enum fb_status make_url(const struct fb_chain_options *options, char *url, size_t size,

@@ -42,6 +42,8 @@ struct fb_client fb_role_client(const struct fb_chain_options *options,
                               .stop_at = FB_STOP_NOW,
                               .region = options->region,
                               .endpoint = options->sts_endpoint,
+                              .use_fips = options->use_fips,
+                              .use_dualstack = options->use_dualstack,
                               .connect_timeout_ms = connect_ms,
                               .request_timeout_ms = options->timeout_ms};
 }

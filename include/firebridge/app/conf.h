@@ -28,8 +28,6 @@ struct fb_conf_principal {
 
 #define FB_CONF_NO_ROLE "none"
 
-enum fb_conf_yes { FB_CONF_NO, FB_CONF_YES };
-
 struct fb_conf_aws {
     char *region;      /* NULL: from the environment, the shared config or IMDS */
     char *endpoint_s3; /* NULL: AWS's own */
@@ -39,7 +37,10 @@ struct fb_conf_aws {
     struct fb_conf_principal principal;
     char *role_session_name;
     int64_t role_duration_ms; /* 1h */
-    enum fb_conf_yes imds_v1_fallback;
+    bool imds_v1_fallback;
+    bool use_fips, use_dualstack, allow_http;
+    char *proxy;    /* NULL: the environment's; "none": none */
+    char *no_proxy; /* NULL: the environment's */
     char *ca_bundle;
     int64_t connect_timeout_ms; /* 10s */
     int64_t request_timeout_ms; /* 30s */
@@ -90,6 +91,8 @@ struct fb_conf_stream {
     char *source; /* as written */
     char *bucket; /* from source */
     char *prefix; /* from source, may hold expressions */
+    bool requester_pays;
+    char *expected_bucket_owner; /* NULL: any */
     char *table;
     struct fb_conf_principal principal; /* of both sides */
     struct fb_conf_principal source_principal;
@@ -115,7 +118,9 @@ struct fb_conf_stream {
     char *pattern;                      /* NULL: none */
     struct fb_conf_list fields;
     enum fb_unwrap unwrap;
-    char *where; /* NULL: all records */
+    char *filter_jq;    /* NULL: none */
+    char *transform_jq; /* NULL: none */
+    char *where;        /* NULL: all records */
     struct fb_conf_items items;
     struct fb_conf_list flattens;
     struct fb_conf_list renames;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * As whom, where and how this process speaks with AWS: the conf and the environment together.
- * The one place that reads the environment. What the conf says wins over the environment.
+ * With network.h the one place that reads the environment. What the conf says wins over the
+ * environment.
  *
  * Read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
  * AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, CREDENTIALS_DIRECTORY, HOME, AWS_REGION,
@@ -9,13 +10,14 @@
  * AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI,
  * AWS_CONTAINER_AUTHORIZATION_TOKEN, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE,
  * AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
- * AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, AWS_CA_BUNDLE, STATE_DIRECTORY.
+ * AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, STATE_DIRECTORY, and what network.h names.
  * Threads: made and freed by one; the rest from any thread.
  */
 #ifndef FIREBRIDGE_APP_ENVIRONMENT_H
 #define FIREBRIDGE_APP_ENVIRONMENT_H
 
 #include "firebridge/app/conf.h"
+#include "firebridge/app/network.h"
 #include "firebridge/app/principals.h"
 #include "firebridge/aws/client.h"
 
@@ -40,7 +42,8 @@ void fb_environment_stop(struct fb_environment *environment);
 
 /*
  * A client with a transport of its own, for one thread, with the conf's endpoint and limits, for a
- * side of a stream of the conf; `stream` NULL: as whom [aws] says.
+ * side of a stream of the conf, and S3 is told what the conf says of its bucket; `stream` NULL: as
+ * whom [aws] says.
  */
 enum fb_status fb_environment_client(struct fb_environment *environment,
                                      const struct fb_conf_stream *stream, enum fb_service service,

@@ -13,9 +13,8 @@
 #define FIREBRIDGE_APP_PRINCIPALS_H
 
 #include "firebridge/app/conf.h"
+#include "firebridge/app/network.h"
 #include "firebridge/aws/credentials.h"
-
-enum fb_service { FB_SERVICE_S3, FB_SERVICE_DYNAMODB };
 
 struct fb_principals;
 

@@ -124,10 +124,11 @@ struct fb_chain_options {
     bool imds_ipv6;            /* AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE */
     bool imds_disabled;        /* AWS_EC2_METADATA_DISABLED */
     bool imds_v1_fallback;
-    const char *region;       /* STS's; not needed for fb_chain_region */
-    const char *sts_endpoint; /* NULL: AWS's own of the region */
-    char *const *environment; /* of a credential_process; NULL: empty */
-    int64_t timeout_ms;       /* of a call of STS, of a credential_process; 0: 30 s */
+    const char *region;           /* STS's; not needed for fb_chain_region */
+    const char *sts_endpoint;     /* NULL: AWS's own of the region */
+    bool use_fips, use_dualstack; /* of AWS's own */
+    char *const *environment;     /* of a credential_process; NULL: empty */
+    int64_t timeout_ms;           /* of a call of STS, of a credential_process; 0: 30 s */
     struct fb_transport *transport;
     struct fb_clock *clock;
     struct fb_stop *stop; /* ends what is under way at FB_STOP_NOW; may be NULL */
