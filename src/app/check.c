@@ -73,7 +73,7 @@ static bool new_client(struct check *check, const struct fb_conf_stream *stream,
              stream->name, what);
         return false;
     }
-    if (fb_environment_client(check->environment, stream, service, NULL, FB_STOP_NOT, ret_client,
+    if (fb_environment_client(check->environment, service, stream, NULL, FB_STOP_NOT, ret_client,
                               &error) != FB_OK) {
         find(check, FAIL, "stream %s: %s: %s", stream->name, what, error.message);
         return false;

@@ -187,16 +187,6 @@ static enum fb_status parse_endpoint(const struct fb_conf_key *key, const char *
     return keep_text(key, text, base);
 }
 
-static enum fb_status parse_proxy(const struct fb_conf_key *key, const char *text, void *base,
-                                  struct fb_error *error)
-{
-    /* It is not shown, for it may hold a password. */
-    if (!fb_address_is_proxy(text))
-        return fb_fail(error, FB_INVALID,
-                       "is none; expected http[s]://[USER:PASSWORD@]HOST[:PORT], or the word none");
-    return keep_text(key, text, base);
-}
-
 static enum fb_status parse_role(const struct fb_conf_key *key, const char *text, void *base,
                                  struct fb_error *error)
 {
@@ -208,6 +198,16 @@ static enum fb_status parse_role(const struct fb_conf_key *key, const char *text
     if (strcmp(text, FB_CONF_NO_ROLE) != 0 && !is_arn)
         return fb_fail(error, FB_INVALID,
                        "\"%s\"; expected arn:aws:iam::ACCOUNT:role/NAME, or none", text);
+    return keep_text(key, text, base);
+}
+
+static enum fb_status parse_proxy(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    /* It is not shown, for it may hold a password. */
+    if (!fb_address_is_proxy(text))
+        return fb_fail(error, FB_INVALID,
+                       "is none; expected http[s]://[USER:PASSWORD@]HOST[:PORT], or the word none");
     return keep_text(key, text, base);
 }
 
@@ -408,8 +408,8 @@ const struct fb_conf_type fb_conf_type_text = {"text", parse_text, false};
 const struct fb_conf_type fb_conf_type_word = {"word", parse_word, false};
 const struct fb_conf_type fb_conf_type_path = {"path", parse_path, false};
 const struct fb_conf_type fb_conf_type_endpoint = {"address", parse_endpoint, false};
-const struct fb_conf_type fb_conf_type_proxy = {"proxy", parse_proxy, false};
 const struct fb_conf_type fb_conf_type_role = {"role", parse_role, false};
+const struct fb_conf_type fb_conf_type_proxy = {"proxy", parse_proxy, false};
 const struct fb_conf_type fb_conf_type_duration = {"duration", parse_duration, false};
 const struct fb_conf_type fb_conf_type_size = {"size", parse_size, false};
 const struct fb_conf_type fb_conf_type_count = {"count", parse_count, false};

@@ -236,10 +236,10 @@ struct fb_principals *fb_environment_principals(struct fb_environment *environme
     return environment->principals;
 }
 
-enum fb_status fb_environment_client(struct fb_environment *environment,
-                                     const struct fb_conf_stream *stream, enum fb_service service,
-                                     struct fb_stop *stop, enum fb_stop_level stop_at,
-                                     struct fb_client *ret_client, struct fb_error *error)
+enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
+                                     const struct fb_conf_stream *stream, struct fb_stop *stop,
+                                     enum fb_stop_level stop_at, struct fb_client *ret_client,
+                                     struct fb_error *error)
 {
     const struct fb_conf_aws *aws = &environment->conf->aws;
     struct fb_transport *transport = NULL;

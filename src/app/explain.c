@@ -205,7 +205,7 @@ static bool connect_service(struct explain *explain, enum fb_service service,
     if (explain->environment == NULL)
         status = fb_environment_new(explain->conf, fb_clock_system(), &explain->environment, error);
     if (status == FB_OK)
-        status = fb_environment_client(explain->environment, explain->stream, service, NULL,
+        status = fb_environment_client(explain->environment, service, explain->stream, NULL,
                                        FB_STOP_NOT, ret_client, error);
     return status == FB_OK;
 }

@@ -26,11 +26,9 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
-struct daemon;
-
-/* What a stream's parts ask for: connections, and what becomes of its records. */
+/* What a stream's threads connect with, and what becomes of its records. */
 struct plan {
-    struct daemon *daemon;
+    struct fb_environment *environment;
     const struct fb_conf_stream *stream;
     struct fb_mapping *mapping; /* NULL: none */
 };
@@ -90,7 +88,7 @@ static enum fb_status make_layouts(struct daemon *daemon, struct fb_error *error
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         const struct fb_conf_stream *stream = &daemon->conf->streams[i];
 
-        daemon->plans[i] = (struct plan){.daemon = daemon, .stream = stream};
+        daemon->plans[i].stream = stream;
         status = fb_conf_layout(stream, &daemon->layouts[i], error);
         if (status == FB_OK)
             status = fb_conf_mapping(stream, daemon->seed, &daemon->plans[i].mapping, error);
@@ -141,9 +139,9 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
 {
     const struct plan *plan = context;
 
-    return fb_environment_client(plan->daemon->environment, plan->stream,
-                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB, stop,
-                                 stop_at, ret_client, error);
+    return fb_environment_client(plan->environment,
+                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB,
+                                 plan->stream, stop, stop_at, ret_client, error);
 }
 
 static enum fb_status check_key(const void *context, const struct fb_key_schema *schema,
@@ -196,6 +194,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .context = daemon,
     };
 
+    daemon->plans[i].environment = daemon->environment;
     options.reader.mapping = daemon->plans[i].mapping;
     options.check_key = check_key;
     options.check_context = &daemon->plans[i];

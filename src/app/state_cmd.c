@@ -68,7 +68,7 @@ static enum fb_status describe(struct fb_environment *environment,
                                struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status = fb_environment_client(environment, stream, FB_SERVICE_DYNAMODB, NULL,
+    enum fb_status status = fb_environment_client(environment, FB_SERVICE_DYNAMODB, stream, NULL,
                                                   FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)

@@ -108,6 +108,43 @@ def test_without_its_role_the_table_is_not_there(firebridge, open_moto, two_acco
     assert "ok    stream main: s3://bucket/p/ has 1 object" in result.stdout, result
 
 
+@pytest.fixture(scope="module")
+def checking_moto(server_folder, open_moto):
+    """A moto that checks signatures and policies, with the table and a role for it elsewhere."""
+    class CheckingMoto(servers.Moto):
+        name = "checking-moto-sts"
+    with CheckingMoto(server_folder) as server:
+        other = Account(server, TABLE_ACCOUNT)
+        make_table(other.client("dynamodb"), "the-table")
+        anyone = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+        write = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": ["dynamodb:DescribeTable", "dynamodb:BatchWriteItem"],
+             "Resource": "*"}]}
+        iam = other.client("iam")
+        iam.create_role(RoleName="writer", AssumeRolePolicyDocument=json.dumps(anyone))
+        iam.put_role_policy(RoleName="writer", PolicyName="write", PolicyDocument=json.dumps(write))
+        yield server, *server.switch_authentication_on()
+
+
+def test_what_a_role_signs_is_checked(firebridge, open_moto, one_account, checking_moto):
+    """STS checks the keys that assume the role, and DynamoDB those of the role and their token."""
+    server, key, secret = checking_moto
+    conf = moto_conf(firebridge, server.url, f"table.role_arn = {role_arn(TABLE_ACCOUNT, 'writer')}",
+                     source="s3://own-bucket/p/").replace(
+                         f"endpoint.s3 = {server.url}", f"endpoint.s3 = {open_moto.url}")
+    env = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "wrong"}
+    result = firebridge(conf, "run", "--once", env=env)
+    assert result.code != 0 and "AssumeRole" in result.stderr, result
+    firebridge.once(conf, env={**env, "AWS_SECRET_ACCESS_KEY": secret})
+    with FaultProxy(server.url) as proxy:
+        check = firebridge(conf.replace(f"endpoint.dynamodb = {server.url}",
+                                        f"endpoint.dynamodb = {proxy.url}"), "check",
+                           env={**env, "AWS_SECRET_ACCESS_KEY": secret})
+        assert check.code == 0, check
+        assert proxy.of("DescribeTable")[0].headers["x-amz-security-token"]
+
+
 @pytest.fixture
 def one_account(open_moto):
     """Bucket and table of moto's own account, for whatever keys."""

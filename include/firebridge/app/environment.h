@@ -45,10 +45,9 @@ void fb_environment_stop(struct fb_environment *environment);
  * side of a stream of the conf, and S3 is told what the conf says of its bucket; `stream` NULL: as
  * whom [aws] says.
  */
-enum fb_status fb_environment_client(struct fb_environment *environment,
-                                     const struct fb_conf_stream *stream, enum fb_service service,
-                                     struct fb_stop *stop, enum fb_stop_level stop_at,
-                                     struct fb_client *ret_client,
+enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
+                                     const struct fb_conf_stream *stream, struct fb_stop *stop,
+                                     enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error) FB_MUST_CHECK;
 void fb_environment_client_done(struct fb_client *client);
 

@@ -29,7 +29,8 @@ enum fb_status fb_principals_new(const struct fb_conf *conf, const struct fb_cha
                                  struct fb_error *error) FB_MUST_CHECK;
 void fb_principals_free(struct fb_principals *principals);
 
-/* The credentials for a side of a stream of the conf; `stream` NULL: what [aws] says. */
+/* The credentials for a side of a stream of the conf, S3 or DynamoDB; `stream` NULL: what [aws]
+ * says. */
 struct fb_credentials_cache *fb_principals_find(const struct fb_principals *principals,
                                                 const struct fb_conf_stream *stream,
                                                 enum fb_service service);

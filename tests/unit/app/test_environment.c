@@ -231,7 +231,7 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     fb_stop_init(&stop, NULL);
     setenv("AWS_REGION", "r-1", 1);
     assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
-    assert_int_equal(fb_environment_client(environment, &stream, FB_SERVICE_S3, &stop,
+    assert_int_equal(fb_environment_client(environment, FB_SERVICE_S3, &stream, &stop,
                                            FB_STOP_DRAIN, &client, &error),
                      FB_OK);
     assert_string_equal(client.endpoint, s3);
@@ -243,7 +243,7 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     assert_int_equal(client.connect_timeout_ms, 1);
     assert_int_equal(client.request_timeout_ms, 2);
     fb_environment_client_done(&client);
-    assert_int_equal(fb_environment_client(environment, NULL, FB_SERVICE_DYNAMODB, NULL,
+    assert_int_equal(fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, NULL,
                                            FB_STOP_NOT, &client, &error),
                      FB_OK);
     assert_string_equal(client.endpoint, dynamodb);
