@@ -22,6 +22,8 @@ static void free_stream(struct fb_conf_stream *stream)
     fb_conf_list_done(&stream->number_columns);
     free(stream->pattern);
     fb_conf_list_done(&stream->fields);
+    free(stream->filter_jq);
+    free(stream->transform_jq);
     free(stream->where);
     fb_conf_items_done(&stream->items);
     fb_conf_list_done(&stream->flattens);

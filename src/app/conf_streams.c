@@ -67,6 +67,8 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
         .missing = stream->missing.kind,
         .missing_text = stream->missing.text,
         .where = stream->where,
+        .filter_jq = stream->filter_jq,
+        .transform_jq = stream->transform_jq,
         .write = stream->write,
         .write_map = names_of(&stream->write_map),
         .write_map_count = stream->write_map.count,

@@ -27,6 +27,7 @@ struct explain {
     bool has_conf; /* else the stream is all defaults */
     struct fb_environment *environment;
     struct fb_key_schema schema;
+    uint64_t hash_seed;
     struct fb_mapping *mapping; /* NULL: none */
     struct fb_layout *layout;   /* NULL: no prefix is known */
     struct fb_map_object described;
@@ -408,16 +409,26 @@ static enum fb_status read_object(struct explain *explain, struct fb_error *erro
 
 /* ---- all of it ---- */
 
+/* Before anything has a thread or a secret, for jq's sake. */
+static bool make_mapping(struct explain *explain)
+{
+    struct fb_error error = {0};
+
+    explain->hash_seed = fb_random_entropy();
+    return fb_conf_mapping(explain->stream, explain->hash_seed, &explain->mapping, &error) ==
+               FB_OK ||
+           complain("%s", error.message);
+}
+
 static bool make_reader(struct explain *explain)
 {
     struct fb_object_reader_options reader = fb_conf_reader_options(explain->stream);
     struct fb_error error = {0};
 
     reader.schema = &explain->schema;
-    reader.hash_seed = fb_random_entropy();
-    if (fb_conf_mapping(explain->stream, reader.hash_seed, &explain->mapping, &error) != FB_OK ||
-        (explain->mapping != NULL && explain->schema.count > 0 &&
-         fb_conf_check_key(explain->stream, explain->mapping, &explain->schema, &error) != FB_OK))
+    reader.hash_seed = explain->hash_seed;
+    if (explain->mapping != NULL && explain->schema.count > 0 &&
+        fb_conf_check_key(explain->stream, explain->mapping, &explain->schema, &error) != FB_OK)
         return complain("%s", error.message);
     reader.mapping = explain->mapping;
     return fb_object_reader_new(&reader, &explain->reader, &error) == FB_OK ||
@@ -454,8 +465,8 @@ int fb_cmd_explain(const struct fb_explain_options *options)
     struct explain explain = {.options = options};
     int status = FB_EXIT_WRONG;
 
-    if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) && find_key(&explain) &&
-        make_reader(&explain))
+    if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) &&
+        make_mapping(&explain) && find_key(&explain) && make_reader(&explain))
         status = explain_object(&explain);
     fb_object_reader_free(explain.reader);
     fb_mapping_free(explain.mapping);

@@ -347,7 +347,7 @@ static bool sum_up(struct daemon *daemon)
             snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
                      (unsigned long long)report.items_deleted);
         if (report.left_out > 0)
-            snprintf(left_out, sizeof left_out, ", %llu left out by where",
+            snprintf(left_out, sizeof left_out, ", %llu left out",
                      (unsigned long long)report.left_out);
         if (report.mismatches > 0)
             snprintf(mismatches, sizeof mismatches,

@@ -137,6 +137,9 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
     if (status != FB_OK)
         return status;
     reading->decoder->ordinal++;
+    /* A record is done with all that it becomes. */
+    if (record->is_followed)
+        return FB_OK;
     reading->next_record = record->number + 1;
     reading->next_offset_bytes = record->end_offset_bytes;
     atomic_fetch_add_explicit(&reading->decoder->options.counters->records, 1,

@@ -179,6 +179,18 @@ def test_a_row_whose_columns_the_object_named_wants_them_in_the_conf(job, files)
     job.table.expect([{"id": "u1", "user": "u1", "n": "1"}, {"id": "u2", "user": "u2", "n": "2"}])
 
 
+def test_a_jq_program_may_make_several_items_of_a_letter(job, files):
+    if "without" in job.firebridge.bare("version").stdout.split("libjq")[-1].splitlines()[0]:
+        pytest.skip("built without libjq")
+    leave(job, files, firehose.body(users(20)))
+    result = redrive(job, files, 'transform_jq = {id: .user, n}, {id: (.user + "b"), n}\nwhere = n < 10 or id ~ b')
+    assert (result.counts["written"], result.counts["left_out"]) == (20, 0)
+    plain = [json.loads(record) for record in users(20)]
+    job.table.expect([{"id": record["user"], "n": record["n"]} for record in plain if record["n"] < 10] +
+                     [{"id": record["user"] + "b", "n": record["n"]} for record in plain])
+    assert files.names() == []
+
+
 def test_an_event_of_cloudwatch_logs_wants_its_message(job, files):
     message = {"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g", "logStream": "s",
                "logEvents": [{"id": "e1", "message": "a"}, {"user": "u2", "message": "b"}]}

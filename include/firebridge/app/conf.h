@@ -97,7 +97,9 @@ struct fb_conf_stream {
     char *pattern;                      /* NULL: none */
     struct fb_conf_list fields;
     enum fb_unwrap unwrap;
-    char *where; /* NULL: all records */
+    char *filter_jq;    /* NULL: none */
+    char *transform_jq; /* NULL: none */
+    char *where;        /* NULL: all records */
     struct fb_conf_items items;
     struct fb_conf_list flattens;
     struct fb_conf_list renames;

@@ -57,6 +57,7 @@ extern const struct fb_conf_type fb_conf_type_names;       /* struct fb_conf_lis
 extern const struct fb_conf_type fb_conf_type_types;       /* struct fb_conf_list: the numbers */
 extern const struct fb_conf_type fb_conf_type_paths;       /* struct fb_conf_list, may be quoted */
 extern const struct fb_conf_type fb_conf_type_where;       /* NULL: all records */
+extern const struct fb_conf_type fb_conf_type_program;     /* with its lines; NULL: none */
 extern const struct fb_conf_type fb_conf_type_missing;     /* struct fb_conf_missing */
 
 struct fb_conf_key {
@@ -72,7 +73,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 54
+#define FB_CONF_KEY_COUNT 56
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */
