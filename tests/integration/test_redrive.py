@@ -180,10 +180,10 @@ def test_a_row_whose_columns_the_object_named_wants_them_in_the_conf(job, files)
 
 
 def test_a_jq_program_may_make_several_items_of_a_letter(job, files):
-    if "without" in job.firebridge.bare("version").stdout.split("libjq")[-1].splitlines()[0]:
-        pytest.skip("built without libjq")
+    if "libjq" not in job.firebridge.bare("version").stdout:
+        pytest.skip("this build is without libjq")
     leave(job, files, firehose.body(users(20)))
-    result = redrive(job, files, 'transform_jq = {id: .user, n}, {id: (.user + "b"), n}\nwhere = n < 10 or id ~ b')
+    result = redrive(job, files, 'transform_jq = {id: .user, n}, {id: (.user + "b"), n}\nwhere = n < 10 or id like *b')
     assert (result.counts["written"], result.counts["left_out"]) == (20, 0)
     plain = [json.loads(record) for record in users(20)]
     job.table.expect([{"id": record["user"], "n": record["n"]} for record in plain if record["n"] < 10] +
