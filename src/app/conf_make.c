@@ -14,6 +14,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->source);
     free(stream->bucket);
     free(stream->prefix);
+    free(stream->expected_bucket_owner);
     free(stream->table);
     free(stream->time_zone);
     fb_conf_list_done(&stream->exclude);
@@ -46,6 +47,8 @@ static void free_aws(struct fb_conf_aws *aws)
     free(aws->endpoint_dynamodb);
     free(aws->endpoint_imds);
     free(aws->profile);
+    free(aws->proxy);
+    free(aws->no_proxy);
     free(aws->ca_bundle);
     *aws = (struct fb_conf_aws){0};
 }

@@ -7,10 +7,14 @@
 #include "firebridge/app/conf.h"
 #include "firebridge/app/conf_keys.h"
 #include "firebridge/app/conf_value.h"
+#include "firebridge/aws/access_point.h"
 #include "firebridge/base/time.h"
 
 /* S3 user guide, "Object key names": at most 1,024 bytes. */
 #define PREFIX_MAX_BYTES 1024
+
+/* Of an access point's ARN, which is the longest that may stand where a bucket does. */
+#define BUCKET_MAX_BYTES 255
 
 /* S3 user guide, "General purpose bucket naming rules". */
 static bool is_bucket(const char *name, size_t size)
@@ -36,7 +40,7 @@ static bool is_bucket(const char *name, size_t size)
 static enum fb_status set_source(struct fb_conf_stream *stream, const char *text, size_t bucket)
 {
     const char *prefix = text + 5 + bucket;
-    char name[64];
+    char name[BUCKET_MAX_BYTES + 1];
 
     snprintf(name, sizeof name, "%.*s", (int)bucket, text + 5);
     if (!fb_conf_set_text(&stream->source, text) || !fb_conf_set_text(&stream->bucket, name) ||
@@ -45,24 +49,49 @@ static enum fb_status set_source(struct fb_conf_stream *stream, const char *text
     return FB_OK;
 }
 
+/* A bucket's name, or an access point's ARN. */
+static enum fb_status check_bucket(const char *name, size_t size, struct fb_error *error)
+{
+    struct fb_access_point point;
+    char arn[BUCKET_MAX_BYTES + 1];
+
+    if (fb_access_point_is(name) && size < sizeof arn) {
+        snprintf(arn, sizeof arn, "%.*s", (int)size, name);
+        return fb_access_point_parse(arn, &point, error);
+    }
+    if (!is_bucket(name, size))
+        return fb_fail(error, FB_INVALID,
+                       "\"%.*s\" is no bucket's name; expected 3 to 63 lower-case letters, "
+                       "digits, - and .",
+                       (int)size, name);
+    return FB_OK;
+}
+
 static enum fb_status parse_source(const struct fb_conf_key *key, const char *text, void *base,
                                    struct fb_error *error)
 {
+    enum fb_status status;
     size_t bucket;
 
     (void)key;
     if (strncmp(text, "s3://", 5) != 0)
         return fb_fail(error, FB_INVALID, "\"%s\"; expected s3://BUCKET/PREFIX", text);
-    bucket = strcspn(text + 5, "/");
-    if (!is_bucket(text + 5, bucket))
-        return fb_fail(error, FB_INVALID,
-                       "\"%.*s\" is no bucket's name; expected 3 to 63 lower-case letters, "
-                       "digits, - and .",
-                       (int)bucket, text + 5);
+    bucket = fb_access_point_size(text + 5);
+    status = check_bucket(text + 5, bucket, error);
+    if (status != FB_OK)
+        return status;
     if (strlen(text + 5 + bucket) > PREFIX_MAX_BYTES + 1)
         return fb_fail(error, FB_INVALID, "the prefix has over %d bytes, and no key in S3 has more",
                        PREFIX_MAX_BYTES);
     return set_source(base, text, bucket);
+}
+
+static enum fb_status parse_account(const struct fb_conf_key *key, const char *text, void *base,
+                                    struct fb_error *error)
+{
+    if (strlen(text) != 12 || strspn(text, "0123456789") != 12)
+        return fb_fail(error, FB_INVALID, "\"%s\"; expected the 12 digits of an AWS account", text);
+    return fb_conf_set_text((char **)((char *)base + key->offset), text) ? FB_OK : FB_NO_MEMORY;
 }
 
 /* Leaves room for what stands behind it in an object's key. */
@@ -189,6 +218,7 @@ static enum fb_status parse_share(const struct fb_conf_key *key, const char *tex
 }
 
 const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
+const struct fb_conf_type fb_conf_type_account = {"account", parse_account, false};
 const struct fb_conf_type fb_conf_type_letters = {"letters", parse_letters, false};
 const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
 const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};

@@ -13,6 +13,7 @@
 #include "explain.h"
 #include "firebridge/app/cli.h"
 #include "firebridge/app/environment.h"
+#include "firebridge/aws/access_point.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
 #include "firebridge/base/backoff.h"
@@ -88,7 +89,10 @@ static struct fb_conf_stream *find_by_place(struct explain *explain)
     struct fb_conf_stream *found = NULL;
     const char *slash;
 
-    if (strncmp(place, "s3://", 5) != 0 || (slash = strchr(place + 5, '/')) == NULL)
+    if (strncmp(place, "s3://", 5) != 0)
+        return NULL;
+    slash = place + 5 + fb_access_point_size(place + 5);
+    if (*slash == '\0')
         return NULL;
     for (size_t i = 0; i < explain->conf->stream_count; i++) {
         struct fb_conf_stream *stream = &explain->conf->streams[i];
@@ -201,8 +205,8 @@ static bool connect_service(struct explain *explain, enum fb_service service,
     if (explain->environment == NULL)
         status = fb_environment_new(explain->conf, fb_clock_system(), &explain->environment, error);
     if (status == FB_OK)
-        status = fb_environment_client(explain->environment, service, NULL, FB_STOP_NOT, ret_client,
-                                       error);
+        status = fb_environment_client(explain->environment, service, explain->stream, NULL,
+                                       FB_STOP_NOT, ret_client, error);
     return status == FB_OK;
 }
 
@@ -367,8 +371,8 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
 static enum fb_status read_s3(struct explain *explain, struct fb_error *error)
 {
     const char *place = explain->options->object + strlen("s3://");
-    const size_t bucket_size = strcspn(place, "/");
-    char bucket[64];
+    const size_t bucket_size = fb_access_point_size(place);
+    char bucket[256];
     struct body body = {.explain = explain};
     struct fb_s3_get_request request = {
         .bucket = bucket,

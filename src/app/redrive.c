@@ -105,8 +105,8 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
     struct redrive *redrive = context;
 
     return fb_environment_client(redrive->environment,
-                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB, stop,
-                                 stop_at, ret_client, error);
+                                 side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3, NULL,
+                                 stop, stop_at, ret_client, error);
 }
 
 static enum fb_status describe_table(struct redrive *redrive, const struct fb_conf_stream *stream,
@@ -114,8 +114,8 @@ static enum fb_status describe_table(struct redrive *redrive, const struct fb_co
                                      struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status = fb_environment_client(redrive->environment, FB_SERVICE_DYNAMODB, NULL,
-                                                  FB_STOP_NOT, &client, error);
+    enum fb_status status = fb_environment_client(redrive->environment, FB_SERVICE_DYNAMODB, stream,
+                                                  NULL, FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)
         return status;

@@ -25,8 +25,9 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
-/* What becomes of a stream's records. */
+/* What a stream's threads connect with, and what becomes of its records. */
 struct plan {
+    struct fb_environment *environment;
     const struct fb_conf_stream *stream;
     struct fb_mapping *mapping; /* NULL: none */
 };
@@ -134,11 +135,11 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
                                      enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error)
 {
-    struct daemon *daemon = context;
+    const struct plan *plan = context;
 
-    return fb_environment_client(daemon->environment,
-                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB, stop,
-                                 stop_at, ret_client, error);
+    return fb_environment_client(
+        plan->environment, side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3,
+        side == FB_SIDE_LETTERS ? NULL : plan->stream, stop, stop_at, ret_client, error);
 }
 
 static enum fb_status check_key(const void *context, const struct fb_key_schema *schema,
@@ -188,7 +189,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
                   .batch_write = fb_dynamodb_batch_write,
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,
-                  .connect_context = daemon},
+                  .connect_context = &daemon->plans[i]},
         .state = daemon->state,
         .clock = fb_clock_system(),
         .seed = daemon->seed,
@@ -196,6 +197,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .context = daemon,
     };
 
+    daemon->plans[i].environment = daemon->environment;
     options.reader.mapping = daemon->plans[i].mapping;
     options.check_key = check_key;
     options.check_context = &daemon->plans[i];

@@ -67,8 +67,8 @@ static enum fb_status describe(struct fb_environment *environment, const char *n
                                struct fb_table *ret_table, struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status =
-        fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, FB_STOP_NOT, &client, error);
+    enum fb_status status = fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, NULL,
+                                                  FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)
         return status;

@@ -187,8 +187,8 @@ enum fb_status fb_redrive_s3_client(struct fb_redrive *redrive, struct fb_client
     enum fb_status status = FB_OK;
 
     if (redrive->s3_client.transport == NULL)
-        status = calls->connect(calls->connect_context, FB_SIDE_SOURCE, &redrive->stop, FB_STOP_NOW,
-                                &redrive->s3_client, error);
+        status = calls->connect(calls->connect_context, FB_SIDE_LETTERS, &redrive->stop,
+                                FB_STOP_NOW, &redrive->s3_client, error);
     if (status == FB_OK)
         *ret_client = &redrive->s3_client;
     return status;

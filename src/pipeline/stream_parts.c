@@ -55,7 +55,8 @@ static enum fb_status open_sink(struct fb_stream *stream, struct fb_letter_sink 
 
     if (letters->bucket == NULL)
         return fb_letter_files_new(&files, ret_sink, error);
-    status = fb_stream_connect(stream, FB_SIDE_SOURCE, FB_STOP_NOW, &stream->letters_client, error);
+    status =
+        fb_stream_connect(stream, FB_SIDE_LETTERS, FB_STOP_NOW, &stream->letters_client, error);
     s3.client = stream->letters_client;
     return status == FB_OK ? fb_letter_s3_new(&s3, ret_sink, error) : status;
 }

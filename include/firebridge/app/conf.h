@@ -25,6 +25,9 @@ struct fb_conf_aws {
     char *endpoint_dynamodb;
     char *endpoint_imds;
     char *profile;
+    bool use_fips, use_dualstack, allow_http;
+    char *proxy;    /* NULL: the environment's; "none": none */
+    char *no_proxy; /* NULL: the environment's */
     char *ca_bundle;
     int64_t connect_timeout_ms; /* 10s */
     int64_t request_timeout_ms; /* 30s */
@@ -75,6 +78,8 @@ struct fb_conf_stream {
     char *source; /* as written */
     char *bucket; /* from source */
     char *prefix; /* from source, may hold expressions */
+    bool requester_pays;
+    char *expected_bucket_owner; /* NULL: any */
     char *table;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */

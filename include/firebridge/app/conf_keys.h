@@ -43,6 +43,9 @@ extern const struct fb_conf_type fb_conf_type_duration;    /* int64_t, milliseco
 extern const struct fb_conf_type fb_conf_type_size;        /* uint64_t, bytes */
 extern const struct fb_conf_type fb_conf_type_count;       /* unsigned */
 extern const struct fb_conf_type fb_conf_type_choice;      /* an enum */
+extern const struct fb_conf_type fb_conf_type_flag;        /* bool: yes or no */
+extern const struct fb_conf_type fb_conf_type_proxy;       /* none, or a proxy's address */
+extern const struct fb_conf_type fb_conf_type_account;     /* 12 digits */
 extern const struct fb_conf_type fb_conf_type_source;      /* source, bucket and prefix */
 extern const struct fb_conf_type fb_conf_type_table;       /* a table's name or ARN */
 extern const struct fb_conf_type fb_conf_type_list;        /* struct fb_conf_list */
@@ -73,7 +76,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 56
+#define FB_CONF_KEY_COUNT 63
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

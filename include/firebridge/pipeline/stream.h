@@ -20,7 +20,7 @@
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/state/state.h"
 
-enum fb_stream_side { FB_SIDE_SOURCE, FB_SIDE_TABLE };
+enum fb_stream_side { FB_SIDE_SOURCE, FB_SIDE_TABLE, FB_SIDE_LETTERS };
 
 /* The calls to AWS; a test may pass its own. */
 struct fb_stream_calls {
