@@ -88,15 +88,15 @@ struct fb_conf_delimiter {
 
 struct fb_conf_stream {
     char *name;
-    char *source; /* as written */
-    char *bucket; /* from source */
-    char *prefix; /* from source, may hold expressions */
-    bool requester_pays;
+    char *source;                /* as written */
+    char *bucket;                /* from source */
+    char *prefix;                /* from source, may hold expressions */
     char *expected_bucket_owner; /* NULL: any */
     char *table;
     struct fb_conf_principal principal; /* of both sides */
     struct fb_conf_principal source_principal;
     struct fb_conf_principal table_principal;
+    bool requester_pays;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
     struct fb_conf_list exclude;
@@ -126,10 +126,10 @@ struct fb_conf_stream {
     struct fb_conf_list renames;
     struct fb_conf_list drops;
     struct fb_conf_list keeps;
-    enum fb_map_null null;
     struct fb_conf_missing missing;
     char *write; /* put */
     struct fb_conf_list write_map;
+    enum fb_map_null null;
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
     unsigned writers;               /* 16; 1 to 256 */
