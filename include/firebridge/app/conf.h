@@ -91,7 +91,6 @@ struct fb_conf_stream {
     char *source; /* as written */
     char *bucket; /* from source */
     char *prefix; /* from source, may hold expressions */
-    bool requester_pays;
     char *expected_bucket_owner; /* NULL: any */
     char *table;
     struct fb_conf_principal principal; /* of both sides */
@@ -113,6 +112,7 @@ struct fb_conf_stream {
     enum fb_format format;
     struct fb_conf_delimiter delimiter;
     char field_separator; /* '\0': the format's own */
+    bool requester_pays;  /* stands here for the padding's sake */
     struct fb_conf_list columns;
     struct fb_conf_list number_columns; /* of `types` */
     char *pattern;                      /* NULL: none */
