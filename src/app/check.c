@@ -218,6 +218,15 @@ static void check_prefix(struct check *check, const struct fb_conf_stream *strea
     fb_environment_client_done(&client);
 }
 
+/* A try would leave an object behind. */
+static void check_letters(struct check *check, const struct fb_conf_stream *stream)
+{
+    if (stream->letters_bucket != NULL)
+        find(check, OK,
+             "stream %s: dead letters go to %s, which is not tried: it needs s3:PutObject",
+             stream->name, stream->dead_letters);
+}
+
 /* The folder itself, or what is there of its path. */
 static bool find_existing(char *path)
 {
@@ -358,6 +367,7 @@ static void check_all(struct check *check)
                 continue;
             check_table(check, stream);
             check_prefix(check, stream);
+            check_letters(check, stream);
         }
     }
     fb_environment_free(check->environment);

@@ -43,6 +43,9 @@ static void free_stream(struct fb_conf_stream *stream)
     fb_conf_list_done(&stream->keeps);
     free(stream->missing.text);
     free(stream->write);
+    free(stream->dead_letters);
+    free(stream->letters_bucket);
+    free(stream->letters_prefix);
     fb_conf_list_done(&stream->write_map);
     *stream = (struct fb_conf_stream){0};
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The types of keys that only a stream has. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "firebridge/app/conf.h"
@@ -93,6 +94,47 @@ static enum fb_status parse_account(const struct fb_conf_key *key, const char *t
     return fb_conf_set_text((char **)((char *)base + key->offset), text) ? FB_OK : FB_NO_MEMORY;
 }
 
+/* Leaves room for what stands behind it in an object's key. */
+#define LETTERS_PREFIX_MAX_BYTES 800
+
+/* *ret_bucket: how long the bucket's name is. */
+static bool is_letters_place(const char *text, size_t *ret_bucket)
+{
+    if (strncmp(text, "s3://", 5) != 0)
+        return false;
+    *ret_bucket = strcspn(text + 5, "/");
+    return is_bucket(text + 5, *ret_bucket) && text[strlen(text) - 1] == '/' &&
+           strlen(text + 5 + *ret_bucket) <= LETTERS_PREFIX_MAX_BYTES + 1 &&
+           strstr(text, "!{") == NULL;
+}
+
+static enum fb_status parse_letters(const struct fb_conf_key *key, const char *text, void *base,
+                                    struct fb_error *error)
+{
+    struct fb_conf_stream *stream = base;
+    size_t bucket = 0;
+    char name[64];
+
+    (void)key;
+    if (strcmp(text, "files") == 0) {
+        free(stream->letters_bucket);
+        free(stream->letters_prefix);
+        stream->letters_bucket = stream->letters_prefix = NULL;
+        return fb_conf_set_text(&stream->dead_letters, text) ? FB_OK : FB_NO_MEMORY;
+    }
+    if (!is_letters_place(text, &bucket))
+        return fb_fail(error, FB_INVALID,
+                       "\"%s\"; expected files or s3://BUCKET/PREFIX/, with a slash at the end, no "
+                       "expression and at most %d bytes in the prefix",
+                       text, LETTERS_PREFIX_MAX_BYTES);
+    snprintf(name, sizeof name, "%.*s", (int)bucket, text + 5);
+    if (!fb_conf_set_text(&stream->dead_letters, text) ||
+        !fb_conf_set_text(&stream->letters_bucket, name) ||
+        !fb_conf_set_text(&stream->letters_prefix, text + 5 + bucket + 1))
+        return FB_NO_MEMORY;
+    return FB_OK;
+}
+
 /* DynamoDB developer guide, "Naming rules". An ARN is checked only where it names the table. */
 static bool is_table(const char *text)
 {
@@ -177,6 +219,7 @@ static enum fb_status parse_share(const struct fb_conf_key *key, const char *tex
 
 const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
 const struct fb_conf_type fb_conf_type_account = {"account", parse_account, false};
+const struct fb_conf_type fb_conf_type_letters = {"letters", parse_letters, false};
 const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
 const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};
 const struct fb_conf_type fb_conf_type_share = {"share", parse_share, false};

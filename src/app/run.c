@@ -139,9 +139,9 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
 {
     const struct plan *plan = context;
 
-    return fb_environment_client(plan->environment,
-                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB,
-                                 plan->stream, stop, stop_at, ret_client, error);
+    return fb_environment_client(
+        plan->environment, side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3,
+        side == FB_SIDE_LETTERS ? NULL : plan->stream, stop, stop_at, ret_client, error);
 }
 
 static enum fb_status check_key(const void *context, const struct fb_key_schema *schema,
@@ -173,16 +173,21 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .reader = fb_conf_reader_options(conf),
         .on_damage = conf->on_damaged_object,
         .max_in_flight = conf->max_in_flight,
-        .max_dead_letters = conf->max_dead_letters,
-        .max_dead_letters_in = conf->max_dead_letters_in,
-        .accept_dead_letters = daemon->options->accept_dead_letters,
-        .dead_letter_directory = daemon->dead_letter_directory,
+        .letters = {.bucket = conf->letters_bucket,
+                    .prefix = conf->letters_prefix,
+                    .directory = daemon->dead_letter_directory,
+                    .max_file_bytes = conf->dead_letter_file_size,
+                    .max_bytes = conf->max_dead_letters_size,
+                    .max_letters = conf->max_dead_letters,
+                    .in_records = conf->max_dead_letters_in,
+                    .accept_all = daemon->options->accept_dead_letters},
         .once = daemon->options->once,
         .once_patience_ms = daemon->conf->daemon.once_patience_ms,
         .stall_timeout_ms = daemon->conf->aws.stall_timeout_ms,
         .calls = {.describe_table = fb_dynamodb_describe_table,
                   .list_page = fb_s3_list_page,
                   .get = fb_s3_get,
+                  .put = fb_s3_put,
                   .batch_write = fb_dynamodb_batch_write,
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,

@@ -87,9 +87,10 @@ struct fb_endpoint_options fb_call_where(const struct fb_client *client, const c
                                         .use_dualstack = client->use_dualstack};
 }
 
+/* 204 is DeleteObject's. */
 static bool is_success(long http_status)
 {
-    return http_status == 200 || http_status == 206;
+    return http_status == 200 || http_status == 204 || http_status == 206;
 }
 
 /* Bodies of success go to the call's sink; of all others the first 64 KiB are kept to be read. */

@@ -221,6 +221,8 @@ static const struct {
 } known_actions[] = {
     {"ListObjectsV2", "s3:ListBucket"},
     {"GetObject", "s3:GetObject"},
+    {"PutObject", "s3:PutObject"},
+    {"DeleteObject", "s3:DeleteObject"},
     {"DescribeTable", "dynamodb:DescribeTable"},
     {"BatchWriteItem", "dynamodb:BatchWriteItem"},
 };

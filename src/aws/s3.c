@@ -377,3 +377,56 @@ enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_reques
     s3_call_done(&call);
     return status;
 }
+
+/* ---- writing ---- */
+
+/* An answer to a PUT or DELETE says nothing that is needed. */
+static enum fb_status pass_over(void *context, const struct fb_http_response *response,
+                                const char *bytes, size_t size)
+{
+    (void)context;
+    (void)response;
+    (void)bytes;
+    (void)size;
+    return FB_OK;
+}
+
+static enum fb_status change_object(struct fb_client *client, const char *operation,
+                                    const char *method, const struct fb_s3_put_request *request,
+                                    struct fb_error *error)
+{
+    const struct iovec body = {.iov_base = (void *)request->bytes, .iov_len = request->size};
+    struct fb_http_response response;
+    struct s3_call call;
+    enum fb_status status =
+        s3_call_init(&call, client, operation, request->bucket, request->key, request->key, error);
+
+    if (status == FB_OK) {
+        call.call.method = method;
+        if (request->content_type != NULL)
+            call.call.headers[call.call.header_count++] =
+                (struct fb_http_header){"Content-Type", request->content_type};
+        call.call.body = &body;
+        call.call.body_count = request->size > 0;
+        call.call.body_bytes = request->size;
+        call.call.total_timeout_ms = client->request_timeout_ms;
+        call.call.sink = pass_over;
+        status = fb_call_perform(client, &call.call, &response, error);
+    }
+    s3_call_done(&call);
+    return status;
+}
+
+enum fb_status fb_s3_put(struct fb_client *client, const struct fb_s3_put_request *request,
+                         struct fb_error *error)
+{
+    return change_object(client, "PutObject", "PUT", request, error);
+}
+
+enum fb_status fb_s3_delete(struct fb_client *client, const char *bucket, const char *key,
+                            struct fb_error *error)
+{
+    const struct fb_s3_put_request request = {.bucket = bucket, .key = key};
+
+    return change_object(client, "DeleteObject", "DELETE", &request, error);
+}

@@ -199,6 +199,12 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     reader->budget = budget_cap(reader);
 }
 
+void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number, uint64_t offset_bytes)
+{
+    reader->number = number;
+    reader->window.base = offset_bytes;
+}
+
 void fb_record_reader_describe_object(struct fb_record_reader *reader,
                                       const struct fb_map_object *object)
 {
@@ -319,6 +325,7 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->text = fb_reader_here(reader) + at;
     ret->text_size = fb_reader_kept_size(reader, size);
     ret->is_followed = false;
+    ret->format = reader->format;
     ret->operation = FB_PUT;
 }
 

@@ -90,6 +90,7 @@ static enum fb_status keep_dead_letter(struct reading *reading, const struct fb_
         .offset_bytes = record->offset_bytes,
         .size_bytes = record->size_bytes,
         .operation = record->operation,
+        .format = record->format,
         .reason = reason,
         .message = record->message,
         .text = record->text,
@@ -512,9 +513,11 @@ static void wait_for_frontier(struct fb_decoder *decoder)
     while (fb_progress_objects(decoder->options.progress) >= OBJECTS_IN_FLIGHT &&
            !fb_stop_wait(decoder->options.stop, FB_STOP_DRAIN, FRONTIER_LOOK_MS)) {
         atomic_store(&decoder->options.counters->idle, true);
+        atomic_store(&decoder->options.counters->waits, true);
         fb_event_raise(decoder->options.changed);
     }
     atomic_store(&decoder->options.counters->idle, false);
+    atomic_store(&decoder->options.counters->waits, false);
 }
 
 static void *run(void *argument)

@@ -27,7 +27,7 @@ struct fb_stream {
     bool poller_started;
     struct fb_progress *progress;
     struct fb_decoder *decoder;
-    struct fb_client list_client, read_client, *lane_clients;
+    struct fb_client list_client, read_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
 
     pthread_mutex_t lock;            /* guards what follows */

@@ -27,7 +27,7 @@ def test_every_key_and_its_default_stand_in_the_manual():
     documented = re.findall(
         r'^\.It Ic ([a-z0-9_.]+)(?: Li = "?([^"\n]*)"?)?$', manual("firebridge.conf.5"), re.M
     )
-    assert len(documented) == 76
+    assert len(documented) == 79
     assert documented == annotated_keys()
 
 
@@ -44,7 +44,7 @@ def test_the_examples_of_the_formats_are_real_runs():
 def test_every_command_stands_in_the_manual():
     shown = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     commands = re.findall(r"^  ([a-z]+)  ", shown, re.M)
-    assert {"run", "check", "explain", "state", "version", "help"} <= set(commands)
+    assert {"run", "check", "explain", "redrive", "state", "version", "help"} <= set(commands)
     page = manual("firebridge.8")
     for command in commands:
         assert re.search(rf"^\.It Cm {command}\b", page, re.M), command
@@ -52,7 +52,7 @@ def test_every_command_stands_in_the_manual():
 
 def test_every_long_option_stands_in_the_manual():
     page = manual("firebridge.8")
-    for command in ("run", "check", "explain", "state"):
+    for command in ("run", "check", "explain", "redrive", "state"):
         shown = subprocess.run(
             [PROGRAM, "help", command], capture_output=True, text=True, check=True
         ).stdout
@@ -61,7 +61,7 @@ def test_every_long_option_stands_in_the_manual():
 
 
 def test_help_fits_a_screen():
-    for arguments in (["--help"], *(["help", c] for c in ("run", "check", "explain", "state", "version"))):
+    for arguments in (["--help"], *(["help", c] for c in ("run", "check", "explain", "redrive", "state", "version"))):
         shown = subprocess.run(
             [PROGRAM, *arguments], capture_output=True, text=True, check=True
         ).stdout

@@ -132,13 +132,18 @@ struct fb_conf_stream {
     struct fb_conf_list write_map;
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
-    unsigned writers;             /* 16; 1 to 256 */
-    int64_t linger_ms;            /* 50ms */
-    uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
-    uint64_t max_in_flight;       /* 4 MiB; items between decoder and DynamoDB, in bytes */
-    uint64_t max_dead_letters;    /* "1000 in 10000": the first */
-    uint64_t max_dead_letters_in; /* the second */
-    struct fb_conf_place place;   /* where the section begins */
+    unsigned writers;               /* 16; 1 to 256 */
+    int64_t linger_ms;              /* 50ms */
+    uint64_t max_record_size;       /* 1 MiB; 1 KiB to 16 MiB */
+    uint64_t max_in_flight;         /* 4 MiB; items between decoder and DynamoDB, in bytes */
+    char *dead_letters;             /* as written; NULL: files */
+    char *letters_bucket;           /* from dead_letters; NULL: files */
+    char *letters_prefix;           /* from dead_letters, ends with "/" or is empty */
+    uint64_t dead_letter_file_size; /* 64 MiB */
+    uint64_t max_dead_letters_size; /* 1 GiB */
+    uint64_t max_dead_letters;      /* "1000 in 10000": the first */
+    uint64_t max_dead_letters_in;   /* the second */
+    struct fb_conf_place place;     /* where the section begins */
     struct fb_conf_place places[FB_CONF_KEY_COUNT]; /* of its keys' values */
 };
 

@@ -53,7 +53,7 @@ void fb_call_scratch_keep_bucket_region(struct fb_call_scratch *scratch, const c
 struct fb_endpoint_options fb_call_where(const struct fb_client *client, const char *region);
 
 /*
- * FB_OK: a 200 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
+ * FB_OK: a 200, 204 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
  * means an object or a table.
  */
 enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *call,

@@ -71,6 +71,7 @@ struct fb_record {
     const char *text;          /* the record's bytes; of an over-long one the first 4 KiB, or as
                                 * many as max_record_size has */
     size_t text_size;          /* = size_bytes unless the record is over max_record_size */
+    enum fb_format format;     /* of its object; FB_FORMAT_AUTO: not decided yet */
 
     enum fb_dead_reason reason; /* FB_DEAD_NONE: an item */
     char message[160];          /* of a dead letter: what, where in the record */
@@ -101,6 +102,13 @@ void fb_record_reader_free(struct fb_record_reader *reader);
 
 /* Starts an object, at its first byte. */
 void fb_record_reader_begin(struct fb_record_reader *reader);
+
+/*
+ * After fb_record_reader_begin: the bytes to come are not an object's first. The next record has
+ * this number, and the next byte this offset.
+ */
+void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number,
+                            uint64_t offset_bytes);
 
 /* What a mapping may say of the object that was begun; it outlives the reading. */
 void fb_record_reader_describe_object(struct fb_record_reader *reader,

@@ -39,6 +39,7 @@ struct fb_decoder_counters {
     atomic_uint_fast64_t bytes_read;  /* as they came, compressed */
     atomic_bool finished;             /* the thread is at its end */
     atomic_bool idle;                 /* nothing is taken up and nothing is pending */
+    atomic_bool waits;                /* for the frontier: too many objects stand behind it */
 };
 
 /* GetObject, or a test's idea of it. */

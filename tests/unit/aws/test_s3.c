@@ -842,6 +842,73 @@ static void no_error_holds_a_secret(void **state)
     tear_down(&f);
 }
 
+static void put_is_whole(const struct fb_http_request *request)
+{
+    /* SHA-256 of the body. */
+    assert_string_equal(script_header(request, "x-amz-content-sha256"),
+                        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    assert_non_null(strstr(script_header(request, "Authorization"),
+                           "SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date"));
+}
+
+static void a_put_is_signed_with_the_hash_of_its_body(void **state)
+{
+    static const struct script_step steps[] = {
+        {.method = "PUT",
+         .url = BASE "/bucket/d/a%20b%2B.gz",
+         .header = "Content-Type: application/gzip",
+         .body = "hello",
+         .seen = put_is_whole,
+         .http_status = 200,
+         .head = "ETag: \"e\""},
+        {.http_status = 403,
+         .answer = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"},
+        {.status = FB_UNAVAILABLE, .reason = "time-out"},
+    };
+    const struct fb_s3_put_request request = {.bucket = "bucket",
+                                              .key = "d/a b+.gz",
+                                              .content_type = "application/gzip",
+                                              .bytes = "hello",
+                                              .size = 5};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_OK);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_DENIED);
+    assert_non_null(strstr(f.error.message, "PutObject of s3://bucket/d/a b+.gz"));
+    assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_UNAVAILABLE);
+    tear_down(&f);
+}
+
+static void a_delete_is_answered_without_a_body(void **state)
+{
+    static const struct script_step steps[] = {
+        {.method = "DELETE", .url = BASE "/bucket/d/k", .body = "", .http_status = 204},
+        {.http_status = 404,
+         .answer = "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>"},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_s3_delete(&f.client, "bucket", "d/k", &f.error), FB_OK);
+    assert_int_equal(fb_s3_delete(&f.client, "bucket", "d/k", &f.error), FB_NOT_FOUND);
+    tear_down(&f);
+}
+
+static void an_answer_without_a_body_is_no_object(void **state)
+{
+    static const struct script_step steps[] = {{.http_status = 204}};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_CORRUPT);
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -873,6 +940,9 @@ int main(void)
         cmocka_unit_test(an_expired_token_is_renewed_once),
         cmocka_unit_test(missing_credentials_are_no_missing_object),
         cmocka_unit_test(no_error_holds_a_secret),
+        cmocka_unit_test(a_put_is_signed_with_the_hash_of_its_body),
+        cmocka_unit_test(a_delete_is_answered_without_a_body),
+        cmocka_unit_test(an_answer_without_a_body_is_no_object),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
