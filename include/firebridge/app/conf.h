@@ -113,6 +113,7 @@ struct fb_conf_stream {
     enum fb_format format;
     struct fb_conf_delimiter delimiter;
     char field_separator; /* '\0': the format's own */
+    bool requester_pays;  /* stands here for the padding's sake */
     struct fb_conf_list columns;
     struct fb_conf_list number_columns; /* of `types` */
     char *pattern;                      /* NULL: none */
