@@ -107,6 +107,21 @@ static const struct known_code known_codes[] = {
     {"PermanentRedirect", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
     {"AuthorizationHeaderMalformed", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
     {"IllegalLocationConstraintException", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
+    {"ResourceInUseException", FB_UNAVAILABLE, FB_UNHEALTHY, "the table is being changed"},
+    {"TableInUseException", FB_UNAVAILABLE, FB_UNHEALTHY, "the table is being changed"},
+    {"InaccessibleEncryptionCredentialsException", FB_DENIED, FB_UNHEALTHY,
+     "the KMS key that it is encrypted with cannot be used now; enable it"},
+    /* The same of one statement of a batch (DynamoDB API reference, "BatchStatementError") */
+    {"ProvisionedThroughputExceeded", FB_THROTTLED, FB_RETRY_SLOWER, HINT_CAPACITY},
+    {"ThrottlingError", FB_THROTTLED, FB_RETRY_SLOWER, HINT_CAPACITY},
+    {"ResourceNotFound", FB_NOT_FOUND, FB_UNHEALTHY,
+     "check the table's name, the region and the account"},
+    {"ValidationError", FB_INVALID, FB_REJECTED, NULL},
+    {"ItemCollectionSizeLimitExceeded", FB_INVALID, FB_REJECTED,
+     "all items of one partition key may have 10 GB where there is a local secondary index"},
+    {"DuplicateItem", FB_CONFLICT, FB_DONE_BEFORE, NULL},
+    {"ConditionalCheckFailed", FB_CONFLICT, FB_DONE_BEFORE, NULL},
+    {"ConditionalCheckFailedException", FB_CONFLICT, FB_DONE_BEFORE, NULL},
     /* This request can never succeed */
     {"ValidationException", FB_INVALID, FB_REJECTED, NULL},
     {"ItemCollectionSizeLimitExceededException", FB_INVALID, FB_REJECTED,
@@ -230,6 +245,9 @@ static const struct {
     {"BatchWriteItem", "dynamodb:BatchWriteItem"},
     {"AssumeRole", "sts:AssumeRole"},
     {"AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity"},
+    {"BatchExecuteStatement", "dynamodb:PartiQLInsert"},
+    {"PutItem", "dynamodb:PutItem"},
+    {"UpdateItem", "dynamodb:UpdateItem"},
 };
 
 const char *fb_aws_error_action(const char *operation)

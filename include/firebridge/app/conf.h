@@ -96,7 +96,6 @@ struct fb_conf_stream {
     struct fb_conf_principal principal; /* of both sides */
     struct fb_conf_principal source_principal;
     struct fb_conf_principal table_principal;
-    bool requester_pays;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
     struct fb_conf_list exclude;
@@ -131,6 +130,10 @@ struct fb_conf_stream {
     char *write; /* put */
     struct fb_conf_list write_map;
     enum fb_map_null null;
+    char *version_attribute; /* NULL: none */
+    unsigned coalesce;       /* items in a lane; 0: as many as coalesce_for brings */
+    int64_t coalesce_for_ms;
+    unsigned max_write_units; /* a second; 0: no limit */
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
     unsigned writers;               /* 16; 1 to 256 */
