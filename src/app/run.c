@@ -14,6 +14,7 @@
 #include "firebridge/app/conf.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
+#include "firebridge/app/refresher.h"
 #include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/stream.h"
@@ -39,6 +40,7 @@ struct daemon {
     const struct fb_run_options *options;
     struct fb_conf *conf;
     struct fb_environment *environment;
+    struct fb_refresher *refresher;
     struct fb_state *state;
     char *dead_letter_directory;
     struct fb_layout **layouts;
@@ -226,6 +228,9 @@ static enum fb_status set_up(struct daemon *daemon, struct fb_error *error)
         status = open_state(daemon, error);
     if (status == FB_OK)
         status = fb_environment_new(daemon->conf, fb_clock_system(), &daemon->environment, error);
+    if (status == FB_OK)
+        status = fb_refresher_start(fb_environment_principals(daemon->environment),
+                                    fb_clock_system(), &daemon->refresher, error);
     for (size_t i = 0; status == FB_OK && i < daemon->conf->stream_count; i++) {
         status = start_stream(daemon, i, error);
         if (status == FB_OK)
@@ -238,6 +243,8 @@ static void stop_streams(struct daemon *daemon, enum fb_stop_level level)
 {
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_stream_stop(daemon->streams[i], level);
+    if (level == FB_STOP_NOW && daemon->environment != NULL)
+        fb_environment_stop(daemon->environment);
 }
 
 static void begin_stop(struct daemon *daemon, const char *why)
@@ -405,6 +412,9 @@ static void tear_down(struct daemon *daemon)
         fb_layout_free(daemon->layouts[i]);
     for (size_t i = 0; daemon->plans != NULL && i < daemon->conf->stream_count; i++)
         fb_mapping_free(daemon->plans[i].mapping);
+    if (daemon->environment != NULL)
+        fb_environment_stop(daemon->environment);
+    fb_refresher_free(daemon->refresher);
     fb_environment_free(daemon->environment);
     fb_state_close(daemon->state);
     free(daemon->streams);

@@ -9,6 +9,7 @@
 #include "firebridge/aws/aws_error.h"
 #include "firebridge/aws/dynamodb_call.h"
 #include "firebridge/aws/sigv4.h"
+#include "firebridge/base/secret.h"
 #include "firebridge/base/time.h"
 
 /* AWS refuses what is more than 5 min off (S3: 15 min); less is not what the error is about. */
@@ -42,7 +43,7 @@ struct call_state {
 
 struct fb_call_scratch *fb_call_scratch_new(void)
 {
-    struct fb_call_scratch *scratch = calloc(1, sizeof *scratch);
+    struct fb_call_scratch *scratch = fb_secret_new(sizeof *scratch);
 
     if (scratch == NULL)
         return NULL;
@@ -59,7 +60,7 @@ void fb_call_scratch_free(struct fb_call_scratch *scratch)
     fb_sigv4_signature_done(&scratch->signature);
     fb_buffer_done(&scratch->url);
     fb_buffer_done(&scratch->refusal);
-    free(scratch);
+    fb_secret_free(scratch, sizeof *scratch);
 }
 
 const char *fb_call_scratch_bucket_region(const struct fb_call_scratch *scratch, const char *bucket)

@@ -207,6 +207,11 @@ void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number, ui
     reader->window.base = offset_bytes;
 }
 
+uint64_t fb_record_reader_number(const struct fb_record_reader *reader)
+{
+    return reader->number;
+}
+
 void fb_record_reader_describe_object(struct fb_record_reader *reader,
                                       const struct fb_map_object *object)
 {
@@ -326,8 +331,8 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
     ret->text_size = fb_reader_kept_size(reader, size);
-    ret->is_followed = false;
     ret->format = reader->format;
+    ret->is_followed = false;
     ret->operation = FB_PUT;
 }
 

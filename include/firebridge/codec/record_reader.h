@@ -113,6 +113,9 @@ void fb_record_reader_begin(struct fb_record_reader *reader);
 void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number,
                             uint64_t offset_bytes);
 
+/* The number that the next record will have. */
+uint64_t fb_record_reader_number(const struct fb_record_reader *reader);
+
 /* What a mapping may say of the object that was begun; it outlives the reading. */
 void fb_record_reader_describe_object(struct fb_record_reader *reader,
                                       const struct fb_map_object *object);
