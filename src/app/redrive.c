@@ -17,8 +17,9 @@ struct redrive {
     const struct fb_redrive_cmd_options *options;
     struct fb_conf *conf;
     struct fb_environment *environment;
-    struct fb_mapping **mappings; /* of each stream that is asked for; NULL in it: none */
-    char *directory;              /* of all streams' files */
+    const struct fb_conf_stream *stream; /* at work */
+    struct fb_mapping **mappings;        /* of each stream that is asked for; NULL in it: none */
+    char *directory;                     /* of all streams' files */
     uint64_t seed;
     bool has_head; /* the table's first line is printed */
 };
@@ -99,9 +100,8 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
 {
     struct redrive *redrive = context;
 
-    return fb_environment_client(redrive->environment,
-                                 side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3, NULL,
-                                 stop, stop_at, ret_client, error);
+    return fb_environment_client(redrive->environment, side, redrive->stream, stop, stop_at,
+                                 ret_client, error);
 }
 
 static enum fb_status describe_table(struct redrive *redrive, const struct fb_conf_stream *stream,
@@ -109,8 +109,8 @@ static enum fb_status describe_table(struct redrive *redrive, const struct fb_co
                                      struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status = fb_environment_client(redrive->environment, FB_SERVICE_DYNAMODB, stream,
-                                                  NULL, FB_STOP_NOT, &client, error);
+    enum fb_status status = fb_environment_client(redrive->environment, FB_SIDE_TABLE, stream, NULL,
+                                                  FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)
         return status;
@@ -216,6 +216,7 @@ static bool redrive_stream(struct redrive *redrive, const struct fb_conf_stream 
     struct fb_error error = {0};
     enum fb_status status = fb_conf_layout(stream, &layout, &error);
 
+    redrive->stream = stream;
     if (status == FB_OK)
         status = run_stream(redrive, stream, layout, mapping, &counts, &error);
     fb_layout_free(layout);

@@ -88,9 +88,9 @@ struct fb_conf_delimiter {
 
 struct fb_conf_stream {
     char *name;
-    char *source; /* as written */
-    char *bucket; /* from source */
-    char *prefix; /* from source, may hold expressions */
+    char *source;                /* as written */
+    char *bucket;                /* from source */
+    char *prefix;                /* from source, may hold expressions */
     char *expected_bucket_owner; /* NULL: any */
     char *table;
     struct fb_conf_principal principal; /* of both sides */

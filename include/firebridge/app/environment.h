@@ -45,7 +45,7 @@ void fb_environment_stop(struct fb_environment *environment);
  * side of a stream of the conf: as whom, and what S3 is told of the bucket. `stream` NULL: as whom
  * [aws] says.
  */
-enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
+enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_stream_side side,
                                      const struct fb_conf_stream *stream, struct fb_stop *stop,
                                      enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error) FB_MUST_CHECK;
