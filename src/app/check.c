@@ -61,11 +61,11 @@ static void find(struct check *check, enum finding finding, const char *format, 
 
 /* A client whose calls end in time; false when there is no time left. */
 static bool new_client(struct check *check, const struct fb_conf_stream *stream,
-                       enum fb_service service, struct fb_client *ret_client)
+                       enum fb_stream_side side, struct fb_client *ret_client)
 {
     int64_t left_ms = check->deadline_ms - fb_monotonic_ms(fb_clock_system());
     int64_t limit_ms = left_ms < CALL_TIMEOUT_MS ? left_ms : CALL_TIMEOUT_MS;
-    const char *what = service == FB_SERVICE_S3 ? stream->source : stream->table;
+    const char *what = side == FB_SIDE_SOURCE ? stream->source : stream->table;
     struct fb_error error = {0};
 
     if (left_ms <= 0) {
@@ -73,7 +73,7 @@ static bool new_client(struct check *check, const struct fb_conf_stream *stream,
              stream->name, what);
         return false;
     }
-    if (fb_environment_client(check->environment, service, stream, NULL, FB_STOP_NOT, ret_client,
+    if (fb_environment_client(check->environment, side, stream, NULL, FB_STOP_NOT, ret_client,
                               &error) != FB_OK) {
         find(check, FAIL, "stream %s: %s: %s", stream->name, what, error.message);
         return false;
@@ -125,7 +125,7 @@ static void check_table(struct check *check, const struct fb_conf_stream *stream
     struct fb_table table;
     struct fb_error error = {0};
 
-    if (!new_client(check, stream, FB_SERVICE_DYNAMODB, &client))
+    if (!new_client(check, stream, FB_SIDE_TABLE, &client))
         return;
     if (fb_dynamodb_describe_table(&client, stream->table, &table, &error) == FB_OK)
         print_table(check, stream, &table);
@@ -208,7 +208,7 @@ static void check_prefix(struct check *check, const struct fb_conf_stream *strea
     struct fb_client client;
     struct fb_error error = {0};
 
-    if (!new_client(check, stream, FB_SERVICE_S3, &client))
+    if (!new_client(check, stream, FB_SIDE_SOURCE, &client))
         return;
     if (fb_conf_layout(stream, &layout, &error) == FB_OK)
         list_page(check, stream, &client, layout);
@@ -308,11 +308,11 @@ static void print_credentials(struct check *check, struct fb_credentials_cache *
 
 /* Each is asked for once, however many streams share it. */
 static bool check_side(struct check *check, const struct fb_conf_stream *stream,
-                       enum fb_service service)
+                       enum fb_stream_side side)
 {
     struct fb_principals *principals = fb_environment_principals(check->environment);
-    struct fb_credentials_cache *cache = fb_principals_find(principals, stream, service);
-    bool is_everyones = cache == fb_principals_find(principals, NULL, service);
+    struct fb_credentials_cache *cache = fb_principals_find(principals, stream, side);
+    bool is_everyones = cache == fb_principals_find(principals, NULL, side);
     struct fb_credentials_report report;
     struct fb_error error = {0};
     char whose[FB_CONF_NAME_MAX_BYTES + 32] = "";
@@ -320,7 +320,7 @@ static bool check_side(struct check *check, const struct fb_conf_stream *stream,
 
     if (!is_everyones)
         snprintf(whose, sizeof whose, "stream %s: %s: ", stream->name,
-                 service == FB_SERVICE_S3 ? "source" : "table");
+                 side == FB_SIDE_SOURCE ? "source" : "table");
     fb_credentials_cache_report(cache, &report);
     if (report.expires_ms != 0)
         return true;
@@ -339,9 +339,9 @@ static bool check_side(struct check *check, const struct fb_conf_stream *stream,
 /* Without credentials every call would fail for the same reason: then none is made. */
 static bool check_credentials(struct check *check, const struct fb_conf_stream *stream)
 {
-    bool has_source = check_side(check, stream, FB_SERVICE_S3);
+    bool has_source = check_side(check, stream, FB_SIDE_SOURCE);
 
-    return check_side(check, stream, FB_SERVICE_DYNAMODB) && has_source;
+    return check_side(check, stream, FB_SIDE_TABLE) && has_source;
 }
 
 static bool check_region(struct check *check)

@@ -236,12 +236,14 @@ struct fb_principals *fb_environment_principals(struct fb_environment *environme
     return environment->principals;
 }
 
-enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
+enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_stream_side side,
                                      const struct fb_conf_stream *stream, struct fb_stop *stop,
                                      enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error)
 {
     const struct fb_conf_aws *aws = &environment->conf->aws;
+    const enum fb_service service = side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3;
+    const bool is_source = stream != NULL && side == FB_SIDE_SOURCE;
     struct fb_transport *transport = NULL;
     enum fb_status status = new_transport(environment, &transport, error);
 
@@ -249,7 +251,7 @@ enum fb_status fb_environment_client(struct fb_environment *environment, enum fb
         return status;
     *ret_client = (struct fb_client){
         .transport = transport,
-        .credentials = fb_principals_find(environment->principals, stream, service),
+        .credentials = fb_principals_find(environment->principals, stream, side),
         .clock = environment->clock,
         .stop = stop,
         .stop_at = stop_at,
@@ -257,8 +259,8 @@ enum fb_status fb_environment_client(struct fb_environment *environment, enum fb
         .endpoint = environment->network.endpoints[service],
         .use_fips = environment->network.use_fips,
         .use_dualstack = environment->network.use_dualstack,
-        .requester_pays = stream != NULL && stream->requester_pays,
-        .bucket_owner = stream == NULL ? NULL : stream->expected_bucket_owner,
+        .requester_pays = is_source && stream->requester_pays,
+        .bucket_owner = is_source ? stream->expected_bucket_owner : NULL,
         .connect_timeout_ms = aws->connect_timeout_ms,
         .request_timeout_ms = aws->request_timeout_ms,
         .scratch = fb_call_scratch_new(),

@@ -197,7 +197,7 @@ static bool take_key(struct explain *explain)
     return true;
 }
 
-static bool connect_service(struct explain *explain, enum fb_service service,
+static bool connect_service(struct explain *explain, enum fb_stream_side side,
                             struct fb_client *ret_client, struct fb_error *error)
 {
     enum fb_status status = FB_OK;
@@ -205,7 +205,7 @@ static bool connect_service(struct explain *explain, enum fb_service service,
     if (explain->environment == NULL)
         status = fb_environment_new(explain->conf, fb_clock_system(), &explain->environment, error);
     if (status == FB_OK)
-        status = fb_environment_client(explain->environment, service, explain->stream, NULL,
+        status = fb_environment_client(explain->environment, side, explain->stream, NULL,
                                        FB_STOP_NOT, ret_client, error);
     return status == FB_OK;
 }
@@ -216,7 +216,7 @@ static void describe_table(struct explain *explain)
     struct fb_client client = {0};
     struct fb_table table;
     struct fb_error error = {0};
-    bool is_known = connect_service(explain, FB_SERVICE_DYNAMODB, &client, &error);
+    bool is_known = connect_service(explain, FB_SIDE_TABLE, &client, &error);
 
     if (is_known) {
         if (client.connect_timeout_ms > CALL_TIMEOUT_MS)
@@ -389,7 +389,7 @@ static enum fb_status read_s3(struct explain *explain, struct fb_error *error)
         *request.key == '\0')
         return fb_fail(error, FB_INVALID, "%s: expected s3://BUCKET/KEY", explain->options->object);
     snprintf(bucket, sizeof bucket, "%.*s", (int)bucket_size, place);
-    if (!connect_service(explain, FB_SERVICE_S3, &client, error))
+    if (!connect_service(explain, FB_SIDE_SOURCE, &client, error))
         return error->status;
     status = fb_s3_get(&client, &request, error);
     fb_environment_client_done(&client);

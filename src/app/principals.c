@@ -41,17 +41,18 @@ static bool is_same(const struct principal *a, const struct principal *b)
 }
 
 static struct principal principal_of(const struct fb_conf *conf,
-                                     const struct fb_conf_stream *stream, enum fb_service service)
+                                     const struct fb_conf_stream *stream, enum fb_stream_side side)
 {
     const struct fb_conf_principal *levels[3] = {&conf->aws.principal};
     struct principal principal = {0};
     size_t count = 1;
 
-    if (stream != NULL) {
+    if (stream != NULL)
         levels[count++] = &stream->principal;
-        levels[count++] =
-            service == FB_SERVICE_S3 ? &stream->source_principal : &stream->table_principal;
-    }
+    if (stream != NULL && side == FB_SIDE_SOURCE)
+        levels[count++] = &stream->source_principal;
+    if (stream != NULL && side == FB_SIDE_TABLE)
+        levels[count++] = &stream->table_principal;
     for (size_t i = 0; i < count; i++) {
         if (levels[i]->profile != NULL)
             principal.profile = levels[i]->profile;
@@ -116,10 +117,10 @@ static enum fb_status add(const struct maker *maker, const struct principal *pri
 }
 
 static enum fb_status add_with_source(const struct maker *maker,
-                                      const struct fb_conf_stream *stream, enum fb_service service,
+                                      const struct fb_conf_stream *stream, enum fb_stream_side side,
                                       struct fb_error *error)
 {
-    const struct principal principal = principal_of(maker->principals->conf, stream, service);
+    const struct principal principal = principal_of(maker->principals->conf, stream, side);
     const struct principal source = {.profile = principal.profile};
     enum fb_status status = add(maker, &source, NULL, error);
 
@@ -128,15 +129,21 @@ static enum fb_status add_with_source(const struct maker *maker,
     return add(maker, &principal, find(maker->principals, &source), error);
 }
 
+/* Only who will speak: keys that nobody needs are not asked for. */
 static enum fb_status add_all(const struct maker *maker, struct fb_error *error)
 {
     const struct fb_conf *conf = maker->principals->conf;
-    enum fb_status status = add_with_source(maker, NULL, FB_SERVICE_S3, error);
+    enum fb_status status =
+        conf->stream_count == 0 ? add_with_source(maker, NULL, FB_SIDE_SOURCE, error) : FB_OK;
 
     for (size_t i = 0; i < conf->stream_count && status == FB_OK; i++) {
-        status = add_with_source(maker, &conf->streams[i], FB_SERVICE_S3, error);
+        const struct fb_conf_stream *stream = &conf->streams[i];
+
+        status = add_with_source(maker, stream, FB_SIDE_SOURCE, error);
         if (status == FB_OK)
-            status = add_with_source(maker, &conf->streams[i], FB_SERVICE_DYNAMODB, error);
+            status = add_with_source(maker, stream, FB_SIDE_TABLE, error);
+        if (status == FB_OK && stream->letters_bucket != NULL)
+            status = add_with_source(maker, stream, FB_SIDE_LETTERS, error);
     }
     return status;
 }
@@ -150,7 +157,7 @@ enum fb_status fb_principals_new(const struct fb_conf *conf, const struct fb_cha
     enum fb_status status;
 
     if (principals != NULL)
-        principals->entries = calloc(2 * (1 + 2 * conf->stream_count), sizeof *principals->entries);
+        principals->entries = calloc(2 * (1 + 3 * conf->stream_count), sizeof *principals->entries);
     if (principals == NULL || principals->entries == NULL) {
         free(principals);
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
@@ -176,9 +183,9 @@ void fb_principals_free(struct fb_principals *principals)
 
 struct fb_credentials_cache *fb_principals_find(const struct fb_principals *principals,
                                                 const struct fb_conf_stream *stream,
-                                                enum fb_service service)
+                                                enum fb_stream_side side)
 {
-    const struct principal principal = principal_of(principals->conf, stream, service);
+    const struct principal principal = principal_of(principals->conf, stream, side);
 
     return find(principals, &principal);
 }

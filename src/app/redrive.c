@@ -17,8 +17,9 @@ struct redrive {
     const struct fb_redrive_cmd_options *options;
     struct fb_conf *conf;
     struct fb_environment *environment;
-    char *directory;    /* of all streams' files */
-    struct plan *plans; /* of each stream of the conf */
+    const struct fb_conf_stream *stream; /* at work */
+    char *directory;                     /* of all streams' files */
+    struct plan *plans;                  /* of each stream of the conf */
     uint64_t seed;
     bool has_head; /* the table's first line is printed */
 };
@@ -104,9 +105,8 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
 {
     struct redrive *redrive = context;
 
-    return fb_environment_client(redrive->environment,
-                                 side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3, NULL,
-                                 stop, stop_at, ret_client, error);
+    return fb_environment_client(redrive->environment, side, redrive->stream, stop, stop_at,
+                                 ret_client, error);
 }
 
 static enum fb_status describe_table(struct redrive *redrive, const struct fb_conf_stream *stream,
@@ -114,8 +114,8 @@ static enum fb_status describe_table(struct redrive *redrive, const struct fb_co
                                      struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status = fb_environment_client(redrive->environment, FB_SERVICE_DYNAMODB, stream,
-                                                  NULL, FB_STOP_NOT, &client, error);
+    enum fb_status status = fb_environment_client(redrive->environment, FB_SIDE_TABLE, stream, NULL,
+                                                  FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)
         return status;
@@ -219,8 +219,10 @@ static bool redrive_stream(struct redrive *redrive, const struct fb_conf_stream 
 {
     struct fb_redrive_counts counts = {0};
     struct fb_error error = {0};
-    enum fb_status status =
-        run_stream(redrive, stream, plan->layout, plan->mapping, &counts, &error);
+    enum fb_status status;
+
+    redrive->stream = stream;
+    status = run_stream(redrive, stream, plan->layout, plan->mapping, &counts, &error);
 
     print_counts(redrive, stream->name, &counts);
     (void)fflush(stdout);

@@ -142,9 +142,8 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
 {
     const struct plan *plan = context;
 
-    return fb_environment_client(
-        plan->environment, side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3,
-        side == FB_SIDE_LETTERS ? NULL : plan->stream, stop, stop_at, ret_client, error);
+    return fb_environment_client(plan->environment, side, plan->stream, stop, stop_at, ret_client,
+                                 error);
 }
 
 static enum fb_status check_key(const void *context, const struct fb_key_schema *schema,

@@ -68,7 +68,7 @@ static enum fb_status describe(struct fb_environment *environment,
                                struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status = fb_environment_client(environment, FB_SERVICE_DYNAMODB, stream, NULL,
+    enum fb_status status = fb_environment_client(environment, FB_SIDE_TABLE, stream, NULL,
                                                   FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)

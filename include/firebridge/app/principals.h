@@ -4,8 +4,9 @@
  * table in another.
  *
  * Of `profile` the nearest counts, of side, stream and [aws]; of `role_arn` too, with the
- * external_id that stands beside it. Streams that speak as the same share their credentials, and
- * roles that are assumed from the same profile share that profile's.
+ * external_id that stands beside it. A bucket of dead letters has no side of its own. Streams that
+ * speak as the same share their credentials, and roles that are assumed from the same profile share
+ * that profile's.
  *
  * Threads: made and freed by one, when nobody else is at work; the rest from any.
  */
@@ -13,8 +14,8 @@
 #define FIREBRIDGE_APP_PRINCIPALS_H
 
 #include "firebridge/app/conf.h"
-#include "firebridge/app/network.h"
 #include "firebridge/aws/credentials.h"
+#include "firebridge/pipeline/stream.h"
 
 struct fb_principals;
 
@@ -29,11 +30,11 @@ enum fb_status fb_principals_new(const struct fb_conf *conf, const struct fb_cha
                                  struct fb_error *error) FB_MUST_CHECK;
 void fb_principals_free(struct fb_principals *principals);
 
-/* The credentials for a side of a stream of the conf, S3 or DynamoDB; `stream` NULL: what [aws]
- * says. */
+/* The credentials for a side of a stream of the conf; `stream` NULL: what [aws] says, where there
+ * is no stream or one that says the same, else NULL. */
 struct fb_credentials_cache *fb_principals_find(const struct fb_principals *principals,
                                                 const struct fb_conf_stream *stream,
-                                                enum fb_service service);
+                                                enum fb_stream_side side);
 
 size_t fb_principals_count(const struct fb_principals *principals);
 struct fb_credentials_cache *fb_principals_at(const struct fb_principals *principals, size_t i);

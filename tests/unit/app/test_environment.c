@@ -120,7 +120,7 @@ static void expect_key(const char *id, const char *message)
     setenv("AWS_REGION", "r-1", 1);
     assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
     status = fb_credentials_cache_get(
-        fb_principals_find(fb_environment_principals(environment), NULL, FB_SERVICE_S3),
+        fb_principals_find(fb_environment_principals(environment), NULL, FB_SIDE_SOURCE),
         &credentials, &error);
     assert_string_equal(credentials.access_key_id, id);
     if (status != FB_OK && strstr(error.message, message) == NULL)
@@ -231,7 +231,7 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     fb_stop_init(&stop, NULL);
     setenv("AWS_REGION", "r-1", 1);
     assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
-    assert_int_equal(fb_environment_client(environment, FB_SERVICE_S3, &stream, &stop,
+    assert_int_equal(fb_environment_client(environment, FB_SIDE_SOURCE, &stream, &stop,
                                            FB_STOP_DRAIN, &client, &error),
                      FB_OK);
     assert_string_equal(client.endpoint, s3);
@@ -243,9 +243,9 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     assert_int_equal(client.connect_timeout_ms, 1);
     assert_int_equal(client.request_timeout_ms, 2);
     fb_environment_client_done(&client);
-    assert_int_equal(fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, NULL,
-                                           FB_STOP_NOT, &client, &error),
-                     FB_OK);
+    assert_int_equal(
+        fb_environment_client(environment, FB_SIDE_TABLE, NULL, NULL, FB_STOP_NOT, &client, &error),
+        FB_OK);
     assert_string_equal(client.endpoint, dynamodb);
     fb_environment_client_done(&client);
     fb_environment_free(environment);

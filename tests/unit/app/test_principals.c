@@ -81,12 +81,12 @@ static void tear_down(struct fixture *f)
     fb_conf_free(f->conf);
 }
 
-static void expect_key(struct fixture *f, size_t stream, enum fb_service service, const char *id)
+static void expect_key(struct fixture *f, size_t stream, enum fb_stream_side side, const char *id)
 {
     struct fb_credentials keys;
     struct fb_error error = {0};
     struct fb_credentials_cache *cache =
-        fb_principals_find(f->principals, &f->conf->streams[stream], service);
+        fb_principals_find(f->principals, &f->conf->streams[stream], side);
 
     assert_non_null(cache);
     if (fb_credentials_cache_get(cache, &keys, &error) != FB_OK)
@@ -102,15 +102,19 @@ static void the_nearest_profile_counts(void **state)
 
     (void)state;
     set_up(&f, STREAM("a") STREAM("b") "profile = p\n" STREAM(
-                   "c") "profile = p\nsource.profile = q\n" STREAM("d") "table.profile = q\n");
-    expect_key(&f, 0, FB_SERVICE_S3, "ENVIRONMENT");
-    expect_key(&f, 0, FB_SERVICE_DYNAMODB, "ENVIRONMENT");
-    expect_key(&f, 1, FB_SERVICE_S3, "P");
-    expect_key(&f, 1, FB_SERVICE_DYNAMODB, "P");
-    expect_key(&f, 2, FB_SERVICE_S3, "Q");
-    expect_key(&f, 2, FB_SERVICE_DYNAMODB, "P");
-    expect_key(&f, 3, FB_SERVICE_S3, "ENVIRONMENT");
-    expect_key(&f, 3, FB_SERVICE_DYNAMODB, "Q");
+                   "c") "profile = p\nsource.profile = q\ndead_letters = "
+                        "s3://letters/c/\n" STREAM("d") "table.profile = q\ndead_letters = "
+                                                        "s3://letters/d/\n");
+    expect_key(&f, 0, FB_SIDE_SOURCE, "ENVIRONMENT");
+    expect_key(&f, 0, FB_SIDE_TABLE, "ENVIRONMENT");
+    expect_key(&f, 1, FB_SIDE_SOURCE, "P");
+    expect_key(&f, 1, FB_SIDE_TABLE, "P");
+    expect_key(&f, 2, FB_SIDE_SOURCE, "Q");
+    expect_key(&f, 2, FB_SIDE_TABLE, "P");
+    expect_key(&f, 3, FB_SIDE_SOURCE, "ENVIRONMENT");
+    expect_key(&f, 3, FB_SIDE_TABLE, "Q");
+    expect_key(&f, 2, FB_SIDE_LETTERS, "P");
+    expect_key(&f, 3, FB_SIDE_LETTERS, "ENVIRONMENT");
     assert_int_equal(fb_principals_count(f.principals), 3);
     tear_down(&f);
 }
@@ -157,12 +161,12 @@ static void a_bucket_and_a_table_may_be_in_two_accounts(void **state)
                                                                                          "none\npro"
                                                                                          "file = "
                                                                                          "p\n");
-    expect_key(&f, 0, FB_SERVICE_S3, "SOURCE");
-    expect_key(&f, 0, FB_SERVICE_DYNAMODB, "ALL");
-    expect_key(&f, 1, FB_SERVICE_S3, "ENVIRONMENT");
-    expect_key(&f, 1, FB_SERVICE_DYNAMODB, "ENVIRONMENT");
-    expect_key(&f, 2, FB_SERVICE_S3, "STREAM");
-    expect_key(&f, 2, FB_SERVICE_DYNAMODB, "P");
+    expect_key(&f, 0, FB_SIDE_SOURCE, "SOURCE");
+    expect_key(&f, 0, FB_SIDE_TABLE, "ALL");
+    expect_key(&f, 1, FB_SIDE_SOURCE, "ENVIRONMENT");
+    expect_key(&f, 1, FB_SIDE_TABLE, "ENVIRONMENT");
+    expect_key(&f, 2, FB_SIDE_SOURCE, "STREAM");
+    expect_key(&f, 2, FB_SIDE_TABLE, "P");
     assert_int_equal(fb_principals_count(f.principals), 5);
     tear_down(&f);
     script_transport_assert_done(script);
@@ -196,7 +200,7 @@ static void a_thread_renews_what_all_share(void **state)
     for (int i = 0; i < 500 && report.expires_ms == 0; i++) {
         fb_sleep_ms(fb_clock_system(), NULL, FB_STOP_NOW, 10);
         fb_credentials_cache_report(
-            fb_principals_find(f.principals, &f.conf->streams[0], FB_SERVICE_S3), &report);
+            fb_principals_find(f.principals, &f.conf->streams[0], FB_SIDE_SOURCE), &report);
     }
     assert_string_equal(report.source, "shared files: profile p");
     fb_refresher_free(refresher);
