@@ -41,6 +41,12 @@ static const struct fb_conf_choice unwraps[] = {
     {NULL, 0},
 };
 
+static const struct fb_conf_choice orders[] = {
+    {"key", FB_ORDER_KEY},
+    {"none", FB_ORDER_NONE},
+    {NULL, 0},
+};
+
 static const struct fb_conf_choice nulls[] = {
     {"keep", FB_MAP_NULL_KEEP},
     {"drop", FB_MAP_NULL_DROP},
@@ -175,6 +181,11 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
      .sentence = "What is done with an item: put, delete, or a template like {op} for write.map."},
     {STREAM(write_map), .name = "write.map", .type = &fb_conf_type_list,
      .sentence = "What the values of write mean, like I: put, U: put, D: delete, by commas."},
+    {STREAM(order), .name = "order", .type = &fb_conf_type_choice,
+     .default_text = "key", .choices = orders,
+     .sentence = "With key, the last record of a key wins; with none, objects are read side by side."},
+    {STREAM(decoders), .name = "decoders", .type = &fb_conf_type_count, .min = 1, .max = 64,
+     .sentence = "How many objects are read at once, where order allows it."},
     {STREAM(writers), .name = "writers", .type = &fb_conf_type_count,
      .default_text = "16", .min = 1, .max = 256,
      .sentence = "How many calls to DynamoDB may be under way at once."},

@@ -23,6 +23,21 @@ enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_lay
     return fb_layout_new(&options, ret_layout, error);
 }
 
+/* Enough for any table that one machine can fill. */
+#define DECODERS_IN_ANY_ORDER 4
+
+bool fb_conf_in_any_order(const struct fb_conf_stream *stream)
+{
+    return stream->order == FB_ORDER_NONE;
+}
+
+unsigned fb_conf_decoders(const struct fb_conf_stream *stream)
+{
+    if (!fb_conf_in_any_order(stream))
+        return 1;
+    return stream->decoders > 0 ? stream->decoders : DECODERS_IN_ANY_ORDER;
+}
+
 struct fb_object_reader_options fb_conf_reader_options(const struct fb_conf_stream *stream)
 {
     return (struct fb_object_reader_options){
@@ -91,6 +106,17 @@ static enum fb_status check_reading(const struct fb_conf_stream *stream, struct 
     return status == FB_OK ? fb_form_options_check(&reader.form, error) : status;
 }
 
+static enum fb_status check_order(const struct fb_conf_stream *stream, struct fb_error *error)
+{
+    if (stream->decoders <= 1 || fb_conf_in_any_order(stream))
+        return FB_OK;
+    return fb_fail(
+        error, FB_INVALID,
+        "decoders: %u objects at once keep no order of a key; set order = none, or leave "
+        "decoders out",
+        stream->decoders);
+}
+
 static enum fb_status check_mapping(const struct fb_conf_stream *stream, struct fb_error *error)
 {
     struct fb_mapping *mapping = NULL;
@@ -137,7 +163,9 @@ static enum fb_status check_stream(const struct fb_conf_stream *stream, fb_conf_
     enum fb_status status = check_reading(stream, &error);
 
     if (status == FB_OK) {
-        status = check_mapping(stream, &error);
+        status = check_order(stream, &error);
+        if (status == FB_OK)
+            status = check_mapping(stream, &error);
         place = place_of(stream, error.message);
     }
     if (status == FB_OK)

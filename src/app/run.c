@@ -150,6 +150,8 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .poll_interval_ms = conf->poll_interval_ms,
         .sweep_interval_ms = conf->sweep_interval_ms,
         .lookback_ms = conf->lookback_ms,
+        .decoders = fb_conf_decoders(conf),
+        .in_any_order = fb_conf_in_any_order(conf),
         .writers = conf->writers,
         .linger_ms = conf->linger_ms,
         .reader = fb_conf_reader_options(conf),

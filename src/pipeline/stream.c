@@ -187,11 +187,11 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
 static uint64_t stay_behind(void *context, uint64_t resolved_ordinal)
 {
     struct fb_stream *stream = context;
-    uint64_t seen = atomic_load(&stream->read.records);
+    uint64_t seen = atomic_load(&stream->read.ordinals);
 
     /* Nothing to come and nothing in flight, and not because of a stop: none can be any more. */
-    if (fb_stop_level(&stream->stop) == FB_STOP_NOT && atomic_load(&stream->read.idle) &&
-        fb_item_pool_in_use_bytes(stream->pool) == 0)
+    if (fb_stop_level(&stream->stop) == FB_STOP_NOT && atomic_load(&stream->read.busy) == 0 &&
+        fb_stream_is_settled(stream))
         return UINT64_MAX;
     return fb_dead_letters_undecided(stream->letters,
                                      resolved_ordinal < seen ? resolved_ordinal : seen);
@@ -213,14 +213,14 @@ static enum fb_status checkpoint(struct fb_stream *stream, struct fb_error *erro
             fb_state_checkpoint(stream->options.state, stream->row.id, &view.checkpoint, error);
     if (status != FB_OK)
         return status;
-    fb_progress_committed(stream->progress, &view, on_object_ended, stream);
+    fb_progress_committed(stream->progress, on_object_ended, stream);
     return FB_OK;
 }
 
 /* Whether all that was read is acknowledged and nothing more will be read. */
 static bool is_drained(struct fb_stream *stream)
 {
-    return atomic_load(&stream->read.finished) && fb_item_pool_in_use_bytes(stream->pool) == 0;
+    return atomic_load(&stream->read.running) == 0 && fb_stream_is_settled(stream);
 }
 
 /* Commits checkpoints until the stream is drained or told to leave everything. */
@@ -231,7 +231,7 @@ static void supervise(struct fb_stream *stream)
 
     while (!over) {
         uint64_t seen = fb_event_count(&stream->changed);
-        bool finished = atomic_load(&stream->read.finished);
+        bool finished = atomic_load(&stream->read.running) == 0;
         enum fb_status status;
 
         over = is_drained(stream) || fb_stop_level(&stream->stop) == FB_STOP_NOW;
@@ -342,8 +342,8 @@ void fb_stream_stop(struct fb_stream *stream, enum fb_stop_level level)
     fb_event_raise(&stream->pending);
     fb_event_raise(&stream->changed);
     pthread_mutex_lock(&stream->lock);
-    if (stream->pool != NULL)
-        fb_item_pool_wake(stream->pool);
+    for (size_t i = 0; i < stream->pool_count; i++)
+        fb_item_pool_wake(stream->pools[i]);
     for (size_t i = 0; i < stream->lane_count; i++)
         if (stream->lanes[i] != NULL)
             fb_lane_wake(stream->lanes[i]);

@@ -40,6 +40,9 @@ struct fb_conf_daemon {
 
 enum fb_start_at { FB_START_OLDEST, FB_START_NOW, FB_START_TIME };
 
+/* FB_ORDER_NONE: objects are read side by side. */
+enum fb_order { FB_ORDER_KEY, FB_ORDER_NONE };
+
 enum fb_unwrap { FB_UNWRAP_NONE, FB_UNWRAP_MESSAGE };
 
 struct fb_conf_list {
@@ -108,6 +111,8 @@ struct fb_conf_stream {
     char *write; /* put */
     struct fb_conf_list write_map;
     enum fb_map_overflow overflow;
+    enum fb_order order;
+    unsigned decoders;            /* 0: as fb_conf_decoders says */
     unsigned writers;             /* 16; 1 to 256 */
     int64_t linger_ms;            /* 50ms */
     uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
@@ -152,6 +157,10 @@ enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *ass
 /* The stream's layout, to be freed by the caller. Before the first thread: see fb_layout_new. */
 enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_layout **ret_layout,
                               struct fb_error *error) FB_MUST_CHECK;
+
+/* Whether objects may be read side by side, each with a frontier of its own; and how many. */
+bool fb_conf_in_any_order(const struct fb_conf_stream *stream);
+unsigned fb_conf_decoders(const struct fb_conf_stream *stream);
 
 /* How the stream's objects are read. Without a schema and a seed; the strings are the conf's. */
 struct fb_object_reader_options fb_conf_reader_options(const struct fb_conf_stream *stream);

@@ -49,7 +49,9 @@ struct fb_stream_options {
     struct fb_layout *layout;
     int64_t start_ms; /* 0: the whole prefix */
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
-    unsigned writers;
+    unsigned decoders; /* over 1 only with in_any_order */
+    bool in_any_order; /* objects are read side by side, each with a frontier of its own */
+    unsigned writers;  /* at least one for each decoder */
     int64_t linger_ms;
     struct fb_object_reader_options reader; /* but its schema and seed */
     enum fb_on_damage on_damage;
