@@ -183,7 +183,7 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
      .sentence = "What the values of write mean, like I: put, U: put, D: delete, by commas."},
     {STREAM(order), .name = "order", .type = &fb_conf_type_choice,
      .default_text = "key", .choices = orders,
-     .sentence = "With key, the last record of a key wins; with none, objects are read side by side."},
+     .sentence = "With key, the last record of a key wins; with none, objects are read at once."},
     {STREAM(decoders), .name = "decoders", .type = &fb_conf_type_count, .min = 1, .max = 64,
      .sentence = "How many objects are read at once, where order allows it."},
     {STREAM(writers), .name = "writers", .type = &fb_conf_type_count,
