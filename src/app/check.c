@@ -78,6 +78,18 @@ static bool new_client(struct check *check, const struct fb_conf_stream *stream,
     return true;
 }
 
+static enum fb_status check_key(const struct fb_conf_stream *stream, const struct fb_table *table,
+                                struct fb_error *error)
+{
+    struct fb_mapping *mapping = NULL;
+    enum fb_status status = fb_conf_mapping(stream, 0, &mapping, error);
+
+    if (status == FB_OK)
+        status = fb_conf_check_key(stream, mapping, &table->schema, error);
+    fb_mapping_free(mapping);
+    return status;
+}
+
 static void print_table(struct check *check, const struct fb_conf_stream *stream,
                         const struct fb_table *table)
 {
@@ -92,8 +104,8 @@ static void print_table(struct check *check, const struct fb_conf_stream *stream
         snprintf(sort_key, sizeof sort_key, ", %s (%c)", keys[1].name, (char)keys[1].type);
     find(check, fb_table_is_usable(table) ? OK : FAIL, "stream %s: table %s is %s, key %s (%c)%s",
          stream->name, stream->table, table->status, keys[0].name, (char)keys[0].type, sort_key);
-    if (fb_table_check_key(table, stream->table, stream->format, &error) != FB_OK)
-        find(check, FAIL, "stream %s: %s", stream->name, error.message);
+    if (check_key(stream, table, &error) != FB_OK)
+        find(check, FAIL, "stream %s: table %s: %s", stream->name, stream->table, error.message);
     fb_stream_identity_of(stream, table, fingerprint, &identity);
     if (check->state != NULL &&
         fb_state_stream_check(check->state, stream->name, &identity, &error) != FB_OK)

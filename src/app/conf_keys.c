@@ -54,6 +54,13 @@ static const struct fb_conf_choice nulls[] = {
     {NULL, 0},
 };
 
+static const struct fb_conf_choice utf8s[] = {
+    {"dead-letter", FB_MAP_UTF8_DEAD_LETTER},
+    {"replace", FB_MAP_UTF8_REPLACE},
+    {"binary", FB_MAP_UTF8_BINARY},
+    {NULL, 0},
+};
+
 static const struct fb_conf_choice overflows[] = {
     {"dead-letter", FB_MAP_OVERFLOW_DEAD_LETTER},
     {"string", FB_MAP_OVERFLOW_STRING},
@@ -176,6 +183,9 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {STREAM(overflow), .name = "number_overflow", .type = &fb_conf_type_choice,
      .default_text = "dead-letter", .choices = overflows,
      .sentence = "What becomes of a number beyond DynamoDB's: dead-letter, string or round."},
+    {STREAM(utf8), .name = "invalid_utf8", .type = &fb_conf_type_choice,
+     .default_text = "dead-letter", .choices = utf8s,
+     .sentence = "What becomes of a string that is not UTF-8: dead-letter, replace or binary."},
     {STREAM(write), .name = "write", .type = &fb_conf_type_text,
      .default_text = "put",
      .sentence = "What is done with an item: put, delete, or a template like {op} for write.map."},

@@ -76,6 +76,7 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
         .keep_count = stream->keeps.count,
         .null = stream->null,
         .overflow = stream->overflow,
+        .utf8 = stream->utf8,
         .missing = stream->missing.kind,
         .missing_text = stream->missing.text,
         .where = stream->where,
@@ -88,12 +89,27 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
 enum fb_status fb_conf_mapping(const struct fb_conf_stream *stream, uint64_t hash_seed,
                                struct fb_mapping **ret_mapping, struct fb_error *error)
 {
-    const struct fb_mapping_options options = fb_conf_mapping_options(stream);
+    struct fb_mapping_options options = fb_conf_mapping_options(stream);
+    const char *partitions[FB_LAYOUT_PARTITIONS_MAX];
+    struct fb_layout *layout = NULL;
+    enum fb_status status = FB_OK;
 
-    if (fb_mapping_is_needed(&options))
-        return fb_mapping_new(&options, hash_seed, ret_mapping, error);
-    *ret_mapping = NULL;
-    return FB_OK;
+    if (!fb_mapping_is_needed(&options)) {
+        *ret_mapping = NULL;
+        return FB_OK;
+    }
+    /* `explain` may have no prefix. */
+    if (stream->prefix != NULL) {
+        status = fb_conf_layout(stream, &layout, error);
+        options.partitions = partitions;
+    }
+    if (status == FB_OK && layout != NULL)
+        options.partition_count =
+            fb_layout_partition_names(layout, partitions, FB_LAYOUT_PARTITIONS_MAX);
+    if (status == FB_OK)
+        status = fb_mapping_new(&options, hash_seed, ret_mapping, error);
+    fb_layout_free(layout);
+    return status;
 }
 
 static enum fb_status check_reading(const struct fb_conf_stream *stream, struct fb_error *error)
@@ -122,6 +138,8 @@ static enum fb_status check_mapping(const struct fb_conf_stream *stream, struct 
     struct fb_mapping *mapping = NULL;
     enum fb_status status = fb_conf_mapping(stream, 0, &mapping, error);
 
+    if (status == FB_OK && mapping != NULL)
+        status = fb_format_check_mapping(stream->format, error);
     fb_mapping_free(mapping);
     return status;
 }
@@ -188,4 +206,38 @@ enum fb_status fb_conf_check_streams(const struct fb_conf *conf, fb_conf_report_
             worst = status;
     }
     return worst;
+}
+
+static enum fb_status check_own_key(const struct fb_conf_stream *stream,
+                                    const struct fb_key_schema *schema, struct fb_error *error)
+{
+    if (stream->format == FB_FORMAT_DYNAMODB_JSON || stream->format == FB_FORMAT_DYNAMODB_STREAM)
+        return FB_OK;
+    for (size_t i = 0; i < schema->count; i++)
+        if (schema->attributes[i].type == FB_KEY_BINARY)
+            return fb_fail(error, FB_UNSUPPORTED,
+                           "the table's key attribute %s is binary (B), which no field of JSON is: "
+                           "make it with item.%s = {PATH:as=binary}, or set format = dynamodb-json "
+                           "or dynamodb-stream where the records are such",
+                           schema->attributes[i].name, schema->attributes[i].name);
+    return FB_OK;
+}
+
+enum fb_status fb_conf_check_key(const struct fb_conf_stream *stream,
+                                 const struct fb_mapping *mapping,
+                                 const struct fb_key_schema *schema, struct fb_error *error)
+{
+    struct fb_error found = {0};
+    struct fb_conf_place place;
+    enum fb_status status = mapping == NULL ? check_own_key(stream, schema, &found)
+                                            : fb_mapping_check_key(mapping, schema, &found);
+
+    if (status == FB_OK)
+        return FB_OK;
+    place = place_of(stream, found.message);
+    if (place.file != NULL)
+        fb_error_prefix(&found, "%s:%u", place.file, place.line);
+    if (error != NULL)
+        *error = found;
+    return status;
 }

@@ -28,7 +28,9 @@ struct explain {
     struct fb_environment *environment;
     struct fb_key_schema schema;
     struct fb_mapping *mapping; /* NULL: none */
+    struct fb_layout *layout;   /* NULL: no prefix is known */
     struct fb_map_object described;
+    struct fb_layout_partitions partitions;
     struct fb_object_reader *reader;
     struct fb_explanation explanation;
     bool begun, is_damaged;
@@ -122,7 +124,6 @@ static void warn_of_layout(const struct explain *explain)
     const char *place = explain->options->object;
     const struct fb_conf_stream *stream = explain->stream;
     const size_t bucket_size = explain->has_conf ? strlen(stream->bucket) : 0;
-    struct fb_layout *layout = NULL;
     enum fb_key_verdict verdict;
 
     if (!explain->has_conf || strncmp(place, "s3://", 5) != 0)
@@ -131,13 +132,12 @@ static void warn_of_layout(const struct explain *explain)
         complain("stream %s reads %s, and not this bucket", stream->name, stream->source);
         return;
     }
-    if (fb_conf_layout(stream, &layout, NULL) != FB_OK)
+    if (explain->layout == NULL)
         return;
-    verdict = fb_layout_judge(layout, place + 5 + bucket_size + 1, 1, "STANDARD");
+    verdict = fb_layout_judge(explain->layout, place + 5 + bucket_size + 1, 1, "STANDARD");
     if (verdict != FB_KEY_DATA)
         complain("stream %s would leave this object out: it is %s", stream->name,
                  fb_key_verdict_name(verdict));
-    fb_layout_free(layout);
 }
 
 static bool set_keys(struct explain *explain)
@@ -148,6 +148,9 @@ static bool set_keys(struct explain *explain)
     for (size_t i = 0; i < explain->options->set_count; i++)
         if (fb_conf_stream_set(explain->stream, explain->options->sets[i], &error) != FB_OK)
             return complain("--set %s: %s", explain->options->sets[i], error.message);
+    if (explain->stream->prefix != NULL &&
+        fb_conf_layout(explain->stream, &explain->layout, &error) != FB_OK)
+        return complain("%s", error.message);
     warn_of_layout(explain);
     reader = fb_conf_reader_options(explain->stream);
     return fb_form_options_check(&reader.form, &error) == FB_OK || complain("%s", error.message);
@@ -238,19 +241,37 @@ static bool find_key(struct explain *explain)
 
 /* ---- the object ---- */
 
+/* The key; of a file the part of its path from where the prefix begins, if it does. */
+static const char *find_object_key(const struct explain *explain)
+{
+    const char *const object = explain->options->object;
+    const char *at = NULL;
+
+    if (strncmp(object, "s3://", 5) == 0)
+        return strchr(object + 5, '/') + 1;
+    if (explain->layout != NULL)
+        at = strstr(object, fb_layout_root(explain->layout));
+    return at != NULL ? at : object;
+}
+
 /* As the daemon would, as far as it is known here. */
 static void describe_object(struct explain *explain)
 {
-    const bool is_s3 = strncmp(explain->options->object, "s3://", 5) == 0;
     const int64_t now_ms = fb_realtime_ms(fb_clock_system());
+    const char *const key = find_object_key(explain);
 
+    if (explain->layout != NULL)
+        fb_layout_partitions(explain->layout, key, &explain->partitions);
     explain->described = (struct fb_map_object){
         .stream = explain->stream->name,
         .bucket = explain->stream->bucket,
-        .key = is_s3 ? strchr(explain->options->object + 5, '/') + 1 : explain->options->object,
+        .key = key,
         .etag = "",
         .now_ms = now_ms,
         .ingest_time_ms = now_ms,
+        .arrival_ms = explain->layout == NULL ? 0 : fb_layout_key_time_ms(explain->layout, key, 0),
+        .partitions = explain->partitions.values,
+        .partition_count = explain->partitions.count,
     };
     fb_object_reader_describe_object(explain->reader, &explain->described);
 }
@@ -396,7 +417,7 @@ static bool make_reader(struct explain *explain)
     reader.hash_seed = fb_random_entropy();
     if (fb_conf_mapping(explain->stream, reader.hash_seed, &explain->mapping, &error) != FB_OK ||
         (explain->mapping != NULL && explain->schema.count > 0 &&
-         fb_mapping_check_key(explain->mapping, &explain->schema, &error) != FB_OK))
+         fb_conf_check_key(explain->stream, explain->mapping, &explain->schema, &error) != FB_OK))
         return complain("%s", error.message);
     reader.mapping = explain->mapping;
     return fb_object_reader_new(&reader, &explain->reader, &error) == FB_OK ||
@@ -438,6 +459,7 @@ int fb_cmd_explain(const struct fb_explain_options *options)
         status = explain_object(&explain);
     fb_object_reader_free(explain.reader);
     fb_mapping_free(explain.mapping);
+    fb_layout_free(explain.layout);
     fb_environment_free(explain.environment);
     fb_conf_free(explain.conf);
     /* For who says so at the program's end. */

@@ -24,7 +24,7 @@ struct fb_explanation {
     uint64_t object_bytes; /* compressed, as far as it was read */
 
     bool has_head;
-    uint64_t passed_over, left_out;
+    struct fb_record_tally others;
     uint64_t records, puts, deletes, dead_letters;
     uint64_t item_bytes, write_units;
     uint64_t largest_item_bytes, largest_item_record;

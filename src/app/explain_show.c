@@ -309,7 +309,7 @@ static void print_reasons(const struct fb_explanation *explanation)
 
 static void end_text(const struct fb_explanation *explanation, const char *damage)
 {
-    const uint64_t records = explanation->records + explanation->left_out;
+    const uint64_t records = explanation->records + explanation->others.left_out;
     char line[1024];
 
     putchar('\n');
@@ -323,10 +323,13 @@ static void end_text(const struct fb_explanation *explanation, const char *damag
         printf(", %" PRIu64 " delete%s", explanation->deletes, plural(explanation->deletes));
     printf(", %" PRIu64 " dead letter%s", explanation->dead_letters,
            plural(explanation->dead_letters));
-    if (explanation->left_out > 0)
-        printf(", %" PRIu64 " left out by where", explanation->left_out);
-    if (explanation->passed_over > 0)
-        printf("; %" PRIu64 " passed over", explanation->passed_over);
+    if (explanation->others.left_out > 0)
+        printf(", %" PRIu64 " left out by where", explanation->others.left_out);
+    if (explanation->others.mismatches > 0)
+        printf(", %" PRIu64 " comparison%s of different types in where",
+               explanation->others.mismatches, plural(explanation->others.mismatches));
+    if (explanation->others.passed_over > 0)
+        printf("; %" PRIu64 " passed over", explanation->others.passed_over);
     putchar('\n');
     print_reasons(explanation);
     if (explanation->puts > 0)
@@ -357,15 +360,16 @@ static json_t *reasons_json(const struct fb_explanation *explanation)
 
 static void end_json(const struct fb_explanation *explanation, const char *damage)
 {
-    const uint64_t records = explanation->records + explanation->left_out;
+    const uint64_t records = explanation->records + explanation->others.left_out;
     json_t *line = json_pack(
-        "{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)records,
+        "{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)records,
         "items", (json_int_t)explanation->puts, "deletes", (json_int_t)explanation->deletes,
         "dead_letters", (json_int_t)explanation->dead_letters, "reasons", reasons_json(explanation),
-        "left_out", (json_int_t)explanation->left_out, "passed_over",
-        (json_int_t)explanation->passed_over, "object_bytes", (json_int_t)explanation->object_bytes,
-        "item_bytes", (json_int_t)explanation->item_bytes, "write_units",
-        (json_int_t)explanation->write_units);
+        "left_out", (json_int_t)explanation->others.left_out, "mismatches",
+        (json_int_t)explanation->others.mismatches, "passed_over",
+        (json_int_t)explanation->others.passed_over, "object_bytes",
+        (json_int_t)explanation->object_bytes, "item_bytes", (json_int_t)explanation->item_bytes,
+        "write_units", (json_int_t)explanation->write_units);
 
     if (damage != NULL)
         json_object_set_new(line, "damaged", text_json(damage));
@@ -375,8 +379,7 @@ static void end_json(const struct fb_explanation *explanation, const char *damag
 void fb_explanation_end(struct fb_explanation *explanation, const struct fb_object_reader *reader,
                         const char *damage)
 {
-    explanation->passed_over = fb_object_reader_passed_over(reader);
-    explanation->left_out = fb_object_reader_left_out(reader);
+    explanation->others = fb_object_reader_tally(reader);
     show_head(explanation, reader);
     explanation->is_damaged = damage != NULL;
     if (explanation->as_json)

@@ -25,6 +25,12 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
+/* What becomes of a stream's records. */
+struct plan {
+    const struct fb_conf_stream *stream;
+    struct fb_mapping *mapping; /* NULL: none */
+};
+
 struct daemon {
     const struct fb_run_options *options;
     struct fb_conf *conf;
@@ -33,8 +39,8 @@ struct daemon {
     char *dead_letter_directory;
     struct fb_layout **layouts;
     char (*fingerprints)[FB_FINGERPRINT_SIZE];
-    struct fb_mapping **mappings; /* NULL in it: none */
-    uint64_t seed;                /* of all that is hashed; no two runs have the same */
+    struct plan *plans;
+    uint64_t seed; /* of all that is hashed; no two runs have the same */
     struct fb_stream **streams;
     size_t stream_count; /* started */
     sigset_t signals;
@@ -71,17 +77,18 @@ static enum fb_status make_layouts(struct daemon *daemon, struct fb_error *error
 
     daemon->layouts = calloc(count, sizeof *daemon->layouts);
     daemon->fingerprints = calloc(count, sizeof *daemon->fingerprints);
-    daemon->mappings = calloc(count, sizeof *daemon->mappings);
+    daemon->plans = calloc(count, sizeof *daemon->plans);
     daemon->streams = calloc(count, sizeof *daemon->streams);
-    if (daemon->layouts == NULL || daemon->fingerprints == NULL || daemon->mappings == NULL ||
+    if (daemon->layouts == NULL || daemon->fingerprints == NULL || daemon->plans == NULL ||
         daemon->streams == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for %zu streams", count);
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         const struct fb_conf_stream *stream = &daemon->conf->streams[i];
 
+        daemon->plans[i].stream = stream;
         status = fb_conf_layout(stream, &daemon->layouts[i], error);
         if (status == FB_OK)
-            status = fb_conf_mapping(stream, daemon->seed, &daemon->mappings[i], error);
+            status = fb_conf_mapping(stream, daemon->seed, &daemon->plans[i].mapping, error);
         fb_stream_fingerprint(stream, daemon->fingerprints[i], FB_FINGERPRINT_SIZE);
     }
     return status;
@@ -134,6 +141,14 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
                                  stop_at, ret_client, error);
 }
 
+static enum fb_status check_key(const void *context, const struct fb_key_schema *schema,
+                                struct fb_error *error)
+{
+    const struct plan *plan = context;
+
+    return fb_conf_check_key(plan->stream, plan->mapping, schema, error);
+}
+
 static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_error *error)
 {
     const struct fb_conf_stream *conf = &daemon->conf->streams[i];
@@ -178,7 +193,9 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .context = daemon,
     };
 
-    options.reader.mapping = daemon->mappings[i];
+    options.reader.mapping = daemon->plans[i].mapping;
+    options.check_key = check_key;
+    options.check_context = &daemon->plans[i];
     return fb_stream_start(&options, &daemon->streams[i], error);
 }
 
@@ -320,7 +337,7 @@ static bool sum_up(struct daemon *daemon)
 
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
-        char deletes[48] = "", left_out[48] = "", passed_over[64] = "";
+        char deletes[48] = "", left_out[48] = "", passed_over[64] = "", mismatches[80] = "";
 
         fb_stream_report(daemon->streams[i], &report);
         if (report.items_deleted > 0)
@@ -329,17 +346,21 @@ static bool sum_up(struct daemon *daemon)
         if (report.left_out > 0)
             snprintf(left_out, sizeof left_out, ", %llu left out by where",
                      (unsigned long long)report.left_out);
+        if (report.mismatches > 0)
+            snprintf(mismatches, sizeof mismatches,
+                     ", %llu comparisons of different types in where",
+                     (unsigned long long)report.mismatches);
         if (report.passed_over > 0)
             snprintf(passed_over, sizeof passed_over,
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
         fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
-                    "%llu replaced by a later one of their key, %llu dead letters%s%s%s",
+                    "%llu replaced by a later one of their key, %llu dead letters%s%s%s%s",
                     daemon->conf->streams[i].name, (unsigned long long)report.objects,
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
                     deletes, (unsigned long long)report.calls,
                     (unsigned long long)report.items_folded,
-                    (unsigned long long)report.dead_letters, left_out, passed_over,
+                    (unsigned long long)report.dead_letters, left_out, mismatches, passed_over,
                     report.objects_damaged > 0    ? "; some objects could not be read"
                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"
                                                   : "");
@@ -358,13 +379,13 @@ static void tear_down(struct daemon *daemon)
         fb_stream_free(daemon->streams[i]);
     for (size_t i = 0; daemon->layouts != NULL && i < daemon->conf->stream_count; i++)
         fb_layout_free(daemon->layouts[i]);
-    for (size_t i = 0; daemon->mappings != NULL && i < daemon->conf->stream_count; i++)
-        fb_mapping_free(daemon->mappings[i]);
+    for (size_t i = 0; daemon->plans != NULL && i < daemon->conf->stream_count; i++)
+        fb_mapping_free(daemon->plans[i].mapping);
     fb_environment_free(daemon->environment);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->layouts);
-    free(daemon->mappings);
+    free(daemon->plans);
     free(daemon->fingerprints);
     free(daemon->dead_letter_directory);
     fb_conf_free(daemon->conf);

@@ -102,21 +102,6 @@ enum fb_status fb_dynamodb_describe_table(struct fb_client *client, const char *
     return status;
 }
 
-enum fb_status fb_table_check_key(const struct fb_table *table, const char *name,
-                                  enum fb_format format, struct fb_error *error)
-{
-    if (format == FB_FORMAT_DYNAMODB_JSON || format == FB_FORMAT_DYNAMODB_STREAM)
-        return FB_OK;
-    for (size_t i = 0; i < table->schema.count; i++)
-        if (table->schema.attributes[i].type == FB_KEY_BINARY)
-            return fb_fail(error, FB_UNSUPPORTED,
-                           "table %s: its key attribute %s is binary (B), which only format = "
-                           "dynamodb-json and format = dynamodb-stream can give; set one of them, "
-                           "or use a table whose key attributes are S or N",
-                           name, table->schema.attributes[i].name);
-    return FB_OK;
-}
-
 bool fb_table_is_usable(const struct fb_table *table)
 {
     return strcmp(table->status, "ACTIVE") == 0 || strcmp(table->status, "UPDATING") == 0;

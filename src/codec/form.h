@@ -65,6 +65,8 @@ struct fb_form {
     enum fb_format format;
     const char *name;
     bool gives_items; /* with their types, which take no mapping */
+    /* Its text is a JSON object around the records, which a mapping may read: @error. */
+    bool is_envelope;
     enum fb_framing framing;
     /* A text may be so many times max_record_size long, as it holds many records, or a coded one.
      */

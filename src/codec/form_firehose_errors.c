@@ -184,6 +184,7 @@ static bool fits(struct fb_json_cursor record, const struct fb_key_schema *schem
 const struct fb_form fb_form_firehose_errors = {
     .format = FB_FORMAT_FIREHOSE_ERRORS,
     .name = "firehose-errors",
+    .is_envelope = true,
     .framing = FB_FRAMING_JSON,
     .text_factor = TEXT_FACTOR,
     .tell = "\"rawData\"",

@@ -37,3 +37,15 @@ const struct fb_form *fb_form_of(enum fb_format format)
             return fb_forms[i];
     return NULL;
 }
+
+enum fb_status fb_format_check_mapping(enum fb_format format, struct fb_error *error)
+{
+    const struct fb_form *form = fb_form_of(format);
+
+    if (form == NULL || !form->gives_items)
+        return FB_OK;
+    return fb_fail(error, FB_INVALID,
+                   "format: %s gives items with their types, which take no mapping; leave out all "
+                   "keys from where to write.map",
+                   form->name);
+}

@@ -110,8 +110,10 @@ static enum fb_text_verdict sequence(const char *p, const char *end, struct fb_t
     for (size_t i = 1; i < size; i++) {
         const unsigned char c = (unsigned char)p[i];
 
-        if (c < low || c > high)
+        if (c < low || c > high) {
+            ret->size = i;
             return p + i == end ? FB_TEXT_CUT : FB_TEXT_BAD_UTF8;
+        }
         ret->code_point = ret->code_point << 6 | (c & 0x3f);
         low = 0x80;
         high = 0xbf;

@@ -284,8 +284,8 @@ static const struct {
     {"@etag", FB_MAP_ETAG},       {"@record", FB_MAP_RECORD},
     {"@offset", FB_MAP_OFFSET},   {"@stream", FB_MAP_STREAM},
     {"@arrival", FB_MAP_ARRIVAL}, {"@partition", FB_MAP_PARTITION},
-    {"@sha256", FB_MAP_SHA256},   {"@uuid5", FB_MAP_UUID5},
-    {"@shard", FB_MAP_SHARD},
+    {"@error", FB_MAP_ERROR},     {"@sha256", FB_MAP_SHA256},
+    {"@uuid5", FB_MAP_UUID5},     {"@shard", FB_MAP_SHARD},
 };
 
 #define BUILT_IN_COUNT (sizeof built_ins / sizeof *built_ins)
@@ -306,33 +306,55 @@ static enum fb_status fail_unknown(const char *begin, size_t size, struct fb_err
                        word, nearest.name, word);
     return fb_fail(error, FB_INVALID,
                    "there is no built-in value %s; there are @now, @ingest_time, @bucket, @object, "
-                   "@etag, @record, @offset, @stream, @arrival, @partition.NAME, @sha256, @uuid5, "
+                   "@etag, @record, @offset, @stream, @arrival, @partition.NAME, @error.NAME, "
+                   "@sha256, @uuid5, "
                    "@shard:N. A field of that name is written in quotes: \"%s\"",
                    word, word);
 }
 
-static enum fb_status parse_partition(const char **text, struct fb_map_source *source,
-                                      struct fb_error *error)
+static bool is_known_partition(const struct fb_map_tree *tree, const char *name)
+{
+    for (size_t i = 0; i < tree->partition_count; i++)
+        if (strcmp(tree->partitions[i], name) == 0)
+            return true;
+    return tree->partitions == NULL;
+}
+
+/* What `kind` is called, and how it is written. */
+static enum fb_status parse_name(const char **text, const char *kind, const char *example,
+                                 struct fb_map_source *source, struct fb_error *error)
 {
     struct fb_buffer name;
     enum fb_status status;
 
     if (**text != '.')
-        return fb_fail(error, FB_INVALID,
-                       "a dot and a partition key's name are expected here, as in "
-                       "@partition.customer");
+        return fb_fail(error, FB_INVALID, "a dot and %s name are expected here, as in %s", kind,
+                       example);
     ++*text;
     fb_buffer_init(&name, NAME_MAX_BYTES);
     status = parse_part(text, &name, error);
-    if (status == FB_OK && name.size >= sizeof source->partition)
-        status = fb_fail(error, FB_TOO_LARGE, "a partition key's name is over %zu bytes",
-                         sizeof source->partition - 1);
+    if (status == FB_OK && name.size >= sizeof source->name)
+        status = fb_fail(error, FB_TOO_LARGE, "%s name is over %zu bytes", kind,
+                         sizeof source->name - 1);
     if (status == FB_OK && name.size == 0)
-        status = fb_fail(error, FB_INVALID, "a partition key's name is empty");
+        status = fb_fail(error, FB_INVALID, "%s name is empty", kind);
     if (status == FB_OK)
-        memcpy(source->partition, name.bytes, name.size);
+        memcpy(source->name, name.bytes, name.size);
     fb_buffer_done(&name);
     return status;
+}
+
+static enum fb_status parse_partition(const struct fb_map_tree *tree, const char **text,
+                                      struct fb_map_source *source, struct fb_error *error)
+{
+    enum fb_status status =
+        parse_name(text, "a partition key's", "@partition.customer", source, error);
+
+    if (status != FB_OK || is_known_partition(tree, source->name))
+        return status;
+    return fb_fail(error, FB_INVALID,
+                   "the source's prefix has no !{partitionKeyFromQuery:%s}, and no such of Lambda",
+                   source->name);
 }
 
 static enum fb_status parse_shards(const char **text, struct fb_map_source *source,
@@ -353,8 +375,8 @@ static enum fb_status parse_shards(const char **text, struct fb_map_source *sour
     return FB_OK;
 }
 
-static enum fb_status parse_built_in(const char **text, struct fb_map_source *ret_source,
-                                     struct fb_error *error)
+static enum fb_status parse_built_in(const struct fb_map_tree *tree, const char **text,
+                                     struct fb_map_source *ret_source, struct fb_error *error)
 {
     const char *const begin = *text;
     const size_t size = (size_t)(behind_plain(begin) - begin);
@@ -370,7 +392,9 @@ static enum fb_status parse_built_in(const char **text, struct fb_map_source *re
     source.kind = built_ins[i].kind;
     *text += size;
     if (source.kind == FB_MAP_PARTITION)
-        status = parse_partition(text, &source, error);
+        status = parse_partition(tree, text, &source, error);
+    else if (source.kind == FB_MAP_ERROR)
+        status = parse_name(text, "a field's", "@error.errorCode", &source, error);
     else if (source.kind == FB_MAP_SHARD)
         status = parse_shards(text, &source, error);
     if (status == FB_OK)
@@ -382,6 +406,6 @@ enum fb_status fb_map_source_parse(struct fb_map_tree *tree, const char **text,
                                    struct fb_map_source *ret_source, struct fb_error *error)
 {
     if (**text == '@')
-        return parse_built_in(text, ret_source, error);
+        return parse_built_in(tree, text, ret_source, error);
     return parse_path(tree, text, ret_source, error);
 }

@@ -2,7 +2,8 @@
 /*
  * Where a mapping takes its values from: paths into a record, and built-in values.
  *
- *     user_id   product.price   "id.orig_h".name   tags.0   @now   @partition.customer   @shard:16
+ *     user_id   product.price   "id.orig_h".name   tags.0   @now   @partition.customer
+ * @error.errorCode   @shard:16
  *
  * A part of a path that has other characters than letters (of ASCII), digits, `_`, `-` and `@`
  * stands in double quotes, with \" and \\ for those two. A part of digits alone, quoted or not, is
@@ -58,6 +59,8 @@ struct fb_map_tree {
     struct fb_map_node root;
     uint64_t hash_seed;
     uint32_t slot_count;
+    const char *const *partitions; /* that there are; NULL: any; not used once it is compiled */
+    size_t partition_count;
 };
 
 /* `hash_seed` is the transcoder's, so that a member's name is hashed once. */
@@ -98,6 +101,8 @@ enum fb_map_source_kind {
     FB_MAP_STREAM,    /* its name in the conf */
     FB_MAP_ARRIVAL,   /* @arrival: milliseconds since 1970 of the hour that the key says */
     FB_MAP_PARTITION, /* @partition.NAME: from !{partitionKeyFromQuery:NAME} in the prefix */
+    FB_MAP_ERROR,     /* @error.NAME: a field of the error that Firehose wrote around the record;
+                       * names are matched without regard to case, as theirs differ */
     FB_MAP_SHA256,    /* of the record's bytes, in hexadecimal, in small letters */
     FB_MAP_UUID5,     /* of the object's key, the record's number and its bytes (RFC 9562, 5.5) */
     FB_MAP_SHARD,     /* @shard:N: a number from 0 to N-1, by the SHA-256 of the record's bytes */
@@ -105,9 +110,9 @@ enum fb_map_source_kind {
 
 struct fb_map_source {
     enum fb_map_source_kind kind;
-    uint32_t slot;      /* of a path */
-    uint32_t shards;    /* of @shard */
-    char partition[64]; /* of @partition */
+    uint32_t slot;   /* of a path */
+    uint32_t shards; /* of @shard */
+    char name[64];   /* of @partition and @error */
 };
 
 /*
@@ -122,8 +127,12 @@ enum fb_status fb_map_source_parse(struct fb_map_tree *tree, const char **text,
 /* A record while it is mapped. */
 struct fb_map_record {
     const char *const *values; /* by slot: where the value begins in the text; NULL: not there */
-    const char *text;          /* all of it, valid JSON, as json_text.h demands */
+    const char *text;          /* all of it, as it came */
     size_t size;
+    /* Not NULL: the values stand in a text that was repaired, and in `repair`'s. */
+    const struct fb_repair *repair;
+    bool refuses_repaired; /* what was repaired cannot be read */
+    const char *envelope;  /* a JSON object that it was taken from; NULL: none */
     uint64_t number, offset_bytes;
     const struct fb_map_object *object;
 };
@@ -136,6 +145,7 @@ enum fb_map_kind {
     FB_MAP_IS_STRING,
     FB_MAP_IS_ARRAY,
     FB_MAP_IS_OBJECT,
+    FB_MAP_IS_BINARY, /* a string that was repaired as such (repair.h) */
 };
 
 struct fb_map_value {
@@ -149,14 +159,17 @@ struct fb_map_value {
 /*
  * What a source is in this record. A string with escapes is unescaped into `scratch`, from its
  * start, and so is a built-in value written there. Missing are also: @arrival of a key without a
- * time, and a @partition without a value. FB_OK; FB_TOO_LARGE over the scratch's maximum,
- * FB_NO_MEMORY.
+ * time, a @partition without a value, and an @error without such a field. FB_OK; FB_INVALID: it was
+ * repaired, and that is refused; FB_TOO_LARGE over the scratch's maximum, FB_NO_MEMORY.
  */
 enum fb_status fb_map_source_read(const struct fb_map_source *source,
                                   const struct fb_map_record *record, struct fb_buffer *scratch,
                                   struct fb_map_value *ret_value) FB_MUST_CHECK;
 
-/* The same of a path, but a string's bytes are as JSON has them inside the quotes. */
-struct fb_map_value fb_map_slot_read(uint32_t slot, const struct fb_map_record *record);
+/* True of a source whose value stands in a JSON text. Then fb_map_source_find is the same as
+ * fb_map_source_read, but a string's bytes are as JSON has them inside the quotes. */
+bool fb_map_source_is_json(const struct fb_map_source *source);
+struct fb_map_value fb_map_source_find(const struct fb_map_source *source,
+                                       const struct fb_map_record *record);
 
 #endif

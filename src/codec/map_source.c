@@ -3,11 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "digest.h"
 #include "firebridge/codec/json_cursor.h"
 #include "firebridge/codec/json_text.h"
 #include "map_path.h"
+#include "repair.h"
 
 #define UUID_BYTES      16
 #define UUID_TEXT_BYTES 36
@@ -28,14 +30,41 @@ static enum fb_map_kind kind_of(char first)
         return FB_MAP_IS_BOOL;
     case 'n':
         return FB_MAP_IS_NULL;
+    case 'b':
+        return FB_MAP_IS_BINARY;
     default:
         return FB_MAP_IS_NUMBER;
     }
 }
 
-struct fb_map_value fb_map_slot_read(uint32_t slot, const struct fb_map_record *record)
+/* Where a field of the envelope begins; NULL: there is none. The last one of a name counts. */
+static const char *find_in_envelope(const char *envelope, const char *name)
 {
-    const char *const begin = record->values[slot];
+    struct fb_json_cursor cursor = {envelope};
+    struct fb_json_text text;
+    const char *found = NULL;
+
+    if (envelope == NULL || !fb_json_enter_object(&cursor))
+        return NULL;
+    while (fb_json_next_member(&cursor, &text)) {
+        if (text.size == strlen(name) && strncasecmp(text.bytes, name, text.size) == 0)
+            found = cursor.at;
+        fb_json_skip(&cursor);
+    }
+    return found;
+}
+
+bool fb_map_source_is_json(const struct fb_map_source *source)
+{
+    return source->kind == FB_MAP_PATH || source->kind == FB_MAP_ERROR;
+}
+
+struct fb_map_value fb_map_source_find(const struct fb_map_source *source,
+                                       const struct fb_map_record *record)
+{
+    const char *const begin = source->kind == FB_MAP_PATH
+                                  ? record->values[source->slot]
+                                  : find_in_envelope(record->envelope, source->name);
     struct fb_json_cursor cursor = {begin};
     struct fb_json_text text;
 
@@ -47,12 +76,16 @@ struct fb_map_value fb_map_slot_read(uint32_t slot, const struct fb_map_record *
     return (struct fb_map_value){kind_of(*begin), begin, (size_t)(cursor.at - begin)};
 }
 
-static enum fb_status read_path(const struct fb_map_source *source,
+static enum fb_status read_json(const struct fb_map_source *source,
                                 const struct fb_map_record *record, struct fb_buffer *scratch,
                                 struct fb_map_value *ret_value)
 {
-    struct fb_map_value value = fb_map_slot_read(source->slot, record);
+    struct fb_map_value value = fb_map_source_find(source, record);
 
+    if (source->kind == FB_MAP_PATH && record->repair != NULL && record->refuses_repaired &&
+        value.kind != FB_MAP_IS_MISSING &&
+        fb_repair_touches(record->repair, value.bytes, value.bytes + value.size))
+        return FB_INVALID;
     if (value.kind == FB_MAP_IS_STRING && memchr(value.bytes, '\\', value.size) != NULL) {
         enum fb_status status;
 
@@ -89,9 +122,9 @@ static enum fb_status write_number(int64_t number, struct fb_buffer *scratch,
 
 static enum fb_status take_text(const char *text, struct fb_map_value *ret_value)
 {
-    *ret_value = (struct fb_map_value){FB_MAP_IS_STRING, text, text == NULL ? 0 : strlen(text)};
     if (text == NULL)
-        ret_value->bytes = "";
+        text = "";
+    *ret_value = (struct fb_map_value){FB_MAP_IS_STRING, text, strlen(text)};
     return FB_OK;
 }
 
@@ -105,10 +138,16 @@ static enum fb_status read_partition(const struct fb_map_source *source,
                                      const struct fb_map_object *object,
                                      struct fb_map_value *ret_value)
 {
-    const char *value =
-        object->partition == NULL ? NULL : object->partition(object->context, source->partition);
+    for (size_t i = 0; i < object->partition_count; i++) {
+        const struct fb_map_partition *partition = &object->partitions[i];
 
-    return value == NULL ? take_missing(ret_value) : take_text(value, ret_value);
+        if (strcmp(partition->name, source->name) != 0)
+            continue;
+        *ret_value =
+            (struct fb_map_value){FB_MAP_IS_STRING, partition->value, partition->value_size};
+        return FB_OK;
+    }
+    return take_missing(ret_value);
 }
 
 static struct iovec piece(const void *bytes, size_t size)
@@ -223,7 +262,8 @@ enum fb_status fb_map_source_read(const struct fb_map_source *source,
 
     switch (source->kind) {
     case FB_MAP_PATH:
-        return read_path(source, record, scratch, ret_value);
+    case FB_MAP_ERROR:
+        return read_json(source, record, scratch, ret_value);
     case FB_MAP_NOW:
         return write_number(object->now_ms, scratch, ret_value);
     case FB_MAP_INGEST_TIME:

@@ -68,6 +68,10 @@ static enum fb_status evaluate(const struct fb_map_piece *piece, const struct fb
 
     trouble->piece = piece;
     operand->is_time = false;
+    if (status == FB_INVALID) {
+        trouble->function = "invalid_utf8";
+        trouble->what = "holds bytes that are not UTF-8";
+    }
     if (status != FB_OK)
         return status;
     if (operand->value.kind == FB_MAP_IS_MISSING || operand->value.kind == FB_MAP_IS_NULL) {

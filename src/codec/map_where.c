@@ -251,8 +251,8 @@ static enum fb_status read_operand(const struct fb_map_source *source,
     const char *fault;
 
     ret->escaped = false;
-    if (source->kind == FB_MAP_PATH) {
-        ret->value = fb_map_slot_read(source->slot, record);
+    if (fb_map_source_is_json(source)) {
+        ret->value = fb_map_source_find(source, record);
         ret->escaped = ret->value.kind == FB_MAP_IS_STRING &&
                        memchr(ret->value.bytes, '\\', ret->value.size) != NULL;
     } else

@@ -52,14 +52,14 @@ size_t fb_map_escape(const char *bytes, size_t size, char *json)
 }
 
 static enum fb_status make_name(struct compiler *compiler, const char *key, const char *bytes,
-                                size_t size, struct name *ret)
+                                size_t size, size_t least_size, struct name *ret)
 {
     char *json;
 
-    if (size == 0 || size > FB_ATTRIBUTE_NAME_MAX_BYTES)
+    if (size < least_size || size > FB_ATTRIBUTE_NAME_MAX_BYTES)
         return fb_fail(compiler->error, FB_INVALID, "%s: an attribute's name has 1 to %d bytes",
                        key, FB_ATTRIBUTE_NAME_MAX_BYTES);
-    json = malloc(2 * size);
+    json = malloc(2 * size + 1);
     if (json == NULL)
         return fb_fail(compiler->error, FB_NO_MEMORY, "no memory for a mapping");
     ret->json = json;
@@ -120,7 +120,7 @@ static enum fb_status set_target(struct compiler *compiler, const char *key,
         return FB_OK;
     if (node->action == FB_MAP_FLATTEN && memchr(bytes, '"', size) != NULL)
         return wrong(compiler, key, bytes, "no quote in what stands before names");
-    status = make_name(compiler, key, bytes, size, &name);
+    status = make_name(compiler, key, bytes, size, node->action == FB_MAP_FLATTEN ? 0 : 1, &name);
     if (status != FB_OK)
         return status;
     free(node->to);
@@ -146,7 +146,9 @@ static enum fb_status take_pair(struct compiler *compiler, const char *key, cons
     status = fb_map_path_parse(&compiler->mapping->tree, &at, &node, compiler->error);
     if (status == FB_OK) {
         at = skip_blanks(at);
-        if (*at != mark || !take_name(at + 1, name, &size))
+        /* Behind a flattened path there may be nothing: the names inside stay as they are. */
+        if (*at != mark || (!take_name(at + 1, name, &size) &&
+                            (action != FB_MAP_FLATTEN || *skip_blanks(at + 1) != '\0')))
             status = wrong(compiler, key, text, expected);
     } else {
         fb_error_prefix(compiler->error, "%s", key);
@@ -297,7 +299,7 @@ static enum fb_status make_item(struct compiler *compiler,
     enum fb_status status;
 
     snprintf(key, sizeof key, "item.%.255s", assignment->name);
-    status = make_name(compiler, key, assignment->name, strlen(assignment->name), &name);
+    status = make_name(compiler, key, assignment->name, strlen(assignment->name), 1, &name);
     if (status != FB_OK)
         return status;
     item->name = name.json;
@@ -386,7 +388,7 @@ static enum fb_status take_meaning(struct compiler *compiler, const char *text,
         size--;
     if (size == 0 || !take_operation(skip_blanks(colon + 1), &write->operation))
         return wrong(compiler, "write.map", text, "VALUE: put or VALUE: delete");
-    status = make_name(compiler, "write.map", text, size, &name);
+    status = make_name(compiler, "write.map", text, size, 1, &name);
     if (status != FB_OK)
         return status;
     write->value = name.json;
@@ -473,7 +475,8 @@ bool fb_mapping_is_needed(const struct fb_mapping_options *options)
     return options->item_count > 0 || options->rename_count > 0 || options->flatten_count > 0 ||
            options->drop_count > 0 || options->keep_count > 0 ||
            options->null != FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
-           options->where != NULL || options->write_map_count > 0 ||
+           options->utf8 != FB_MAP_UTF8_DEAD_LETTER || options->where != NULL ||
+           options->write_map_count > 0 ||
            (options->write != NULL && strcmp(options->write, "put") != 0);
 }
 
@@ -487,8 +490,11 @@ enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t
     if (mapping == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a mapping");
     fb_map_tree_init(&mapping->tree, hash_seed);
+    mapping->tree.partitions = options->partitions;
+    mapping->tree.partition_count = options->partition_count;
     mapping->null = options->null;
     mapping->overflow = options->overflow;
+    mapping->utf8 = options->utf8;
     status = compile(&compiler);
     if (status == FB_OK)
         *ret_mapping = mapping;
@@ -556,6 +562,32 @@ static bool may_come(const struct fb_mapping *mapping, const struct fb_map_node 
     return !is_known && !mapping->keeps_only;
 }
 
+/* The conf's key by whose doing this attribute does not come; NULL: none says so. */
+static const char *find_culprit(const struct fb_mapping *mapping, const char *name, size_t size)
+{
+    static const char *const keys[] = {
+        [FB_MAP_DROP] = "drop", [FB_MAP_RENAME] = "rename", [FB_MAP_FLATTEN] = "flatten"};
+    const struct fb_map_node *root = &mapping->tree.root;
+
+    for (uint32_t i = 0; i < root->child_count; i++)
+        if (is_named(&root->children[i], name, size) && root->children[i].action != FB_MAP_TAKE)
+            return keys[root->children[i].action];
+    return mapping->keeps_only ? "keep" : NULL;
+}
+
+static enum fb_status fail_lost(const struct fb_mapping *mapping,
+                                const struct fb_key_attribute *attribute, struct fb_error *error)
+{
+    const char *culprit = find_culprit(mapping, attribute->name, attribute->name_size);
+
+    fb_fail(error, FB_INVALID,
+            "nothing is left for the table's key attribute %s: make it with item.%s, or keep it",
+            attribute->name, attribute->name);
+    if (culprit != NULL)
+        fb_error_prefix(error, "%s", culprit);
+    return FB_INVALID;
+}
+
 enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                                     const struct fb_key_schema *schema, struct fb_error *error)
 {
@@ -569,12 +601,14 @@ enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                            "item.%s: the table's key attribute %s is of type %c, and the template "
                            "gives another; as=number and as=binary make such",
                            attribute->name, attribute->name, (char)attribute->type);
+        if (item == NULL && attribute->type == FB_KEY_BINARY)
+            return fb_fail(error, FB_INVALID,
+                           "the table's key attribute %s is binary (B), which no field of JSON "
+                           "is: make it with item.%s = {PATH:as=binary}",
+                           attribute->name, attribute->name);
         if (item == NULL &&
             !may_come(mapping, &mapping->tree.root, attribute->name, attribute->name_size))
-            return fb_fail(error, FB_INVALID,
-                           "the mapping leaves nothing for the table's key attribute %s: make it "
-                           "with item.%s, or keep it",
-                           attribute->name, attribute->name);
+            return fail_lost(mapping, attribute, error);
     }
     return FB_OK;
 }

@@ -39,6 +39,7 @@ struct fb_mapping {
     bool keeps_only; /* attributes that no node of the tree keeps are dropped */
     enum fb_map_null null;
     enum fb_map_overflow overflow;
+    enum fb_map_utf8 utf8;
     enum fb_map_missing missing;
     struct fb_map_template *missing_value; /* of FB_MAP_MISSING_TEXT */
 };

@@ -147,12 +147,7 @@ enum fb_format fb_object_reader_format(const struct fb_object_reader *reader)
     return fb_record_reader_format(reader->records);
 }
 
-uint64_t fb_object_reader_passed_over(const struct fb_object_reader *reader)
+struct fb_record_tally fb_object_reader_tally(const struct fb_object_reader *reader)
 {
-    return fb_record_reader_passed_over(reader->records);
-}
-
-uint64_t fb_object_reader_left_out(const struct fb_object_reader *reader)
-{
-    return fb_record_reader_left_out(reader->records);
+    return fb_record_reader_tally(reader->records);
 }

@@ -67,7 +67,7 @@ static enum fb_status plain_record(struct fb_record_reader *reader, struct fb_re
 
     if (!fb_reader_worth_parsing(reader, reader->window.begin))
         return FB_NEED_MORE;
-    fb_transcoder_place(reader->transcoder, reader->object, reader->number,
+    fb_transcoder_place(reader->transcoder, reader->object, NULL, reader->number,
                         reader->window.base + reader->window.begin);
     saved = text[size];
     text[size] = '\0';

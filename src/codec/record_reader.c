@@ -121,12 +121,10 @@ enum fb_status fb_record_reader_new(const struct fb_record_reader_options *optio
     status = fb_form_options_check(&options->form, error);
     if (status != FB_OK)
         return status;
-    if (options->mapping != NULL && fb_form_of(options->form.format) != NULL &&
-        fb_form_of(options->form.format)->gives_items)
-        return fb_fail(error, FB_INVALID,
-                       "format = %s gives items with their types, which take no mapping; leave out "
-                       "item., rename, flatten, drop, keep, null, where and write",
-                       fb_format_name(options->form.format));
+    if (options->mapping != NULL)
+        status = fb_format_check_mapping(options->form.format, error);
+    if (status != FB_OK)
+        return status;
     reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a record reader");
@@ -179,8 +177,8 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     fb_window_reset(&reader->window, 0);
     fb_transcoder_shrink(reader->transcoder);
     reader->number = 0;
-    reader->passed_over = 0;
-    reader->left_out = 0;
+    reader->tally = (struct fb_record_tally){0};
+    reader->mismatches_before = fb_transcoder_mismatches(reader->transcoder);
     reader->object = NULL;
     reader->retry_at = 0;
     reader->finished = false;
@@ -205,14 +203,12 @@ enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)
     return reader->format;
 }
 
-uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader)
+struct fb_record_tally fb_record_reader_tally(const struct fb_record_reader *reader)
 {
-    return reader->passed_over;
-}
+    struct fb_record_tally tally = reader->tally;
 
-uint64_t fb_record_reader_left_out(const struct fb_record_reader *reader)
-{
-    return reader->left_out;
+    tally.mismatches = fb_transcoder_mismatches(reader->transcoder) - reader->mismatches_before;
+    return tally;
 }
 
 enum fb_status fb_record_reader_space(struct fb_record_reader *reader, char **ret_space,
@@ -348,7 +344,9 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
     struct fb_transcoded transcoded;
     enum fb_status status;
 
-    fb_transcoder_place(reader->transcoder, reader->object, ret->number, ret->offset_bytes);
+    fb_transcoder_place(reader->transcoder, reader->object,
+                        reader->form->is_envelope ? fb_reader_here(reader) : NULL, ret->number,
+                        ret->offset_bytes);
     /* Text was measured as it was cut. */
     if (reader->form->framing != FB_FRAMING_TEXT && formed->json_size > reader->max_record_size) {
         ret->reason = FB_DEAD_RECORD_TOO_LARGE;
@@ -375,7 +373,7 @@ enum fb_status fb_reader_next_formed(struct fb_record_reader *reader, struct fb_
     enum fb_status status = reader->form->next(fb_reader_state(reader), &formed);
 
     if (status == FB_END) {
-        reader->passed_over += reader->parts == 0;
+        reader->tally.passed_over += reader->parts == 0;
         reader->is_open = false;
         fb_reader_pass(reader, reader->open_size);
     }
@@ -448,7 +446,7 @@ enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_
     enum fb_status status = next(reader, ret_record);
 
     while (status == FB_OK && ret_record->operation == FB_LEAVE_OUT) {
-        reader->left_out++;
+        reader->tally.left_out++;
         status = next(reader, ret_record);
     }
     return status;

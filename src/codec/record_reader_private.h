@@ -42,8 +42,9 @@ struct fb_record_reader {
     size_t max_record_size;
     size_t max_text_size; /* of what is cut: the form at hand may hold many records in one text */
     uint64_t number;
-    uint64_t passed_over, left_out;
-    size_t retry_at; /* bytes that must be there before a parse is tried again */
+    struct fb_record_tally tally; /* without the mismatches */
+    uint64_t mismatches_before;   /* this object */
+    size_t retry_at;              /* bytes that must be there before a parse is tried again */
     bool finished;
     bool cut_off; /* there is nothing to wait for, though more would have come */
     bool at_first_byte;

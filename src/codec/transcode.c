@@ -228,7 +228,7 @@ INLINE struct cursor value(struct fb_transcoder *t, struct cursor c)
     case '0' ... '9':
         return number_value(t, c);
     default:
-        return fb_transcode_unexpected(t, c.p, "a value is missing");
+        return fb_transcode_binary(t, c);
     }
 }
 
@@ -367,6 +367,7 @@ static bool begin_mapping(struct fb_transcoder *t, const struct fb_mapping *mapp
 {
     t->mapping = mapping;
     fb_map_scratch_init(&t->scratch);
+    fb_repair_init(&t->repair);
     for (size_t i = 0; i < 2; i++)
         fb_buffer_init(&t->made_keys[i], 8 * (size_t)FB_ITEM_MAX_BYTES);
     if (mapping == NULL)
@@ -406,6 +407,7 @@ void fb_transcoder_free(struct fb_transcoder *transcoder)
     fb_members_done(&transcoder->members);
     fb_nesting_done(&transcoder->nesting);
     fb_map_scratch_done(&transcoder->scratch);
+    fb_repair_done(&transcoder->repair);
     for (size_t i = 0; i < 2; i++)
         fb_buffer_done(&transcoder->made_keys[i]);
     free(transcoder->values);
@@ -415,16 +417,24 @@ void fb_transcoder_free(struct fb_transcoder *transcoder)
 }
 
 void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_object *object,
-                         uint64_t number, uint64_t offset_bytes)
+                         const char *envelope, uint64_t number, uint64_t offset_bytes)
 {
     transcoder->record.object = object;
+    transcoder->record.envelope = envelope;
     transcoder->record.number = number;
     transcoder->record.offset_bytes = offset_bytes;
+}
+
+uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder)
+{
+    return transcoder->mismatches;
 }
 
 void fb_transcoder_shrink(struct fb_transcoder *transcoder)
 {
     fb_members_shrink(&transcoder->members);
+    if (transcoder->repair.text.capacity > OUT_KEPT)
+        fb_repair_done(&transcoder->repair);
     if (transcoder->out_capacity <= OUT_KEPT)
         return;
     free(transcoder->out);
@@ -461,12 +471,14 @@ static void start(struct fb_transcoder *t, const char *text, size_t size)
         fb_transcode_start_mapping(t);
 }
 
-/* A limit was broken: is it JSON up to its end? */
+/* A limit was broken: is it JSON up to its end? What was repaired is, but for its binaries. */
 COLD enum fb_status validate_rest(struct fb_transcoder *t, struct fb_transcoded *ret)
 {
-    struct fb_validated validated;
+    struct fb_validated validated = {.end = (size_t)(t->end - t->text)};
     const enum fb_status status =
-        fb_json_validate(&t->nesting, t->text, (size_t)(t->end - t->text), &validated);
+        t->record.repair != NULL
+            ? FB_OK
+            : fb_json_validate(&t->nesting, t->text, (size_t)(t->end - t->text), &validated);
 
     if (status == FB_INVALID)
         *ret = (struct fb_transcoded){.at = validated.end, .what = validated.what};
@@ -487,14 +499,25 @@ COLD enum fb_status stopped(struct fb_transcoder *t, struct fb_transcoded *ret)
     return t->status;
 }
 
-enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, size_t size,
-                            struct fb_transcoded *ret_transcoded)
+static void finish_key(struct fb_transcoder *t, struct fb_transcoded *ret)
+{
+    const int repaired = t->record.repair == NULL ? -1 : fb_transcode_repaired_key(t);
+
+    if (likely(repaired < 0)) {
+        make_key(t, ret);
+        return;
+    }
+    ret->reason = FB_DEAD_INVALID_UTF8;
+    ret->what = "a key attribute is not UTF-8";
+    ret->name = t->schema.attributes[repaired].name;
+}
+
+static enum fb_status run(struct fb_transcoder *transcoder, const char *text, size_t size,
+                          struct fb_transcoded *ret_transcoded)
 {
     struct fb_transcoded transcoded = {0};
     struct cursor c = {.p = text};
 
-    if (size > FB_TRANSCODE_TEXT_MAX)
-        return FB_TOO_LARGE;
     if (reserve_out(transcoder, size) != FB_OK)
         return FB_NO_MEMORY;
     start(transcoder, text, size);
@@ -515,11 +538,50 @@ enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, 
         transcoded.reason = FB_DEAD_ITEM_TOO_LARGE;
         transcoded.what = "an item over 409600 bytes as DynamoDB counts";
     } else
-        make_key(transcoder, &transcoded);
+        finish_key(transcoder, &transcoded);
     transcoded.operation = transcoder->operation;
     if (unlikely(transcoder->operation == FB_DELETE) && transcoded.reason == FB_DEAD_NONE &&
         !fb_transcode_keys_alone(transcoder, &transcoded))
         return FB_NO_MEMORY;
     *ret_transcoded = transcoded;
     return FB_OK;
+}
+
+/* What is not UTF-8 is written again as the mapping has it, and that is transcoded. */
+COLD enum fb_status run_repaired(struct fb_transcoder *t, const char *text,
+                                 struct fb_transcoded *transcoded)
+{
+    const size_t size = transcoded->size;
+    enum fb_status status = fb_repair_write(&t->repair, t->mapping->utf8, text, size);
+
+    if (status == FB_INVALID || status == FB_TOO_LARGE ||
+        (status == FB_OK && t->repair.text.size > FB_TRANSCODE_TEXT_MAX))
+        return FB_OK;
+    if (status != FB_OK)
+        return status;
+    t->record.repair = &t->repair;
+    t->record.text = text;
+    t->record.size = size;
+    status = run(t, t->repair.text.bytes, t->repair.text.size, transcoded);
+    t->record.repair = NULL;
+    if (status != FB_OK)
+        return status;
+    transcoded->size = size;
+    transcoded->at = fb_repair_original(&t->repair, transcoded->at);
+    return FB_OK;
+}
+
+enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, size_t size,
+                            struct fb_transcoded *ret_transcoded)
+{
+    enum fb_status status;
+
+    if (size > FB_TRANSCODE_TEXT_MAX)
+        return FB_TOO_LARGE;
+    status = run(transcoder, text, size, ret_transcoded);
+    if (unlikely(status == FB_OK && ret_transcoded->reason == FB_DEAD_INVALID_UTF8 &&
+                 transcoder->mapping != NULL &&
+                 transcoder->mapping->utf8 != FB_MAP_UTF8_DEAD_LETTER))
+        return run_repaired(transcoder, text, ret_transcoded);
+    return status;
 }

@@ -3,6 +3,7 @@
  * What a mapping adds to the transcoder's pass: at each member that it looks into, and behind the
  * last. Values are told by where they begin in the text; templates read them there.
  */
+#include "firebridge/codec/json_cursor.h"
 #include "record_key.h"
 #include "transcode_private.h"
 
@@ -180,7 +181,11 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
 
 void fb_transcode_mapped_element(struct fb_transcoder *t, struct cursor c)
 {
-    tell_value(t, fb_map_node_element(t->frame->node, t->frame->element++), c.p);
+    const struct fb_map_node *node = fb_map_node_element(t->frame->node, t->frame->element++);
+
+    tell_value(t, node, c.p);
+    if (node != NULL && node->action == FB_MAP_DROP)
+        drop_next(t, c.out, t->counted);
 }
 
 /* ---- values ---- */
@@ -194,6 +199,7 @@ void fb_transcode_start_mapping(struct fb_transcoder *t)
     t->is_left_out = false;
     t->reason_for_later = FB_DEAD_NONE;
     t->operation = t->mapping->operation;
+    t->record.refuses_repaired = t->mapping->utf8 == FB_MAP_UTF8_BINARY;
 }
 
 struct cursor fb_transcode_open_flat(struct fb_transcoder *t, struct cursor c)
@@ -307,6 +313,46 @@ struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
     return c;
 }
 
+/* ---- what was repaired ---- */
+
+struct cursor fb_transcode_binary(struct fb_transcoder *t, struct cursor c)
+{
+    const size_t opening = strlen(FB_REPAIR_BINARY);
+    const char *end;
+    size_t size;
+
+    if (t->record.repair == NULL || strncmp(c.p, FB_REPAIR_BINARY, opening) != 0)
+        return fb_transcode_unexpected(t, c.p, "a value is missing");
+    c.p += opening;
+    end = strchr(c.p, '"');
+    size = (size_t)(end - c.p);
+    memcpy(c.out, "{\"B\":\"", 6);
+    memcpy(c.out + 6, c.p, size);
+    memcpy(c.out + 6 + size, "\"},", 3);
+    c.out += 6 + size + 3;
+    c.p = end + 1;
+    t->counted += (uint32_t)(size / 4 * 3) - (end[-1] == '=') - (end[-2] == '=');
+    return c;
+}
+
+int fb_transcode_repaired_key(const struct fb_transcoder *t)
+{
+    const struct fb_buffer *text = &t->record.repair->text;
+
+    for (size_t i = 0; i < t->schema.count; i++) {
+        const char *value = t->key_values[i];
+        struct fb_json_cursor cursor = {value};
+
+        if ((uintptr_t)value < (uintptr_t)text->bytes ||
+            (uintptr_t)value >= (uintptr_t)text->bytes + text->size)
+            continue;
+        fb_json_skip(&cursor);
+        if (fb_repair_touches(t->record.repair, value, cursor.at))
+            return (int)i;
+    }
+    return -1;
+}
+
 /* ---- behind the last member ---- */
 
 /*
@@ -334,20 +380,27 @@ static bool tell_key(struct fb_transcoder *t, const struct fb_map_item *item)
     return true;
 }
 
+static struct cursor add_name(struct fb_transcoder *t, struct cursor c,
+                              const struct fb_map_item *item, char *out)
+{
+    const struct final_name name = {
+        {item->name, item->name_size, item->name_counted_bytes}, item->hash, false};
+
+    return add_member(t, c, &name, out);
+}
+
 /* What a template gave, behind the attribute's name. */
 static struct cursor add_value(struct fb_transcoder *t, struct cursor c,
                                const struct fb_map_item *item, uint32_t counted)
 {
     const struct fb_buffer *value = &t->scratch.out;
     char *const out = c.out;
-    const struct final_name name = {
-        {item->name, item->name_size, item->name_counted_bytes}, item->hash, false};
 
     if (t->counted + counted + item->name_counted_bytes > FB_ITEM_MAX_BYTES)
         return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p,
                                    "an item over 409600 bytes as DynamoDB counts");
     *c.out = '"';
-    c = add_member(t, c, &name, out);
+    c = add_name(t, c, item, out);
     if (unlikely(c.p == NULL))
         return c;
     t->value_wanted = &t->no_key;
@@ -360,6 +413,31 @@ static struct cursor add_value(struct fb_transcoder *t, struct cursor c,
     return c;
 }
 
+static bool is_key(const struct fb_transcoder *t, const struct fb_map_item *item)
+{
+    for (size_t i = 0; i < t->schema.count; i++)
+        if (item->hash == t->key_hashes[i])
+            return true;
+    return false;
+}
+
+/* The attribute is not there then, by whatever name the record has it. */
+static struct cursor drop_attribute(struct fb_transcoder *t, struct cursor c,
+                                    const struct fb_map_item *item)
+{
+    char *const out = c.out;
+
+    *c.out = '"';
+    c = add_name(t, c, item, out);
+    if (unlikely(c.p == NULL))
+        return c;
+    *t->value_wanted = NULL;
+    t->value_wanted = &t->no_key;
+    t->members.stack[t->members.count - 1].superseded = true;
+    t->frame->repeated = true;
+    return c;
+}
+
 static struct cursor make_attribute(struct fb_transcoder *t, struct cursor c,
                                     const struct fb_map_item *item)
 {
@@ -367,10 +445,12 @@ static struct cursor make_attribute(struct fb_transcoder *t, struct cursor c,
     uint32_t counted;
     enum fb_status status;
 
+    /* Two values may be repaired to the same, which of two items would make one. */
+    t->record.refuses_repaired = mapping->utf8 == FB_MAP_UTF8_BINARY || is_key(t, item);
     fb_buffer_reset(&t->scratch.out);
     status = fb_map_template_write(item->value, &t->record, &t->scratch, &counted, &t->fault);
     if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_DROP)
-        return c;
+        return drop_attribute(t, c, item);
     if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_TEXT)
         status = fb_map_template_write(mapping->missing_value, &t->record, &t->scratch, &counted,
                                        &t->fault);
@@ -379,14 +459,6 @@ static struct cursor make_attribute(struct fb_transcoder *t, struct cursor c,
     if (status == FB_NO_MEMORY)
         return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
     return fb_transcode_refuse(t, FB_DEAD_MAPPING, c.p, t->fault.message);
-}
-
-static bool is_key(const struct fb_transcoder *t, const struct fb_map_item *item)
-{
-    for (size_t i = 0; i < t->schema.count; i++)
-        if (item->hash == t->key_hashes[i])
-            return true;
-    return false;
 }
 
 /* What the value of `write` means, which must be in the map. */
@@ -477,20 +549,23 @@ struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c)
     const struct fb_mapping *mapping = t->mapping;
     bool holds = true;
 
-    t->record.text = t->text;
-    t->record.size = (size_t)(c.p + 1 - t->text);
+    if (likely(t->record.repair == NULL)) {
+        t->record.text = t->text;
+        t->record.size = (size_t)(c.p + 1 - t->text);
+    }
     if (mapping->where != NULL &&
         fb_map_where_test(mapping->where, &t->record, &t->mismatches, &holds) != FB_OK)
         return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
     if (!holds)
         return leave_out(t, c);
-    if (t->reason_for_later != FB_DEAD_NONE)
-        return fb_transcode_refuse(t, t->reason_for_later, t->at, t->what);
     if (mapping->write != NULL) {
         c = find_operation(t, c);
         if (unlikely(c.p == NULL))
             return c;
     }
+    /* A delete needs its key alone, which is looked at as such. */
+    if (t->reason_for_later != FB_DEAD_NONE && t->operation != FB_DELETE)
+        return fb_transcode_refuse(t, t->reason_for_later, t->at, t->what);
     for (size_t i = 0; i < mapping->item_count; i++) {
         if (t->operation == FB_DELETE && !is_key(t, &mapping->items[i]))
             continue;

@@ -16,6 +16,7 @@
 #include "firebridge/codec/validate.h"
 #include "mapping.h"
 #include "members.h"
+#include "repair.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -71,6 +72,7 @@ struct fb_transcoder {
     const char **values; /* by slot: where the values that the mapping wants begin */
     enum fb_map_null null;
     struct fb_map_record record;
+    struct fb_repair repair;
     struct fb_map_scratch scratch;
     struct fb_buffer made_keys[2]; /* values of key attributes that templates gave */
     struct fb_map_fault fault;
@@ -229,6 +231,12 @@ struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const 
 struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
                                       const struct fb_number *number, const char *end,
                                       enum fb_dead_reason reason);
+
+/* A string that was repaired as a binary. All else that begins no value is none. */
+struct cursor fb_transcode_binary(struct fb_transcoder *t, struct cursor c);
+
+/* Whether a key attribute's value was repaired: then it is no key. Returns its number; or -1. */
+int fb_transcode_repaired_key(const struct fb_transcoder *t);
 
 /* The item of a delete: the key attributes alone, in the scratch. False without memory. */
 bool fb_transcode_keys_alone(struct fb_transcoder *t, struct fb_transcoded *ret);

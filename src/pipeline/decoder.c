@@ -34,6 +34,7 @@ struct reading {
     const struct fb_state_object *identity;
     uint64_t compressed_bytes;      /* taken from S3 so far; where a Range goes on */
     struct fb_map_object described; /* for a mapping */
+    struct fb_layout_partitions partitions;
     bool begun;
     bool is_noted;              /* how it is read was said, if it is another way than before */
     enum fb_status sink_status; /* why the sink ended the GET */
@@ -289,6 +290,7 @@ static void begin_reading(struct reading *reading)
     struct fb_decoder *decoder = reading->decoder;
     const int64_t now_ms = fb_realtime_ms(decoder->options.clock);
 
+    fb_layout_partitions(decoder->options.layout, reading->identity->key, &reading->partitions);
     reading->described = (struct fb_map_object){
         .stream = decoder->options.stream,
         .bucket = decoder->options.bucket,
@@ -297,6 +299,8 @@ static void begin_reading(struct reading *reading)
         .now_ms = now_ms,
         .ingest_time_ms = now_ms,
         .arrival_ms = reading->identity->key_time_ms,
+        .partitions = reading->partitions.values,
+        .partition_count = reading->partitions.count,
     };
 
     snprintf(decoder->what, sizeof decoder->what, "read s3://%.63s/%.1100s",
@@ -308,15 +312,13 @@ static void begin_reading(struct reading *reading)
                     : "");
 }
 
-static void count_unseen(struct reading *reading)
+static void count_others(struct fb_decoder *decoder)
 {
-    struct fb_decoder_counters *counters = reading->decoder->options.counters;
-    const struct fb_object_reader *reader = reading->decoder->reader;
+    const struct fb_record_tally tally = fb_object_reader_tally(decoder->reader);
 
-    if (!reading->begun)
-        return;
-    atomic_fetch_add(&counters->passed_over, fb_object_reader_passed_over(reader));
-    atomic_fetch_add(&counters->left_out, fb_object_reader_left_out(reader));
+    atomic_fetch_add(&decoder->options.counters->passed_over, tally.passed_over);
+    atomic_fetch_add(&decoder->options.counters->left_out, tally.left_out);
+    atomic_fetch_add(&decoder->options.counters->mismatches, tally.mismatches);
 }
 
 /* Whether what was read of it goes on its way: all but what a stop or a failure cuts off. */
@@ -338,7 +340,8 @@ static enum fb_status read_object(struct reading *reading)
     status = read_body(reading);
     if (status == FB_OK)
         status = finish_body(reading);
-    count_unseen(reading);
+    if (reading->begun)
+        count_others(reading->decoder);
     why = reading->error;
     if (is_readable_end(status)) {
         const enum fb_status finished = outlet->functions->finish(outlet, &reading->error);

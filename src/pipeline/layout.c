@@ -145,6 +145,7 @@ struct match {
     int values[FB_UNIT_COUNT];
     unsigned units; /* a bit for each value that is set */
     int *steps_left;
+    struct fb_map_partition *spans; /* not NULL: of each piece that can be anything */
 };
 
 /* `digits` digits at `text` as the piece's unit; false when they are none, or contradict. */
@@ -192,11 +193,16 @@ static bool match_number(const struct fb_layout_template *template, size_t i, co
 static bool match_wildcard(const struct fb_layout_template *template, size_t i, const char *key,
                            struct match *match)
 {
+    const char *const begin = key;
+
     for (;; key++) {
         struct match tried = *match;
 
         if (match_from(template, i + 1, key, &tried)) {
             *match = tried;
+            if (match->spans != NULL)
+                match->spans[i] = (struct fb_map_partition){template->pieces[i].text, begin,
+                                                            (size_t)(key - begin)};
             return true;
         }
         if (*key == '\0' || *match->steps_left <= 0)
@@ -224,6 +230,32 @@ static bool match_from(const struct fb_layout_template *template, size_t i, cons
     default:
         return match_wildcard(template, i, key, match);
     }
+}
+
+void fb_layout_partitions(const struct fb_layout *layout, const char *key,
+                          struct fb_layout_partitions *ret)
+{
+    struct fb_map_partition spans[FB_LAYOUT_MAX_PIECES];
+    int steps = MATCH_STEPS;
+    struct match match = {.steps_left = &steps, .spans = spans};
+
+    ret->count = 0;
+    if (!match_from(&layout->template, 0, key, &match))
+        return;
+    /* Behind the last piece the object's name begins, and nothing says where. */
+    for (size_t i = 0; i + 1 < layout->template.count; i++)
+        if (layout->template.pieces[i].kind == FB_PIECE_PARTITION)
+            ret->values[ret->count++] = spans[i];
+}
+
+size_t fb_layout_partition_names(const struct fb_layout *layout, const char **ret_names, size_t max)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < layout->template.count && count < max; i++)
+        if (layout->template.pieces[i].kind == FB_PIECE_PARTITION)
+            ret_names[count++] = layout->template.pieces[i].text;
+    return count;
 }
 
 /* The local time of six values; false when there is no such date. */

@@ -141,11 +141,25 @@ static bool begins(const char **at, size_t *length, const char *with)
     return true;
 }
 
+static enum fb_status add_partition(struct fb_layout_template *template, const char *name,
+                                    size_t size, struct fb_error *error)
+{
+    const struct fb_layout_piece partition = {.kind = FB_PIECE_PARTITION,
+                                              .text = strndup(name, size)};
+    enum fb_status status;
+
+    if (partition.text == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    status = add_piece(template, &partition, error);
+    if (status != FB_OK)
+        free(partition.text);
+    return status;
+}
+
 /* What stands between !{ and }. */
 static enum fb_status parse_expression(struct fb_layout_template *template, const char *text,
                                        size_t length, struct fb_error *error)
 {
-    const struct fb_layout_piece partition = {.kind = FB_PIECE_PARTITION};
     const struct fb_layout_piece random = {.kind = FB_PIECE_RANDOM};
     const char *at = text;
     size_t left = length;
@@ -155,7 +169,7 @@ static enum fb_status parse_expression(struct fb_layout_template *template, cons
     if ((begins(&at, &left, "partitionKeyFromQuery:") ||
          begins(&at, &left, "partitionKeyFromLambda:")) &&
         left > 0)
-        return add_piece(template, &partition, error);
+        return add_partition(template, at, left, error);
     if (begins(&at, &left, "firehose:")) {
         if (left == strlen("random-string") && memcmp(at, "random-string", left) == 0)
             return add_piece(template, &random, error);

@@ -26,7 +26,7 @@ enum fb_layout_piece_kind {
 
 struct fb_layout_piece {
     enum fb_layout_piece_kind kind;
-    char *text; /* of a literal */
+    char *text; /* of a literal; of a partition its name */
     enum fb_layout_unit unit;
     int width; /* digits at least; a year of two digits has 2, any other 4 */
 };

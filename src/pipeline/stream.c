@@ -103,12 +103,9 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
         if (status == FB_OK && !fb_table_is_usable(&stream->table))
             status = fb_fail(&error, FB_NOT_FOUND, "table %s is %s, not ACTIVE",
                              stream->options.table, stream->table.status);
-        if (status == FB_OK)
-            status = fb_table_check_key(&stream->table, stream->options.table,
-                                        stream->options.reader.form.format, &error);
-        if (status == FB_OK && stream->options.reader.mapping != NULL)
-            status =
-                fb_mapping_check_key(stream->options.reader.mapping, &stream->table.schema, &error);
+        if (status == FB_OK && stream->options.check_key != NULL)
+            status = stream->options.check_key(stream->options.check_context, &stream->table.schema,
+                                               &error);
         if (status == FB_OK) {
             fb_patience_success(&patience);
             return FB_OK;
@@ -377,6 +374,7 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .objects_damaged = atomic_load(&stream->read.objects_damaged),
         .passed_over = atomic_load(&stream->read.passed_over),
         .left_out = atomic_load(&stream->read.left_out),
+        .mismatches = atomic_load(&stream->read.mismatches),
         .records = atomic_load(&stream->read.records),
         .bytes_read = atomic_load(&stream->read.bytes_read),
         .dead_letters = stream->letters == NULL ? 0 : fb_dead_letters_count(stream->letters),

@@ -164,6 +164,7 @@ static enum fb_status start_decoder(struct fb_stream *stream, unsigned number,
     struct fb_decoder_options options = {
         .stream = stream->options.name,
         .bucket = stream->options.bucket,
+        .layout = stream->options.layout,
         .get = stream->options.calls.get,
         .list_page = stream->options.calls.list_page,
         .stall_timeout_ms = stream->options.stall_timeout_ms,

@@ -366,7 +366,7 @@ static void print_end(const struct fb_object_reader *reader, const struct outcom
     printf("{\"compression\":\"%s\",\"format\":\"%s\",\"passed_over\":%" PRIu64
            ",\"end\":\"%s\",\"message\":%s,\"peak_kib\":%lu}\n",
            compression, fb_format_name(fb_object_reader_format(reader)),
-           fb_object_reader_passed_over(reader), outcome->damaged ? "damaged" : "whole",
+           fb_object_reader_tally(reader).passed_over, outcome->damaged ? "damaged" : "whole",
            text == NULL ? "null" : text, peak_kib());
     free(text);
     json_decref(message);

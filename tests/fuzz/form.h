@@ -230,12 +230,12 @@ static inline void fuzz_read(struct fb_record_reader *reader, struct fuzz_object
 
         fed += fuzz_feed(reader, object.bytes + fed, object.size - fed, piece);
         while ((status = fb_record_reader_next(reader, &record)) == FB_OK) {
-            fuzz_check_record(&object, &record, fb_record_reader_passed_over(reader));
+            fuzz_check_record(&object, &record, fb_record_reader_tally(reader).passed_over);
             fuzz_add_record(outcome, &record);
         }
     }
     fuzz_check(status == FB_END);
-    end[0] = fb_record_reader_passed_over(reader);
+    end[0] = fb_record_reader_tally(reader).passed_over;
     end[1] = fb_record_reader_format(reader);
     fuzz_add(outcome, end, sizeof end);
     if (end[0] == object.passed_over)

@@ -22,7 +22,8 @@ static void check_reading(const struct fb_map_source *source, const struct fb_ma
     const char **values = calloc((size_t)tree->slot_count + 1, sizeof *values);
     const struct fb_map_record record = {
         .values = values, .text = text, .size = 2, .object = &object};
-    const bool missing = source->kind == FB_MAP_PATH || source->kind == FB_MAP_PARTITION;
+    const bool missing = source->kind == FB_MAP_PATH || source->kind == FB_MAP_PARTITION ||
+                         source->kind == FB_MAP_ERROR;
     struct fb_map_value value;
     struct fb_buffer scratch;
 

@@ -36,7 +36,7 @@ static void take_end(struct fb_object_reader *reader, enum fb_status status,
                      const struct fb_error *error, struct reading *reading)
 {
     const uint64_t end[] = {status, fb_object_reader_format(reader),
-                            fb_object_reader_passed_over(reader)};
+                            fb_object_reader_tally(reader).passed_over};
     struct fb_record record;
     char layers[100];
 

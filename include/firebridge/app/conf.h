@@ -111,6 +111,7 @@ struct fb_conf_stream {
     char *write; /* put */
     struct fb_conf_list write_map;
     enum fb_map_overflow overflow;
+    enum fb_map_utf8 utf8;
     enum fb_order order;
     unsigned decoders;            /* 0: as fb_conf_decoders says */
     unsigned writers;             /* 16; 1 to 256 */
@@ -175,6 +176,15 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
 enum fb_status fb_conf_mapping(const struct fb_conf_stream *stream, uint64_t hash_seed,
                                struct fb_mapping **ret_mapping,
                                struct fb_error *error) FB_MUST_CHECK;
+
+/*
+ * Whether the stream's records can become items with this key: FB_INVALID, FB_UNSUPPORTED with the
+ * place in the conf, as far as there is one. `mapping` is the stream's.
+ */
+enum fb_status fb_conf_check_key(const struct fb_conf_stream *stream,
+                                 const struct fb_mapping *mapping,
+                                 const struct fb_key_schema *schema,
+                                 struct fb_error *error) FB_MUST_CHECK;
 
 /*
  * Whether each stream's prefix, time zone and globs are good, what is said about its records goes

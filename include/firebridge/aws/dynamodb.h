@@ -28,13 +28,6 @@ enum fb_status fb_dynamodb_describe_table(struct fb_client *client, const char *
 /* ACTIVE, or UPDATING: a table is read and written while its capacity or an index changes. */
 bool fb_table_is_usable(const struct fb_table *table);
 
-/*
- * Whether records of this form can give such a key: FB_UNSUPPORTED, with what to do, for a binary
- * key attribute, which plain JSON and text have no form of.
- */
-enum fb_status fb_table_check_key(const struct fb_table *table, const char *name,
-                                  enum fb_format format, struct fb_error *error) FB_MUST_CHECK;
-
 /* BatchWriteItem's limits (API reference). */
 #define FB_BATCH_MAX_ITEMS 25
 #define FB_BATCH_MAX_BYTES (16 * 1024 * 1024)

@@ -51,6 +51,9 @@ struct fb_form_options {
 /* "auto", "json", "cloudwatch-logs", ... */
 const char *fb_format_name(enum fb_format format);
 
+/* FB_INVALID: its records come as items with their types, which take no mapping. */
+enum fb_status fb_format_check_mapping(enum fb_format format, struct fb_error *error) FB_MUST_CHECK;
+
 /* FB_INVALID with what does not go together or cannot be compiled. */
 enum fb_status fb_form_options_check(const struct fb_form_options *options,
                                      struct fb_error *error) FB_MUST_CHECK;

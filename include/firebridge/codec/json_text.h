@@ -99,7 +99,8 @@ enum fb_text_verdict {
 
 /* What stands at a byte that is not plain. */
 struct fb_text_special {
-    size_t size;         /* bytes of text that it takes */
+    size_t size;         /* bytes of text that it takes; of FB_TEXT_BAD_UTF8 the longest part that
+                          * one U+FFFD stands for (The Unicode Standard, 3.9) */
     size_t decoded_size; /* bytes of UTF-8 that it means */
     uint32_t code_point;
     const char *at; /* of FB_TEXT_BAD: the first byte that cannot be */

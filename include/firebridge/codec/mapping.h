@@ -29,6 +29,8 @@ enum fb_map_overflow {
     FB_MAP_OVERFLOW_ROUND,
 };
 
+enum fb_map_utf8 { FB_MAP_UTF8_DEAD_LETTER, FB_MAP_UTF8_REPLACE, FB_MAP_UTF8_BINARY };
+
 struct fb_map_assignment {
     const char *name;  /* of the attribute */
     const char *value; /* the template (map_template.h in src/codec has the language) */
@@ -48,6 +50,7 @@ struct fb_mapping_options {
     size_t keep_count;
     enum fb_map_null null;
     enum fb_map_overflow overflow; /* a field's number that DynamoDB does not hold; never a key's */
+    enum fb_map_utf8 utf8;         /* a string that is not UTF-8; never a key's */
     enum fb_map_missing missing;
     const char *missing_text;
     const char *where; /* NULL: all records */
@@ -56,15 +59,24 @@ struct fb_mapping_options {
     const char *write;
     const char *const *write_map; /* "VALUE: put", "VALUE: delete" */
     size_t write_map_count;
+    /* The names that @partition may have; NULL: any. */
+    const char *const *partitions;
+    size_t partition_count;
+};
+
+/* A value of dynamic partitioning, which stands in the object's key. */
+struct fb_map_partition {
+    const char *name;
+    const char *value;
+    size_t value_size;
 };
 
 /* What is known of an object while its records are mapped. Strings may be NULL, which is empty. */
 struct fb_map_object {
     const char *stream, *bucket, *key, *etag;
     int64_t now_ms, ingest_time_ms, arrival_ms; /* arrival 0: the key has no time */
-    /* The value of a partition by its name, or NULL. */
-    const char *(*partition)(void *context, const char *name);
-    void *context;
+    const struct fb_map_partition *partitions;
+    size_t partition_count;
 };
 
 struct fb_mapping;
@@ -83,7 +95,8 @@ void fb_mapping_free(struct fb_mapping *mapping);
 
 /*
  * Whether items that the mapping makes can have this key: FB_INVALID where a key attribute is
- * dropped, is not kept, or is made as another type.
+ * dropped, is not kept, or is made as another type; the message begins with the conf's key that
+ * is to blame, where there is one.
  */
 enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                                     const struct fb_key_schema *schema,

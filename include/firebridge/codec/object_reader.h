@@ -70,10 +70,6 @@ void fb_object_reader_describe(const struct fb_object_reader *reader, char *ret_
 /* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
 enum fb_format fb_object_reader_format(const struct fb_object_reader *reader);
 
-/* Records of this object that the mapping's condition leaves out. They count as records. */
-uint64_t fb_object_reader_left_out(const struct fb_object_reader *reader);
-
-/* Records of this object that are none of the user's, such as CloudWatch's CONTROL_MESSAGE. */
-uint64_t fb_object_reader_passed_over(const struct fb_object_reader *reader);
+struct fb_record_tally fb_object_reader_tally(const struct fb_object_reader *reader);
 
 #endif

@@ -108,11 +108,14 @@ void fb_record_reader_describe_object(struct fb_record_reader *reader,
 /* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
 enum fb_format fb_record_reader_format(const struct fb_record_reader *reader);
 
-/* Records of this object that are none of the user's, such as CloudWatch's CONTROL_MESSAGE. */
-uint64_t fb_record_reader_passed_over(const struct fb_record_reader *reader);
+/* What became of this object's records beside items and dead letters. */
+struct fb_record_tally {
+    uint64_t passed_over; /* none of the user's, such as CloudWatch's CONTROL_MESSAGE */
+    uint64_t left_out;    /* by the mapping's condition; they count as records */
+    uint64_t mismatches;  /* comparisons of its condition between different types */
+};
 
-/* Records of this object that the mapping's condition leaves out. They count as records. */
-uint64_t fb_record_reader_left_out(const struct fb_record_reader *reader);
+struct fb_record_tally fb_record_reader_tally(const struct fb_record_reader *reader);
 
 /* At least one byte of room, once fb_record_reader_next said FB_NEED_MORE. FB_NO_MEMORY.
  * Invalidates the last record. */

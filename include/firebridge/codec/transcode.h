@@ -49,12 +49,18 @@ enum fb_status fb_transcoder_new(const struct fb_key_schema *schema, uint64_t ha
                                  struct fb_transcoder **ret_transcoder) FB_MUST_CHECK;
 void fb_transcoder_free(struct fb_transcoder *transcoder);
 
+/* Comparisons of the mapping's condition between different types, of all records so far. */
+uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder);
+
 /* Gives back memory that only an extraordinary record needed. */
 void fb_transcoder_shrink(struct fb_transcoder *transcoder);
 
-/* Where the next records stand, for a mapping that says so in an item. The object outlives them. */
+/*
+ * Where the next records stand, for a mapping that says so in an item. The object outlives them,
+ * and so does the envelope: a valid JSON object that they were taken from; NULL: none.
+ */
 void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_object *object,
-                         uint64_t number, uint64_t offset_bytes);
+                         const char *envelope, uint64_t number, uint64_t offset_bytes);
 
 /*
  * Transcodes the record whose `{` is at text[0]; `text` as json_text.h demands it. FB_OK,

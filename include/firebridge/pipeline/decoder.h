@@ -34,6 +34,7 @@ struct fb_decoder_counters {
     atomic_uint_fast64_t objects_damaged;
     atomic_uint_fast64_t records;
     atomic_uint_fast64_t left_out;    /* by the mapping's condition */
+    atomic_uint_fast64_t mismatches;  /* in it: comparisons of different types */
     atomic_uint_fast64_t passed_over; /* none of the user's: heads of tables, CONTROL_MESSAGE */
     atomic_uint_fast64_t bytes_read;  /* as they came, compressed */
     atomic_uint_fast64_t ordinals;    /* records and other dead letters, since the start */
@@ -48,6 +49,7 @@ typedef enum fb_status (*fb_get_object_fn)(struct fb_client *client,
 
 struct fb_decoder_options {
     const char *stream, *bucket; /* outlive the decoder */
+    const struct fb_layout *layout;
     fb_get_object_fn get;
     fb_list_page_fn list_page; /* to find what took the place of an object that changed */
     struct fb_client client;

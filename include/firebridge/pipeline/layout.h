@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "firebridge/base/status.h"
+#include "firebridge/codec/mapping.h"
 
 struct fb_layout;
 
@@ -95,5 +96,24 @@ const char *fb_key_verdict_name(enum fb_key_verdict verdict);
  */
 int64_t fb_layout_key_time_ms(const struct fb_layout *layout, const char *key,
                               int64_t last_modified_ms);
+
+/*
+ * The values of dynamic partitioning in a key, by the names that the prefix has, in its order. They
+ * stand in the layout and in the key. None where the key is not of the prefix. A value ends where
+ * what follows in the prefix fits for the first time.
+ */
+#define FB_LAYOUT_PARTITIONS_MAX 64
+
+struct fb_layout_partitions {
+    struct fb_map_partition values[FB_LAYOUT_PARTITIONS_MAX];
+    size_t count;
+};
+
+void fb_layout_partitions(const struct fb_layout *layout, const char *key,
+                          struct fb_layout_partitions *ret_partitions);
+
+/* The names alone, up to `max` of them; they stay as long as the layout. Returns how many. */
+size_t fb_layout_partition_names(const struct fb_layout *layout, const char **ret_names,
+                                 size_t max);
 
 #endif

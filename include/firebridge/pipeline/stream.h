@@ -54,6 +54,10 @@ struct fb_stream_options {
     unsigned writers;  /* at least one for each decoder */
     int64_t linger_ms;
     struct fb_object_reader_options reader; /* but its schema and seed */
+    /* Whether the records can become items with this key; NULL: they can. */
+    enum fb_status (*check_key)(const void *context, const struct fb_key_schema *schema,
+                                struct fb_error *error);
+    const void *check_context;
     enum fb_on_damage on_damage;
     uint64_t max_in_flight;
     uint64_t max_dead_letters, max_dead_letters_in;
@@ -91,7 +95,7 @@ struct fb_stream_report {
     bool left_undone;  /* with once: not everything is written */
     char problem[512]; /* the last; empty when healthy */
     uint64_t objects, objects_changed, objects_vanished, objects_damaged;
-    uint64_t records, passed_over, left_out, dead_letters, bytes_read;
+    uint64_t records, passed_over, left_out, mismatches, dead_letters, bytes_read;
     uint64_t items_written, items_deleted, items_folded, calls, retries;
 };
 

@@ -99,9 +99,9 @@ static inline struct form_outcome read_form(struct fb_record_reader *made, const
     add(&outcome.told, "");
     fb_record_reader_begin(made);
     feed(made, bytes, size, piece, tell_record, &outcome);
-    if (fb_record_reader_passed_over(made) > 0) {
+    if (fb_record_reader_tally(made).passed_over > 0) {
         snprintf(tail, sizeof tail, "passed over %llu\n",
-                 (unsigned long long)fb_record_reader_passed_over(made));
+                 (unsigned long long)fb_record_reader_tally(made).passed_over);
         add(&outcome.told, tail);
     }
     return outcome;

@@ -87,7 +87,8 @@ static void escapes_and_sequences_are_judged(void **state)
         {"\xf5\x80\x80\x80", FB_TEXT_BAD_UTF8, 1, 1},
         {"\xff", FB_TEXT_BAD_UTF8, 1, 1},
         {"\xc3\"", FB_TEXT_BAD_UTF8, 1, 1},
-        {"\xe2\x82x", FB_TEXT_BAD_UTF8, 1, 1},
+        {"\xe2\x82x", FB_TEXT_BAD_UTF8, 2, 1},
+        {"\xf0\x9f\x98\"", FB_TEXT_BAD_UTF8, 3, 1},
     };
 
     (void)state;

@@ -75,13 +75,16 @@ static const struct read_case read_cases[] = {
     {"@partition.customer", FB_MAP_IS_STRING, "acme"},
     {"@partition.\"customer\"", FB_MAP_IS_STRING, "acme"},
     {"@partition.other", FB_MAP_IS_MISSING, ""},
+    {"@error.errorCode", FB_MAP_IS_STRING, "say \"no\""},
+    {"@error.ATTEMPTS", FB_MAP_IS_NUMBER, "4"},
+    {"@error.rawdata", FB_MAP_IS_MISSING, ""},
 };
 
-static const char *find_partition(void *context, const char *name)
-{
-    (void)context;
-    return strcmp(name, "customer") == 0 ? "acme" : NULL;
-}
+/* An error of Firehose around the record; the last field of a name counts. */
+static const char envelope[128 + FB_TEXT_SLACK] =
+    "{\"attempts\":3,\"ErrorCode\" : \"say \\\"no\\\"\",\"o\":{\"rawData\":1},\"Attempts\":4}";
+
+static const struct fb_map_partition customer = {"customer", "acme/1", 4};
 
 static const struct fb_map_object object = {
     .stream = "clicks",
@@ -90,7 +93,8 @@ static const struct fb_map_object object = {
     .now_ms = 1795341621000,
     .ingest_time_ms = 1795341600123,
     .arrival_ms = 1795338000000,
-    .partition = find_partition,
+    .partitions = &customer,
+    .partition_count = 1,
 };
 
 /* Parses a source, reads it from a record, and keeps both for as long as the value is looked at. */
@@ -126,6 +130,7 @@ static void read_source(struct reading *r, const char *source, const char *text,
     r->record = map_record(&r->tree, r->text, strlen(text), of);
     r->record.number = number;
     r->record.offset_bytes = 5000000000;
+    r->record.envelope = envelope;
     assert_int_equal(fb_map_source_read(&r->source, &r->record, &r->scratch, &r->value), FB_OK);
 }
 
@@ -324,6 +329,7 @@ static const struct {
     {"@shard:-1", 6, "a colon and a number from 1 to 1000000"},
     {"@shard:1000001", 6, "a colon and a number from 1 to 1000000"},
     {"@shard:99999999999999999999", 6, "a colon and a number from 1 to 1000000"},
+    {"@error", 6, "a dot and a field's name are expected here, as in @error.errorCode"},
     {"@partition", 10, "a dot and a partition key's name are expected here"},
     {"@partition.", 11, "a field's name is expected here"},
     {"@partition.\"\"", 13, "a partition key's name is empty"},

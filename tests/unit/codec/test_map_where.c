@@ -8,18 +8,15 @@
 
 /* ---- what holds ---- */
 
-static const char *find_partition(void *context, const char *name)
-{
-    (void)context;
-    return strcmp(name, "customer") == 0 ? "acme" : NULL;
-}
+static const struct fb_map_partition customer = {"customer", "acme/1", 4};
 
 static const struct fb_map_object object = {
     .stream = "clicks",
     .bucket = "events",
     .now_ms = 1795341621000,
     .key = "in/2026/11/caf\xc3\xa9\\u0041",
-    .partition = find_partition,
+    .partitions = &customer,
+    .partition_count = 1,
 };
 
 static const char record_text[] =

@@ -65,6 +65,8 @@ static void take_line(struct conf *conf, char *line)
     else if (strcmp(line, "number_overflow") == 0)
         options->overflow =
             strcmp(value, "string") == 0 ? FB_MAP_OVERFLOW_STRING : FB_MAP_OVERFLOW_ROUND;
+    else if (strcmp(line, "invalid_utf8") == 0)
+        options->utf8 = strcmp(value, "replace") == 0 ? FB_MAP_UTF8_REPLACE : FB_MAP_UTF8_BINARY;
     else if (strcmp(line, "write") == 0)
         options->write = value;
     else if (strcmp(line, "write.map") == 0)
@@ -226,7 +228,59 @@ static const struct mapping_case cases[] = {
     {"where = n < 0", "{\"pk\":\"a\",\"n\":1e400}", "left out"},
     {"where = n > 0", "{\"pk\":\"a\",\"n\":1e400}", "number-range"},
     {"where = n < 0\nnull = dead-letter", "{\"pk\":\"a\",\"n\":null}", "left out"},
+    /* strings that are not UTF-8 */
+    {"where = exists(pk)", "{\"pk\":\"a\",\"s\":\"\xff\"}", "invalid-utf8"},
+    {"invalid_utf8 = replace", "{\"pk\":\"a\",\"s\":\"x\xffy\"}",
+     "{\"pk\":{\"S\":\"a\"},\"s\":{\"S\":\"x\xef\xbf\xbdy\"}}"},
+    {"invalid_utf8 = replace", "{\"pk\":\"a\",\"\xe2\x82\":[\"\\ud800\\n\"]}",
+     "{\"pk\":{\"S\":\"a\"},\"\xef\xbf\xbd\":{\"L\":[{\"S\":\"\xef\xbf\xbd\\n\"}]}}"},
+    {"invalid_utf8 = replace", "{\"pk\":\"a\xf0\x9f\"}", "invalid-utf8"},
+    {"invalid_utf8 = replace\nitem.pk = {s:hash}", "{\"s\":\"\xff\"}", "mapping"},
+    {"invalid_utf8 = replace\nitem.pk = {s}\nitem.t = {l:as=json}",
+     "{\"s\":\"k\",\"l\":[\"\xff\"]}",
+     "{\"s\":{\"S\":\"k\"},\"l\":{\"L\":[{\"S\":\"\xef\xbf\xbd\"}]},\"pk\":{\"S\":\"k\"},"
+     "\"t\":{\"S\":\"[\\\"\xef\xbf\xbd\\\"]\"}}"},
+    {"invalid_utf8 = replace\nwhere = s = \"\xef\xbf\xbd\"", "{\"pk\":\"a\",\"s\":\"\xff\"}",
+     "{\"pk\":{\"S\":\"a\"},\"s\":{\"S\":\"\xef\xbf\xbd\"}}"},
+    {"invalid_utf8 = replace\nitem.pk = {@sha256}", "{\"s\":\"\xff\"}",
+     "{\"s\":{\"S\":\"\xef\xbf\xbd\"},\"pk\":{\"S\":"
+     "\"3a13a24dfddf7dcdd57091ebad8659032661d3e1eedd78c50d015e70fc8b546b\"}}"},
+    {"invalid_utf8 = replace", "{\"pk\":\"a\",\"s\":\"\xff\",\"n\":1e400}", "number-range"},
+    {"invalid_utf8 = binary", "{\"pk\":\"a\",\"s\":\"x\xff\\n\"}",
+     "{\"pk\":{\"S\":\"a\"},\"s\":{\"B\":\"eP8K\"}}"},
+    {"invalid_utf8 = binary", "{\"pk\":\"a\",\"l\":[\"\\udc00\", \"\xe2\x82\", \"b\"]}",
+     "{\"pk\":{\"S\":\"a\"},\"l\":{\"L\":[{\"B\":\"7bCA\"},{\"B\":\"4oI=\"},{\"S\":\"b\"}]}}"},
+    {"invalid_utf8 = binary\ndrop = s", "{\"pk\":\"a\",\"s\":\"\xff\"}", "{\"pk\":{\"S\":\"a\"}}"},
+    {"invalid_utf8 = binary", "{\"pk\":\"a\",\"\xff\" : 1}", "invalid-utf8"},
+    {"invalid_utf8 = binary", "{\"pk\":\"\xff\"}", "invalid-utf8"},
+    {"invalid_utf8 = binary\nitem.t = {s}", "{\"pk\":\"a\",\"s\":\"\xff\"}", "mapping"},
+    {"invalid_utf8 = binary\nitem.t = {o:as=json}", "{\"pk\":\"a\",\"o\":[\"\xff\"]}", "mapping"},
+    {"invalid_utf8 = binary\nwhere = s = x", "{\"pk\":\"a\",\"s\":\"\xff\"}", "left out"},
+    {"invalid_utf8 = binary\nwhere = exists(s)", "{\"pk\":\"a\",\"s\":\"\xff\"}",
+     "{\"pk\":{\"S\":\"a\"},\"s\":{\"B\":\"/w==\"}}"},
+    /* what is not there */
+    {"missing = drop-attribute\nitem.x = {y}", "{\"pk\":\"a\",\"x\":1,\"z\":2}",
+     "{\"pk\":{\"S\":\"a\"},\"z\":{\"N\":\"2\"}}"},
+    {"missing = drop-attribute\nitem.x = {y}\nitem.z = {pk}", "{\"pk\":\"a\"}",
+     "{\"pk\":{\"S\":\"a\"},\"z\":{\"S\":\"a\"}}"},
+    {"missing = drop-attribute\nitem.pk = {y}", "{\"pk\":\"a\"}", "key-missing"},
+    /* elements, and no prefix */
+    {"drop = l.1, l.3, m.0.x", "{\"pk\":\"a\",\"l\":[1,[2],3,\"4\"],\"m\":[{\"x\":1,\"y\":2}]}",
+     "{\"pk\":{\"S\":\"a\"},\"l\":{\"L\":[{\"N\":\"1\"},{\"N\":\"3\"}]},"
+     "\"m\":{\"L\":[{\"M\":{\"y\":{\"N\":\"2\"}}}]}}"},
+    {"drop = l.0", "{\"l\":[1],\"pk\":\"a\"}", "{\"l\":{\"L\":[]},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p:", "{\"p\":{\"n\":1,\"q\":{}},\"pk\":\"a\"}",
+     "{\"n\":{\"N\":\"1\"},\"q\":{\"M\":{}},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p:\nkeep = pk, n", "{\"p\":{\"n\":1,\"m\":2},\"pk\":\"a\"}",
+     "{\"n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p:", "{\"p\":{\"pk\":\"in\"},\"x\":1}",
+     "{\"pk\":{\"S\":\"in\"},\"x\":{\"N\":\"1\"}}"},
+    {"rename = p > ", "{}", NULL},
     /* write */
+    {"write = delete", "{\"pk\":\"a\",\"n\":1e400}", "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete\nnull = dead-letter", "{\"pk\":\"a\",\"n\":null}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete\nnull = dead-letter", "{\"pk\":null}", "key-type"},
     {"write = put", "{\"pk\":\"a\"}", "{\"pk\":{\"S\":\"a\"}}"},
     {"write = delete", "{\"n\":1,\"pk\":\"\\u0061\",\"z\":{}}",
      "delete {\"pk\":{\"S\":\"\\u0061\"}}"},
@@ -284,7 +338,8 @@ static void expect(const struct fb_key_schema *key_schema, const char *conf_text
     }
     assert_non_null(result);
     assert_int_equal(fb_transcoder_new(key_schema, SEED, mapping, &transcoder), FB_OK);
-    assert_int_equal(fb_transcode(transcoder, text, size, &transcoded), FB_OK);
+    if (fb_transcode(transcoder, text, size, &transcoded) != FB_OK)
+        fail_msg("%s: %s", conf_text, record);
     assert_int_equal(transcoded.size, size);
     if (transcoded.is_left_out)
         assert_string_equal("left out", result);
@@ -295,7 +350,8 @@ static void expect(const struct fb_key_schema *key_schema, const char *conf_text
 
         assert_true(asprintf(&item, "%s%.*s", transcoded.operation == FB_DELETE ? "delete " : "",
                              (int)transcoded.item_size, transcoded.item) > 0);
-        assert_string_equal(item, result);
+        if (strcmp(item, result) != 0)
+            fail_msg("%s: %s became %s, not %s", conf_text, record, item, result);
         free(item);
     }
     fb_transcoder_free(transcoder);

@@ -354,6 +354,44 @@ static void version_10_comes_after_version_9(void **test)
     fb_layout_free(layout);
 }
 
+struct partition_case {
+    const char *prefix, *key, *values; /* "NAME=VALUE;..." */
+};
+
+static void the_values_of_partitions_come_out_of_the_key(void **test)
+{
+    static const struct partition_case cases[] = {
+        {"d/c=!{partitionKeyFromQuery:customer}/!{timestamp:yyyy/MM/dd}/", "d/c=a b/2026/11/22/x",
+         "customer=a b;"},
+        {"!{partitionKeyFromQuery:a}/!{firehose:random-string}/!{partitionKeyFromLambda:b}/"
+         "!{timestamp:yyyy/MM/dd/HH}/",
+         "1/r4nd/2/2026/11/22/10/x", "a=1;b=2;"},
+        {"!{timestamp:yyyy}/!{partitionKeyFromQuery:a}-!{partitionKeyFromQuery:b}/", "2026/x-y-z/f",
+         "a=x;b=y-z;"},
+        {"d/!{partitionKeyFromQuery:a}/!{timestamp:yyyy}/", "d/2025/2026/2026/f", "a=2025;"},
+        {"d/!{partitionKeyFromQuery:a}/!{timestamp:yyyy}/", "d//2026/f", "a=;"},
+        {"d/!{partitionKeyFromQuery:a}/!{timestamp:yyyy}/", "e/x/2026/f", ""},
+        {"d/!{partitionKeyFromQuery:a}", "d/xstream-1", ""},
+        {"d/", "d/2026/11/22/10/x", ""},
+    };
+
+    (void)test;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fb_layout *layout = make(cases[i].prefix, NULL);
+        struct fb_layout_partitions partitions;
+        char told[128] = "";
+        size_t size = 0;
+
+        fb_layout_partitions(layout, cases[i].key, &partitions);
+        for (size_t k = 0; k < partitions.count; k++)
+            size += (size_t)snprintf(
+                told + size, sizeof told - size, "%s=%.*s;", partitions.values[k].name,
+                (int)partitions.values[k].value_size, partitions.values[k].value);
+        assert_string_equal(told, cases[i].values);
+        fb_layout_free(layout);
+    }
+}
+
 static void a_hostile_key_is_matched_in_bounded_time(void **test)
 {
     struct fb_layout *layout = make("!{partitionKeyFromQuery:a}a!{partitionKeyFromQuery:b}a"
@@ -524,6 +562,7 @@ int main(void)
         cmocka_unit_test(error_outputs_of_prefixes_without_slash_or_with_expressions_are_known),
         cmocka_unit_test(the_key_time_is_the_folders_refined_by_the_names),
         cmocka_unit_test(version_10_comes_after_version_9),
+        cmocka_unit_test(the_values_of_partitions_come_out_of_the_key),
         cmocka_unit_test(a_hostile_key_is_matched_in_bounded_time),
         cmocka_unit_test(every_object_is_in_the_plan_that_overlaps_its_time),
     };
