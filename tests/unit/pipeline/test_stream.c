@@ -171,8 +171,8 @@ static enum fb_status write_fake(struct fb_client *client, const char *table,
         if (entries[i].unprocessed)
             continue;
         snprintf(item, sizeof item, "%.*s", (int)entries[i].item_size, entries[i].item);
-        assert_int_equal(sscanf(item, "{\"id\":{\"S\":\"k%u\"},\"n\":{\"N\":\"%llu", &key, &number),
-                         2);
+        assert_in_range(sscanf(item, "{\"id\":{\"S\":\"k%u\"},\"n\":{\"N\":\"%llu", &key, &number),
+                        1, 2);
         pthread_mutex_lock(&world_lock);
         seen_numbers[number % sizeof seen_numbers] = 1;
         memcpy(items[key % KEYS], item, sizeof item);
