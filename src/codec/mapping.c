@@ -11,6 +11,7 @@
 
 #include "firebridge/codec/hash.h"
 #include "firebridge/codec/transcode.h"
+#include "map_add.h"
 
 struct compiler {
     const struct fb_mapping_options *options;
@@ -266,7 +267,7 @@ static enum fb_status take_keeps(struct compiler *compiler)
 {
     struct fb_mapping *mapping = compiler->mapping;
 
-    mapping->keeps_only = compiler->options->keep_count > 0;
+    mapping->keeps_only = compiler->options->keep_count > 0 || fb_mapping_only_adds(mapping);
     for (size_t i = 0; i < compiler->options->keep_count; i++) {
         const char *const text = compiler->options->keeps[i];
         char *name = malloc(strlen(text) + 1);
@@ -298,7 +299,7 @@ static enum fb_status make_item(struct compiler *compiler,
     struct name name = {0};
     enum fb_status status;
 
-    snprintf(key, sizeof key, "item.%.255s", assignment->name);
+    snprintf(key, sizeof key, "%s.%.255s", assignment->is_added ? "add" : "item", assignment->name);
     status = make_name(compiler, key, assignment->name, strlen(assignment->name), 1, &name);
     if (status != FB_OK)
         return status;
@@ -306,10 +307,13 @@ static enum fb_status make_item(struct compiler *compiler,
     item->name_size = name.size;
     item->name_counted_bytes = name.counted_bytes;
     item->hash = name.hash;
+    item->is_added = assignment->is_added;
     status = fb_map_template_new(assignment->value, &compiler->mapping->tree, &item->value,
                                  compiler->error);
     if (status == FB_INVALID || status == FB_TOO_LARGE)
         fb_error_prefix(compiler->error, "%s", key);
+    if (status == FB_OK && item->is_added && !fb_map_may_be_number(assignment->value, item->value))
+        status = wrong(compiler, key, assignment->value, "a number, or a template that gives one");
     return status;
 }
 
@@ -369,13 +373,16 @@ static enum fb_status take_where(struct compiler *compiler)
 
 /* ---- what is done with it ---- */
 
-static bool take_operation(const char *word, enum fb_operation *ret_operation)
+static bool take_operation(struct compiler *compiler, const char *word,
+                           enum fb_operation *ret_operation)
 {
-    *ret_operation = strcmp(word, "delete") == 0 ? FB_DELETE : FB_PUT;
-    return strcmp(word, "delete") == 0 || strcmp(word, "put") == 0;
+    if (!fb_operation_find(word, strlen(word), ret_operation))
+        return false;
+    compiler->mapping->may_add |= *ret_operation == FB_ADD;
+    return true;
 }
 
-/* "VALUE: put" */
+/* "VALUE: OPERATION" */
 static enum fb_status take_meaning(struct compiler *compiler, const char *text,
                                    struct fb_map_write *write)
 {
@@ -386,8 +393,8 @@ static enum fb_status take_meaning(struct compiler *compiler, const char *text,
 
     while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
         size--;
-    if (size == 0 || !take_operation(skip_blanks(colon + 1), &write->operation))
-        return wrong(compiler, "write.map", text, "VALUE: put or VALUE: delete");
+    if (size == 0 || !take_operation(compiler, skip_blanks(colon + 1), &write->operation))
+        return wrong(compiler, "write.map", text, "VALUE: and one of " FB_OPERATION_NAMES);
     status = make_name(compiler, "write.map", text, size, 1, &name);
     if (status != FB_OK)
         return status;
@@ -417,14 +424,14 @@ static enum fb_status take_write(struct compiler *compiler)
     const bool has_map = compiler->options->write_map_count > 0;
     enum fb_status status;
 
-    if (write == NULL || take_operation(write, &compiler->mapping->operation)) {
+    if (write == NULL || take_operation(compiler, write, &compiler->mapping->operation)) {
         if (!has_map)
             return FB_OK;
         return fb_fail(compiler->error, FB_INVALID,
                        "write.map: write must be a template, like {op}, for there to be values");
     }
     if (strchr(write, '{') == NULL)
-        return wrong(compiler, "write", write, "put, delete, or a template like {op}");
+        return wrong(compiler, "write", write, FB_OPERATION_NAMES ", or a template like {op}");
     if (!has_map)
         return fb_fail(compiler->error, FB_INVALID,
                        "write: write.map must say what the values of %.100s mean", write);
@@ -460,6 +467,8 @@ static enum fb_status compile(struct compiler *compiler)
         status = take_where(compiler);
     if (status == FB_OK)
         status = take_write(compiler);
+    if (status == FB_OK)
+        status = fb_map_check_adding(compiler->mapping, compiler->options, compiler->error);
     if (status == FB_OK)
         status = take_rules(compiler);
     compiler->is_second = true;
@@ -596,6 +605,11 @@ enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
         const struct fb_map_item *item = find_item(
             mapping, fb_hash_bytes(mapping->tree.hash_seed, attribute->name, attribute->name_size));
 
+        if (mapping->may_add && (item == NULL || item->is_added))
+            return fb_fail(error, FB_INVALID,
+                           "write: an item that is added to has the key that item.NAME gives it; "
+                           "make the table's key attribute %s with item.%s",
+                           attribute->name, attribute->name);
         if (item != NULL && !fits(fb_map_template_type(item->value), attribute->type))
             return fb_fail(error, FB_INVALID,
                            "item.%s: the table's key attribute %s is of type %c, and the template "

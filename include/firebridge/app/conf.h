@@ -56,7 +56,7 @@ struct fb_conf_place {
     unsigned line;
 };
 
-/* What item.NAME says, those of [stream *] first, in the order of their first assignments. */
+/* What item.NAME and add.NAME say, those of [stream *] first, in the order of their first assignments. */
 struct fb_conf_items {
     struct fb_map_assignment *assignments; /* their strings are owned */
     struct fb_conf_place *places;          /* of each */
@@ -112,6 +112,9 @@ struct fb_conf_stream {
     struct fb_conf_list write_map;
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
+    char *marker_table;         /* of write = add; NULL: the table itself */
+    int64_t marker_ttl_ms;      /* 0: as fb_conf_marker_ttl_ms says */
+    char *marker_ttl_attribute; /* ttl */
     enum fb_order order;
     unsigned decoders;            /* 0: as fb_conf_decoders says */
     unsigned writers;             /* 16; 1 to 256 */
@@ -158,6 +161,13 @@ enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *ass
 /* The stream's layout, to be freed by the caller. Before the first thread: see fb_layout_new. */
 enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_layout **ret_layout,
                               struct fb_error *error) FB_MUST_CHECK;
+
+/* Whether records may add, and whether they do nothing else. */
+bool fb_conf_may_add(const struct fb_conf_stream *stream);
+bool fb_conf_only_adds(const struct fb_conf_stream *stream);
+
+/* How long the marker of a run of additions stays: by itself twice the look-back, or 30 days. */
+int64_t fb_conf_marker_ttl_ms(const struct fb_conf_stream *stream);
 
 /* Whether objects may be read side by side, each with a frontier of its own; and how many. */
 bool fb_conf_in_any_order(const struct fb_conf_stream *stream);

@@ -44,7 +44,7 @@ extern const struct fb_conf_type fb_conf_type_size;        /* uint64_t, bytes */
 extern const struct fb_conf_type fb_conf_type_count;       /* unsigned */
 extern const struct fb_conf_type fb_conf_type_choice;      /* an enum */
 extern const struct fb_conf_type fb_conf_type_source;      /* source, bucket and prefix */
-extern const struct fb_conf_type fb_conf_type_table;       /* a table's name or ARN */
+extern const struct fb_conf_type fb_conf_type_table;       /* char *: a table's name or ARN */
 extern const struct fb_conf_type fb_conf_type_list;        /* struct fb_conf_list */
 extern const struct fb_conf_type fb_conf_type_start;       /* start_at and start_at_ms */
 extern const struct fb_conf_type fb_conf_type_share;       /* "1000 in 10000" */
@@ -71,7 +71,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 53
+#define FB_CONF_KEY_COUNT 56
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */
