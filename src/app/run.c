@@ -165,6 +165,10 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .poll_interval_ms = conf->poll_interval_ms,
         .sweep_interval_ms = conf->sweep_interval_ms,
         .lookback_ms = conf->lookback_ms,
+        .adds = fb_conf_may_add(conf),
+        .marker_table = conf->marker_table,
+        .marker_ttl_attribute = conf->marker_ttl_attribute,
+        .marker_ttl_ms = fb_conf_marker_ttl_ms(conf),
         .decoders = fb_conf_decoders(conf),
         .in_any_order = fb_conf_in_any_order(conf),
         .writers = conf->writers,
@@ -183,6 +187,8 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
                   .list_page = fb_s3_list_page,
                   .get = fb_s3_get,
                   .batch_write = fb_dynamodb_batch_write,
+                  .adding = {.transact_write = fb_dynamodb_transact_write,
+                             .get_item = fb_dynamodb_get_item},
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,
                   .connect_context = daemon},
@@ -355,7 +361,7 @@ static bool sum_up(struct daemon *daemon)
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
         fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
-                    "%llu replaced by a later one of their key, %llu dead letters%s%s%s%s",
+                    "%llu folded into a later one of their key, %llu dead letters%s%s%s%s",
                     daemon->conf->streams[i].name, (unsigned long long)report.objects,
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
                     deletes, (unsigned long long)report.calls,

@@ -35,6 +35,7 @@ struct reading {
     uint64_t compressed_bytes;      /* taken from S3 so far; where a Range goes on */
     struct fb_map_object described; /* for a mapping */
     struct fb_layout_partitions partitions;
+    bool has_failed; /* what stopped the reading is the outlet's, and nothing of the object's */
     bool begun;
     bool is_noted;              /* how it is read was said, if it is another way than before */
     enum fb_status sink_status; /* why the sink ended the GET */
@@ -58,6 +59,7 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
         return FB_OK;
     }
     status = outlet->functions->take(outlet, record, &reading->error);
+    reading->has_failed = status != FB_OK;
     if (status == FB_OK)
         atomic_fetch_add_explicit(&reading->decoder->options.counters->records, 1,
                                   memory_order_relaxed);
@@ -321,20 +323,34 @@ static void count_others(struct fb_decoder *decoder)
     atomic_fetch_add(&decoder->options.counters->mismatches, tally.mismatches);
 }
 
-/* Whether what was read of it goes on its way: all but what a stop or a failure cuts off. */
-static bool is_readable_end(enum fb_status status)
+/* Whether the object is at its end, well or not: all but what a stop or a failure cuts off. */
+static bool is_at_end(const struct reading *reading, enum fb_status status)
 {
-    return status == FB_OK || status == FB_CORRUPT || status == FB_CHANGED ||
-           status == FB_NOT_FOUND;
+    return !reading->has_failed && (status == FB_OK || status == FB_CORRUPT ||
+                                    status == FB_CHANGED || status == FB_NOT_FOUND);
 }
 
-/* From its first byte to its end, well or not. */
-static enum fb_status read_object(struct reading *reading)
+/* Of the object's end; what was read of it is on its way. */
+static enum fb_status end_object(struct reading *reading, enum fb_status status)
 {
     struct fb_outlet *outlet = reading->outlet;
+    const struct fb_error why = reading->error;
+    enum fb_status finished = outlet->functions->finish(outlet, &reading->error);
     enum fb_object_state outcome;
+
+    if (finished != FB_OK)
+        return finished;
+    reading->error = why;
+    outcome = outcome_of(reading, &status);
+    if (status == FB_OK)
+        fb_progress_object_end(outlet->options.progress, outlet->object, outcome,
+                               outlet->next.record, outlet->dead_letters);
+    return status;
+}
+
+static enum fb_status read_object(struct reading *reading)
+{
     enum fb_status status;
-    struct fb_error why;
 
     begin_reading(reading);
     status = read_body(reading);
@@ -342,19 +358,9 @@ static enum fb_status read_object(struct reading *reading)
         status = finish_body(reading);
     if (reading->begun)
         count_others(reading->decoder);
-    why = reading->error;
-    if (is_readable_end(status)) {
-        const enum fb_status finished = outlet->functions->finish(outlet, &reading->error);
-
-        if (finished != FB_OK)
-            return finished;
-    }
-    reading->error = why;
-    outcome = outcome_of(reading, &status);
-    fb_outlet_close_span(outlet);
-    if (status == FB_OK)
-        fb_progress_object_end(outlet->options.progress, outlet->object, outcome,
-                               outlet->next.record, outlet->dead_letters);
+    if (is_at_end(reading, status))
+        return end_object(reading, status);
+    reading->outlet->functions->leave(reading->outlet);
     return status;
 }
 

@@ -70,7 +70,7 @@ uint64_t fb_outlet_count(struct fb_outlet *outlet)
 }
 
 enum fb_status fb_outlet_keep_letter(struct fb_outlet *outlet, const struct fb_record *record,
-                                     const char *reason, struct fb_error *error)
+                                     const char *reason, uint64_t ordinal, struct fb_error *error)
 {
     struct fb_dead_letter letter = {
         .object = outlet->identity,
@@ -82,7 +82,7 @@ enum fb_status fb_outlet_keep_letter(struct fb_outlet *outlet, const struct fb_r
         .message = record->message,
         .text = record->text,
         .text_size = record->text_size,
-        .ordinal = fb_outlet_count(outlet),
+        .ordinal = ordinal,
     };
 
     outlet->dead_letters++;
@@ -103,7 +103,8 @@ enum fb_status fb_outlet_note_damage(struct fb_outlet *outlet, const char *messa
 
     snprintf(record.message, sizeof record.message, "%.150s", message);
     if (status == FB_OK)
-        status = fb_outlet_keep_letter(outlet, &record, "damaged-object", error);
+        status = fb_outlet_keep_letter(outlet, &record, "damaged-object", fb_outlet_count(outlet),
+                                       error);
     fb_outlet_close_span(outlet);
     return status;
 }

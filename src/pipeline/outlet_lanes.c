@@ -60,7 +60,8 @@ static enum fb_status take(struct fb_outlet *outlet, const struct fb_record *rec
     if (record->reason == FB_DEAD_NONE)
         status = route(self, record, error);
     else
-        status = fb_outlet_keep_letter(outlet, record, fb_dead_reason_name(record->reason), error);
+        status = fb_outlet_keep_letter(outlet, record, fb_dead_reason_name(record->reason),
+                                       fb_outlet_count(outlet), error);
     if (status != FB_OK)
         return status;
     fb_outlet_pass(outlet, record);
@@ -69,11 +70,16 @@ static enum fb_status take(struct fb_outlet *outlet, const struct fb_record *rec
     return FB_OK;
 }
 
+static void leave(struct fb_outlet *outlet)
+{
+    fb_outlet_close_span(outlet);
+    flush(outlet);
+}
+
 static enum fb_status finish(struct fb_outlet *outlet, struct fb_error *error)
 {
     (void)error;
-    fb_outlet_close_span(outlet);
-    flush(outlet);
+    leave(outlet);
     return FB_OK;
 }
 
@@ -95,6 +101,7 @@ static const struct fb_outlet_functions functions = {
     .take = take,
     .flush = flush,
     .finish = finish,
+    .leave = leave,
     .settle = settle,
     .free = free_outlet,
 };

@@ -85,7 +85,43 @@ static void note_attempt(struct fb_stream *stream)
         tell_change(stream);
 }
 
-/* Asks until the table is there and ACTIVE. */
+static enum fb_status look_at(struct fb_stream *stream, struct fb_client *client, const char *name,
+                              struct fb_table *table, struct fb_error *error)
+{
+    enum fb_status status = stream->options.calls.describe_table(client, name, table, error);
+
+    if (status == FB_OK && !fb_table_is_usable(table))
+        status = fb_fail(error, FB_NOT_FOUND, "table %s is %s, not ACTIVE", name, table->status);
+    return status;
+}
+
+/* The table of a stream that adds, or another one, must hold markers too. */
+static enum fb_status look_at_markers(struct fb_stream *stream, struct fb_client *client,
+                                      struct fb_error *error)
+{
+    const struct fb_markers markers = fb_stream_markers(stream);
+    enum fb_status status = FB_OK;
+
+    if (stream->options.marker_table != NULL)
+        status =
+            look_at(stream, client, stream->options.marker_table, &stream->marker_table, error);
+    return status != FB_OK ? status : fb_markers_check(&markers, error);
+}
+
+static enum fb_status look_at_tables(struct fb_stream *stream, struct fb_client *client,
+                                     struct fb_error *error)
+{
+    const struct fb_stream_options *options = &stream->options;
+    enum fb_status status = look_at(stream, client, options->table, &stream->table, error);
+
+    if (status == FB_OK && options->check_key != NULL)
+        status = options->check_key(options->check_context, &stream->table.schema, error);
+    if (status == FB_OK && options->adds)
+        status = look_at_markers(stream, client, error);
+    return status;
+}
+
+/* Asks until the tables are there and ACTIVE. */
 static enum fb_status describe(struct fb_stream *stream, struct fb_client *client)
 {
     struct fb_patience_options options = fb_stream_patience(stream, FB_STOP_DRAIN);
@@ -98,14 +134,7 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
     options.what = what;
     fb_patience_init(&patience, &options, stream->options.seed);
     for (;;) {
-        status = stream->options.calls.describe_table(client, stream->options.table, &stream->table,
-                                                      &error);
-        if (status == FB_OK && !fb_table_is_usable(&stream->table))
-            status = fb_fail(&error, FB_NOT_FOUND, "table %s is %s, not ACTIVE",
-                             stream->options.table, stream->table.status);
-        if (status == FB_OK && stream->options.check_key != NULL)
-            status = stream->options.check_key(stream->options.check_context, &stream->table.schema,
-                                               &error);
+        status = look_at_tables(stream, client, &error);
         if (status == FB_OK) {
             fb_patience_success(&patience);
             return FB_OK;

@@ -53,6 +53,21 @@ enum fb_status fb_stream_open_letters(struct fb_stream *stream, struct fb_error 
     return status;
 }
 
+struct fb_markers fb_stream_markers(const struct fb_stream *stream)
+{
+    const struct fb_stream_options *options = &stream->options;
+    const bool is_apart = options->marker_table != NULL;
+
+    return (struct fb_markers){
+        .stream = options->name,
+        .bucket = options->bucket,
+        .table = is_apart ? options->marker_table : options->table,
+        .schema = is_apart ? &stream->marker_table.schema : &stream->table.schema,
+        .ttl_attribute = options->marker_ttl_attribute,
+        .ttl_ms = options->marker_ttl_ms,
+    };
+}
+
 static size_t lanes_of_each(const struct fb_stream *stream)
 {
     const unsigned each = stream->options.writers / stream->options.decoders;
@@ -139,9 +154,31 @@ static struct fb_outlet_options outlet_options(struct fb_stream *stream, unsigne
     };
 }
 
-/* An outlet with its lanes. */
-static enum fb_status start_outlet(struct fb_stream *stream, unsigned number,
+static enum fb_status start_adding(struct fb_stream *stream, unsigned number,
                                    struct fb_error *error)
+{
+    struct fb_stream_reader *reader = &stream->readers[number];
+    const struct fb_outlet_options options = outlet_options(stream, number);
+    struct fb_adding_options adding = {
+        .table = stream->options.table,
+        .schema = &stream->table.schema,
+        .mapping = stream->options.reader.mapping,
+        .markers = fb_stream_markers(stream),
+        .max_bytes = stream->options.max_in_flight / stream->options.decoders,
+        .calls = stream->options.calls.adding,
+        .patience = fb_stream_patience(stream, FB_STOP_NOW),
+        .counters = &stream->written,
+    };
+    enum fb_status status =
+        fb_stream_connect(stream, FB_SIDE_TABLE, FB_STOP_NOW, &reader->adding_client, error);
+
+    adding.client = reader->adding_client;
+    return status != FB_OK ? status
+                           : fb_outlet_new_adding(&options, &adding, &reader->outlet, error);
+}
+
+/* An outlet with its lanes. */
+static enum fb_status start_lanes(struct fb_stream *stream, unsigned number, struct fb_error *error)
 {
     const struct fb_outlet_options options = outlet_options(stream, number);
     const size_t first_lane = stream->lane_count;
@@ -266,7 +303,8 @@ enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *
     if (status == FB_OK)
         status = make_rooms(stream, error);
     for (unsigned i = 0; i < decoders && status == FB_OK; i++)
-        status = start_outlet(stream, i, error);
+        status =
+            stream->options.adds ? start_adding(stream, i, error) : start_lanes(stream, i, error);
     if (status == FB_OK)
         status = start_poller(stream, error);
     for (unsigned i = 0; i < decoders && status == FB_OK; i++)
@@ -309,6 +347,7 @@ void fb_stream_free_parts(struct fb_stream *stream)
     for (unsigned i = 0; stream->readers != NULL && i < stream->options.decoders; i++) {
         fb_outlet_free(stream->readers[i].outlet);
         fb_stream_disconnect(stream, &stream->readers[i].client);
+        fb_stream_disconnect(stream, &stream->readers[i].adding_client);
     }
     free(stream->readers);
     fb_stream_disconnect(stream, &stream->list_client);

@@ -11,7 +11,7 @@
 
 /* A decoder with what is its alone. */
 struct fb_stream_reader {
-    struct fb_client client;
+    struct fb_client client, adding_client;
     struct fb_outlet *outlet;
     struct fb_decoder *decoder;
 };
@@ -29,6 +29,7 @@ struct fb_stream {
 
     /* The supervisor's own: made once the table is known. */
     struct fb_table table;
+    struct fb_table marker_table; /* of a stream that adds */
     struct fb_stream_row row;
     struct fb_poller *poller;
     bool poller_started;
@@ -49,6 +50,9 @@ struct fb_stream {
     char problem[512];
     int64_t told_ms;
 };
+
+/* Of a stream that adds, once its tables are known. */
+struct fb_markers fb_stream_markers(const struct fb_stream *stream);
 
 /* As struct fb_patience_options has it. */
 void fb_stream_on_health(void *context, const char *what, const struct fb_error *error, bool first);

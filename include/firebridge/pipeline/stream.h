@@ -34,6 +34,7 @@ struct fb_stream_calls {
                                   const struct fb_key_schema *schema,
                                   struct fb_batch_entry *entries, size_t count,
                                   struct fb_error *error);
+    struct fb_adding_calls adding; /* of a stream that adds */
     /* A client for one thread, with a connection of its own, and its end. */
     enum fb_status (*connect)(void *context, enum fb_stream_side side, struct fb_stop *stop,
                               enum fb_stop_level stop_at, struct fb_client *ret_client,
@@ -49,6 +50,10 @@ struct fb_stream_options {
     struct fb_layout *layout;
     int64_t start_ms; /* 0: the whole prefix */
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
+    bool adds;                /* its records may add: all goes by transactions, exactly once */
+    const char *marker_table; /* of one that adds; NULL: the table itself */
+    const char *marker_ttl_attribute;
+    int64_t marker_ttl_ms;
     unsigned decoders; /* over 1 only with in_any_order */
     bool in_any_order; /* objects are read side by side, each with a frontier of its own */
     unsigned writers;  /* at least one for each decoder */
