@@ -9,6 +9,9 @@
 #define POWER_MIN (FIRST_MIN - FB_DECIMAL_DIGITS + 1)
 #define POWER_MAX 125
 
+/* Before the first digit of a fraction, the one before the point with them. */
+#define LEADING_ZEROS_MAX 6
+
 /* All of them, and one for what a sum carries over. */
 #define COLUMNS (POWER_MAX - POWER_MIN + 2)
 
@@ -121,10 +124,45 @@ bool fb_decimal_add(struct fb_decimal *sum, const struct fb_decimal *addend)
     return take(&columns, over < 0, sum);
 }
 
-size_t fb_decimal_write(const struct fb_decimal *decimal, char *out)
+static size_t write_digits(const struct fb_decimal *decimal, size_t from, size_t to, char *out)
+{
+    for (size_t i = from; i < to; i++)
+        out[i - from] = (char)('0' + decimal->digits[i]);
+    return to - from;
+}
+
+static size_t write_zeros(int count, char *out)
+{
+    memset(out, '0', count > 0 ? (size_t)count : 0);
+    return count > 0 ? (size_t)count : 0;
+}
+
+/* With a point in or before its digits. */
+static size_t write_fraction(const struct fb_decimal *decimal, int first, char *out)
+{
+    const size_t whole = first < 0 ? 0 : (size_t)first + 1;
+    size_t size = write_digits(decimal, 0, whole, out);
+
+    if (whole == 0)
+        out[size++] = '0';
+    out[size++] = '.';
+    size += write_zeros(-first - 1, out + size);
+    return size + write_digits(decimal, whole, decimal->count, out + size);
+}
+
+static size_t write_with_exponent(const struct fb_decimal *decimal, char *out)
 {
     char exponent[8];
     const int exponent_size = snprintf(exponent, sizeof exponent, "E%d", decimal->last);
+    const size_t size = write_digits(decimal, 0, decimal->count, out);
+
+    memcpy(out + size, exponent, (size_t)exponent_size);
+    return size + (size_t)exponent_size;
+}
+
+size_t fb_decimal_write(const struct fb_decimal *decimal, char *out)
+{
+    const int first = decimal->last + decimal->count - 1;
     size_t size = 0;
 
     if (decimal->count == 0) {
@@ -133,8 +171,10 @@ size_t fb_decimal_write(const struct fb_decimal *decimal, char *out)
     }
     if (decimal->negative)
         out[size++] = '-';
-    for (size_t i = 0; i < decimal->count; i++)
-        out[size++] = (char)('0' + decimal->digits[i]);
-    memcpy(out + size, exponent, (size_t)exponent_size);
-    return size + (size_t)exponent_size;
+    if (first >= FB_DECIMAL_DIGITS || first < -LEADING_ZEROS_MAX)
+        return size + write_with_exponent(decimal, out + size);
+    if (decimal->last < 0)
+        return size + write_fraction(decimal, first, out + size);
+    size += write_digits(decimal, 0, decimal->count, out + size);
+    return size + write_zeros(decimal->last, out + size);
 }

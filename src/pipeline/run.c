@@ -371,7 +371,7 @@ static bool is_of(const struct fb_run *run, const struct value *values, size_t m
 static void write_value(struct writer *writer, const struct fb_run *run, const struct value *value,
                         enum kind kind)
 {
-    char sum[FB_NUMBER_CANONICAL_MAX];
+    char sum[FB_DECIMAL_TEXT_MAX];
 
     if (kind != OF_SUM) {
         write_bytes(writer, run->bytes.bytes + value->at, value->size);

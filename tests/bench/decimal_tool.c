@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Adds the numbers of each line of stdin, from left to right, and prints the sum in canonical form;
+ * Adds the numbers of each line of stdin, from left to right, and prints the sum;
  * "-" stands for a sum that DynamoDB cannot hold. For tests against another decimal arithmetic.
  */
 #include <stdio.h>
@@ -21,7 +21,7 @@ static bool read(const char *word, struct fb_decimal *ret_decimal)
 
 static void print_sum(char *line)
 {
-    char text[FB_NUMBER_CANONICAL_MAX];
+    char text[FB_DECIMAL_TEXT_MAX];
     struct fb_decimal sum = {0};
     struct fb_decimal addend;
 

@@ -15,8 +15,8 @@ static void check(bool condition)
 
 static bool equal(const struct fb_decimal *a, const struct fb_decimal *b)
 {
-    char one[FB_NUMBER_CANONICAL_MAX];
-    char other[FB_NUMBER_CANONICAL_MAX];
+    char one[FB_DECIMAL_TEXT_MAX];
+    char other[FB_DECIMAL_TEXT_MAX];
     const size_t size = fb_decimal_write(a, one);
 
     return fb_decimal_write(b, other) == size && memcmp(one, other, size) == 0;
@@ -36,22 +36,33 @@ static void check_sum(const struct fb_decimal *a, const struct fb_decimal *b)
         check(fb_decimal_add(&sum, &minus) && equal(&sum, a));
 }
 
-/* Its canonical form is what the number's is. */
+/* As written it is the number that was read. */
+static void check_written(const struct fb_decimal *decimal, const struct fb_number *number)
+{
+    char first[FB_NUMBER_CANONICAL_MAX];
+    char second[FB_NUMBER_CANONICAL_MAX];
+    char written[FB_DECIMAL_TEXT_MAX + 1];
+    const size_t size = fb_decimal_write(decimal, written);
+    struct fb_number again;
+    const char *at;
+
+    check(size <= FB_DECIMAL_TEXT_MAX);
+    written[size] = '\0';
+    check(fb_number_scan(written, &again, &at) == written + size);
+    check(fb_number_canonical(number, first) == fb_number_canonical(&again, second));
+    check(memcmp(first, second, fb_number_canonical(number, first)) == 0);
+}
+
 static bool take(const char **text, struct fb_decimal *ret_decimal)
 {
-    char canonical[FB_NUMBER_CANONICAL_MAX];
-    char written[FB_NUMBER_CANONICAL_MAX];
     struct fb_number number;
     const char *at;
     const char *const end = fb_number_scan(*text, &number, &at);
-    size_t size;
 
     if (end == NULL || fb_number_check(&number) != FB_DEAD_NONE)
         return false;
     fb_decimal_read(&number, ret_decimal);
-    size = fb_number_canonical(&number, canonical);
-    check(fb_decimal_write(ret_decimal, written) == size);
-    check(memcmp(canonical, written, size) == 0);
+    check_written(ret_decimal, &number);
     *text = end + strspn(end, " ");
     return true;
 }

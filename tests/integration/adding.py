@@ -20,7 +20,7 @@ EXACT = decimal.Context(prec=200, traps=[decimal.Inexact])
 
 def view(dice, products, number):
     """A record as JSON's own bytes, so that a price keeps its digits."""
-    product = min(int(dice.paretovariate(0.8)), products)
+    product = dice.choice((min(int(dice.paretovariate(1)), products), dice.randint(1, products)))
     price = f"{dice.choice(('', '-'))}{dice.randrange(1000)}.{dice.randrange(100):02d}"
     return b'{"product":%d,"price":%s,"at":"t%d","user":"u%d"}' % (
         product, price.encode(), number, dice.randrange(50))

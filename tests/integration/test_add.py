@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counters add each record exactly once, whatever DynamoDB answers, and however often we are killed."""
 
+import decimal
 import json
 import os
 import random
@@ -328,7 +329,7 @@ def test_adds_puts_and_deletes_of_a_key_keep_their_order(firebridge, make_conf, 
     lines = ["write = {op}", "write.map = A: add, P: put, D: delete", "item.id = {key}",
              "rename = v > n", "drop = op, key", "add.n = {v}"]
     firebridge.once(make_conf(main=(f"s3://{bucket}/c/", table, *lines)))
-    found = {item["id"]["S"]: int(item["n"]["N"]) for item in adding.scan(table)
+    found = {item["id"]["S"]: int(decimal.Decimal(item["n"]["N"])) for item in adding.scan(table)
              if not adding.is_marker(item)}
     assert found == expected
 

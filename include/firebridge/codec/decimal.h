@@ -26,7 +26,11 @@ void fb_decimal_read(const struct fb_number *number, struct fb_decimal *ret_deci
 /* False, and *sum is as it was, when DynamoDB cannot hold the sum. */
 bool fb_decimal_add(struct fb_decimal *sum, const struct fb_decimal *addend) FB_MUST_CHECK;
 
-/* Writes up to FB_NUMBER_CANONICAL_MAX bytes in canonical form (number.h). Returns the size. */
+/* Sign, "0.", as many zeros as are written at most, and 38 digits. */
+#define FB_DECIMAL_TEXT_MAX 48
+
+/* Writes up to FB_DECIMAL_TEXT_MAX bytes: 1200, -0.05, 12.5; very large and very small ones with an
+ * exponent, like 12E60. Returns the size. */
 size_t fb_decimal_write(const struct fb_decimal *decimal, char *out);
 
 #endif
