@@ -194,7 +194,7 @@ def test_a_record_that_dynamodb_refuses_goes_alone_to_the_dead_letters(counter, 
 def test_what_cannot_be_added_goes_to_the_dead_letters_too(counter):
     records = adding.make_objects(random.Random(SEED), 1, 300)[0]
     bad = {10: b'{"product":1,"price":"dear","at":"t"}', 11: b'{"product":1,"at":"t"}',
-           12: b'{"product":1,"price":1,"at":"t"', 299: b'[]'}
+           12: b'{"product":1,"price":1e126,"at":"t"}', 299: b'"text"'}
     for number, record in bad.items():
         records[number] = record
     counter.put([records])
