@@ -132,6 +132,20 @@ static void make_body(struct body *body, const struct fb_transact_action *action
     add_piece(body, "]}", 2);
 }
 
+/* {}, or what an answer may hold besides: but JSON, or it is somebody else's. */
+static enum fb_status check_answer(const struct fb_dynamodb_call *call, struct fb_error *error)
+{
+    json_t *root;
+    bool is_good;
+
+    if (call->answer.size == 2 && memcmp(call->answer.bytes, "{}", 2) == 0)
+        return FB_OK;
+    root = json_loadb(call->answer.bytes, call->answer.size, 0, NULL);
+    is_good = json_is_object(root);
+    json_decref(root);
+    return is_good ? FB_OK : fb_dynamodb_call_refuse(call, error, "it is no JSON");
+}
+
 static enum fb_status read_refusal(const struct fb_dynamodb_call *call,
                                    struct fb_transact_action *actions, size_t count,
                                    struct fb_error *error)
@@ -170,7 +184,9 @@ enum fb_status fb_dynamodb_transact_write(struct fb_client *client, const char *
     call.refusal = &refusal;
     make_body(&body, actions, count);
     status = fb_dynamodb_call_perform(&call, client, body.pieces, body.count, &own);
-    if (status != FB_OK && strcmp(own.code, "TransactionCanceledException") == 0)
+    if (status == FB_OK)
+        status = check_answer(&call, &own);
+    else if (strcmp(own.code, "TransactionCanceledException") == 0)
         status = read_refusal(&call, actions, count, &own);
     if (status != FB_OK && error != NULL)
         *error = own;

@@ -179,20 +179,6 @@ static enum fb_status settle_refused(struct adding *self, size_t from, size_t to
     return status != FB_OK ? status : settle(self, middle, to, error);
 }
 
-/* A run is there that begins here, perhaps of another length: what it has is done. */
-static enum fb_status settle_rest(struct adding *self, size_t from, size_t to,
-                                  struct fb_error *error)
-{
-    while (from < to) {
-        const struct fb_record record = fb_run_record(self->run, from);
-
-        if (!fb_place_is_before(place_of(&record), self->place))
-            break;
-        from++;
-    }
-    return settle(self, from, to, error);
-}
-
 static enum fb_status compose(struct adding *self, struct fb_place end, size_t *ret_count,
                               struct fb_error *error)
 {
@@ -260,7 +246,7 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
             const enum fb_status jumped = jump(self, error);
 
             if (jumped == FB_OK)
-                return settle_rest(self, from, to, error);
+                return settle(self, from, to, error);
             if (jumped != FB_END)
                 return jumped;
             if (status != FB_CHANGED)
@@ -274,15 +260,22 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
     }
 }
 
-/* Until each of the records [from, to) is written or a dead letter. */
+/*
+ * Until each of the records [from, to) is written or a dead letter. Those before the place are: a
+ * run was found that has them, perhaps of another length than ours.
+ */
 static enum fb_status settle(struct adding *self, size_t from, size_t to, struct fb_error *error)
 {
     enum fb_status status = FB_OK;
 
     while (from < to && status == FB_OK) {
-        const size_t end = fb_run_fold(self->run, from, to);
+        const struct fb_record record = fb_run_record(self->run, from);
+        size_t end = from + 1;
 
-        status = send(self, from, end, error);
+        if (!fb_place_is_before(place_of(&record), self->place)) {
+            end = fb_run_fold(self->run, from, to);
+            status = send(self, from, end, error);
+        }
         from = end;
     }
     return status;

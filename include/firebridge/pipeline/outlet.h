@@ -23,6 +23,7 @@
 
 struct fb_outlet;
 
+/* `error` is never NULL. */
 struct fb_outlet_functions {
     /* The object is open, at outlet->next, which may be moved on. NULL: nothing to do. */
     enum fb_status (*begin)(struct fb_outlet *outlet, struct fb_error *error);

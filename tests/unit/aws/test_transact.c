@@ -156,6 +156,24 @@ static void reasons_with_a_wrong_crc_are_not_believed(void **state)
     tear_down(&f);
 }
 
+static void an_answer_that_is_none_of_dynamodbs_is_not_believed(void **state)
+{
+    static const struct script_step steps[] = {
+        {.http_status = 200, .answer = "<html>"},
+        {.http_status = 200},
+        {.http_status = 200, .answer = "{\"ConsumedCapacity\":[]}"},
+    };
+    struct fb_transact_action actions[ACTIONS];
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(write_three(&f, actions), FB_CORRUPT);
+    assert_int_equal(write_three(&f, actions), FB_CORRUPT);
+    assert_int_equal(write_three(&f, actions), FB_OK);
+    tear_down(&f);
+}
+
 static void an_item_is_read_as_it_is_now(void **state)
 {
     static const struct script_step steps[] = {
@@ -220,6 +238,7 @@ int main(void)
         cmocka_unit_test(a_transaction_is_all_of_its_actions),
         cmocka_unit_test(each_reason_for_canceling_has_its_verdict),
         cmocka_unit_test(reasons_with_a_wrong_crc_are_not_believed),
+        cmocka_unit_test(an_answer_that_is_none_of_dynamodbs_is_not_believed),
         cmocka_unit_test(an_item_is_read_as_it_is_now),
         cmocka_unit_test(the_attribute_by_which_items_expire_is_told),
     };
