@@ -83,7 +83,7 @@ PROGRAM := $(BUILD)/firebridge
 
 TEST_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
 TESTS        := $(TEST_SOURCES:%.c=$(BUILD)/%)
-TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c))
+TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c tests/simulation/*_tool.c))
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
 
 .PHONY: all
@@ -121,6 +121,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_HELPERS:%.c=$(BUILD)/%.o) 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs)
 
+$(BUILD)/tests/simulation/%: $(BUILD)/tests/simulation/%.o $(TEST_HELPERS:%.c=$(BUILD)/%.o) $(LIBRARY)
+	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs) $(test_libs)
+
 .SECONDARY:
 
 -include $(shell find build -type f -name '*.d' 2>/dev/null)
@@ -138,11 +141,16 @@ check: deps-test             ## unit and integration tests; the last line is the
 
 check-asan: deps-test        ## the same under the address, undefined-behaviour and leak sanitizers
 	@$(BUILD_MAKE) VARIANT=asan all tests
-	@$(PYTHON) tests/check --variant asan -m "not slow"
+	@$(PYTHON) tests/check --variant asan --quick
 
 check-tsan: deps-test        ## unit tests and the main job under the thread sanitizer
 	@$(BUILD_MAKE) VARIANT=tsan all tests
-	@$(PYTHON) tests/check --variant tsan -m "not slow" tests/integration/test_main_job.py
+	@$(PYTHON) tests/check --variant tsan --quick tests/integration/test_main_job.py
+
+.PHONY: soak
+soak: deps-test              ## what takes long: 10,000 simulated histories and the like; FIREBRIDGE_SEED
+	@$(BUILD_MAKE) all tests
+	@$(PYTHON) tests/check --soak
 
 .PHONY: unit
 unit: tests                  ## unit tests only

@@ -203,17 +203,14 @@ static enum fb_status take_drops(struct compiler *compiler)
     return FB_OK;
 }
 
-/* The names that are kept are those in the end: of fields as they are, renamed, or flattened. */
-static bool is_target(const struct fb_mapping *mapping, const struct fb_map_node *node,
+bool fb_map_is_target(const struct fb_mapping *mapping, const struct fb_map_node *node,
                       const char *name, size_t size)
 {
     return node->action == FB_MAP_RENAME &&
            node->to_hash == fb_hash_bytes(mapping->tree.hash_seed, name, size);
 }
 
-/* What a field that is not renamed is called in an object that was flattened with `prefix`: the
- * name behind it; NULL: it cannot have this name. */
-static const char *behind_prefix(const struct fb_map_node *around, const char *name, size_t *size)
+const char *fb_map_behind_prefix(const struct fb_map_node *around, const char *name, size_t *size)
 {
     const size_t prefix_size = around->action == FB_MAP_FLATTEN ? around->to_size : 0;
 
@@ -223,22 +220,23 @@ static const char *behind_prefix(const struct fb_map_node *around, const char *n
     return name + prefix_size;
 }
 
-static bool is_named(const struct fb_map_node *node, const char *name, size_t size)
+bool fb_map_is_named(const struct fb_map_node *node, const char *name, size_t size)
 {
     return name != NULL && node->name_size == size && memcmp(node->name, name, size) == 0;
 }
 
+/* The names that are kept are those in the end: of fields as they are, renamed, or flattened. */
 static void keep_by_name(const struct fb_mapping *mapping, struct fb_map_node *around,
                          const char *name, size_t size)
 {
     size_t own_size = size;
-    const char *own_name = behind_prefix(around, name, &own_size);
+    const char *own_name = fb_map_behind_prefix(around, name, &own_size);
 
     for (uint32_t i = 0; i < around->child_count; i++) {
         struct fb_map_node *node = &around->children[i];
 
-        if (node->action == FB_MAP_RENAME ? is_target(mapping, node, name, size)
-                                          : is_named(node, own_name, own_size))
+        if (node->action == FB_MAP_RENAME ? fb_map_is_target(mapping, node, name, size)
+                                          : fb_map_is_named(node, own_name, own_size))
             node->is_kept = true;
         if (node->action == FB_MAP_FLATTEN)
             keep_by_name(mapping, node, name, size);
@@ -250,7 +248,7 @@ static enum fb_status plant_kept(struct compiler *compiler, struct fb_map_node *
                                  const char *name, size_t size)
 {
     size_t own_size = size;
-    const char *own_name = behind_prefix(around, name, &own_size);
+    const char *own_name = fb_map_behind_prefix(around, name, &own_size);
     struct fb_map_node *planted;
     enum fb_status status = FB_OK;
 
@@ -529,100 +527,4 @@ void fb_mapping_free(struct fb_mapping *mapping)
     fb_map_where_free(mapping->where);
     fb_map_tree_done(&mapping->tree);
     free(mapping);
-}
-
-/* ---- the key ---- */
-
-static const struct fb_map_item *find_item(const struct fb_mapping *mapping, uint64_t hash)
-{
-    for (size_t i = mapping->item_count; i > 0; i--)
-        if (mapping->items[i - 1].hash == hash)
-            return &mapping->items[i - 1];
-    return NULL;
-}
-
-static bool fits(enum fb_map_type type, enum fb_key_type key)
-{
-    return key == FB_KEY_STRING   ? type == FB_MAP_TYPE_STRING
-           : key == FB_KEY_NUMBER ? type == FB_MAP_TYPE_NUMBER
-                                  : type == FB_MAP_TYPE_BINARY;
-}
-
-/* Whether a field may become this attribute. */
-static bool may_come(const struct fb_mapping *mapping, const struct fb_map_node *around,
-                     const char *name, size_t size)
-{
-    size_t own_size = size;
-    const char *own_name = behind_prefix(around, name, &own_size);
-    bool is_known = own_name == NULL;
-
-    for (uint32_t i = 0; i < around->child_count; i++) {
-        const struct fb_map_node *node = &around->children[i];
-        const bool is_it = is_named(node, own_name, own_size);
-
-        is_known |= is_it;
-        if ((is_it && (node->action == FB_MAP_TAKE || node->action == FB_MAP_FLATTEN)) ||
-            is_target(mapping, node, name, size))
-            if (!mapping->keeps_only || node->is_kept)
-                return true;
-        if (node->action == FB_MAP_FLATTEN && may_come(mapping, node, name, size))
-            return true;
-    }
-    return !is_known && !mapping->keeps_only;
-}
-
-/* The conf's key by whose doing this attribute does not come; NULL: none says so. */
-static const char *find_culprit(const struct fb_mapping *mapping, const char *name, size_t size)
-{
-    static const char *const keys[] = {
-        [FB_MAP_DROP] = "drop", [FB_MAP_RENAME] = "rename", [FB_MAP_FLATTEN] = "flatten"};
-    const struct fb_map_node *root = &mapping->tree.root;
-
-    for (uint32_t i = 0; i < root->child_count; i++)
-        if (is_named(&root->children[i], name, size) && root->children[i].action != FB_MAP_TAKE)
-            return keys[root->children[i].action];
-    return mapping->keeps_only ? "keep" : NULL;
-}
-
-static enum fb_status fail_lost(const struct fb_mapping *mapping,
-                                const struct fb_key_attribute *attribute, struct fb_error *error)
-{
-    const char *culprit = find_culprit(mapping, attribute->name, attribute->name_size);
-
-    fb_fail(error, FB_INVALID,
-            "nothing is left for the table's key attribute %s: make it with item.%s, or keep it",
-            attribute->name, attribute->name);
-    if (culprit != NULL)
-        fb_error_prefix(error, "%s", culprit);
-    return FB_INVALID;
-}
-
-enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
-                                    const struct fb_key_schema *schema, struct fb_error *error)
-{
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct fb_key_attribute *attribute = &schema->attributes[i];
-        const struct fb_map_item *item = find_item(
-            mapping, fb_hash_bytes(mapping->tree.hash_seed, attribute->name, attribute->name_size));
-
-        if (mapping->may_add && (item == NULL || item->is_added))
-            return fb_fail(error, FB_INVALID,
-                           "write: an item that is added to has the key that item.NAME gives it; "
-                           "make the table's key attribute %s with item.%s",
-                           attribute->name, attribute->name);
-        if (item != NULL && !fits(fb_map_template_type(item->value), attribute->type))
-            return fb_fail(error, FB_INVALID,
-                           "item.%s: the table's key attribute %s is of type %c, and the template "
-                           "gives another; as=number and as=binary make such",
-                           attribute->name, attribute->name, (char)attribute->type);
-        if (item == NULL && attribute->type == FB_KEY_BINARY)
-            return fb_fail(error, FB_INVALID,
-                           "the table's key attribute %s is binary (B), which no field of JSON "
-                           "is: make it with item.%s = {PATH:as=binary}",
-                           attribute->name, attribute->name);
-        if (item == NULL &&
-            !may_come(mapping, &mapping->tree.root, attribute->name, attribute->name_size))
-            return fail_lost(mapping, attribute, error);
-    }
-    return FB_OK;
 }

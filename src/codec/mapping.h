@@ -46,6 +46,17 @@ struct fb_mapping {
     struct fb_map_template *missing_value; /* of FB_MAP_MISSING_TEXT */
 };
 
+/* Whether the field is renamed to this name. */
+bool fb_map_is_target(const struct fb_mapping *mapping, const struct fb_map_node *node,
+                      const char *name, size_t size);
+
+/* Whether the record calls it so; never for NULL. */
+bool fb_map_is_named(const struct fb_map_node *node, const char *name, size_t size);
+
+/* What a field that is not renamed is called in the object around, which may be flattened, to have
+ * this name in the end: the name behind the prefix, or NULL: it cannot have it. */
+const char *fb_map_behind_prefix(const struct fb_map_node *around, const char *name, size_t *size);
+
 /* Escapes what a conf's text may hold, for JSON; `json` has room for twice the size. */
 size_t fb_map_escape(const char *bytes, size_t size, char *json);
 

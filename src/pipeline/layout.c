@@ -235,7 +235,7 @@ static bool match_from(const struct fb_layout_template *template, size_t i, cons
 void fb_layout_partitions(const struct fb_layout *layout, const char *key,
                           struct fb_layout_partitions *ret)
 {
-    struct fb_map_partition spans[FB_LAYOUT_MAX_PIECES];
+    struct fb_map_partition spans[FB_LAYOUT_MAX_PIECES] = {0};
     int steps = MATCH_STEPS;
     struct match match = {.steps_left = &steps, .spans = spans};
 

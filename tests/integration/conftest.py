@@ -23,6 +23,7 @@ RUN_TIMEOUT_S = 120
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: too slow for a build with sanitizers")
+    config.addinivalue_line("markers", "soak: of `make soak`, for it takes long")
     servers.end_on_sigterm()
 
 

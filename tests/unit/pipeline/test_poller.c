@@ -13,24 +13,14 @@
 #include "firebridge/base/time.h"
 #include "firebridge/pipeline/poller.h"
 
+#include "../support/fake_s3.h"
+
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS   (60 * MINUTE_MS)
 #define DAY_MS    (24 * HOUR_MS)
-#define NEVER     INT64_MAX
-
-/* An S3 of sorted keys, each there from one moment to another. */
-struct fake_object {
-    char key[128], etag[16];
-    const char *storage_class;
-    uint64_t size_bytes;
-    int64_t appears_ms, vanishes_ms;
-};
 
 struct bench {
-    struct fake_object *objects;
-    size_t count, capacity;
-    bool sorted;
-    unsigned page_size;
+    struct fake_s3 s3;
     int64_t down_from_ms, down_to_ms;
     unsigned fail_call;       /* this call from now fails, once; 0: none */
     unsigned stop_call;       /* a stop is asked for in this call */
@@ -57,29 +47,9 @@ static int64_t now_ms(void)
     return bench->clock.realtime_ms;
 }
 
-static int compare(const void *a, const void *b)
-{
-    return strcmp(((const struct fake_object *)a)->key, ((const struct fake_object *)b)->key);
-}
-
 static struct fake_object *put(const char *key, int64_t appears_ms)
 {
-    struct fake_object *object;
-
-    if (bench->count == bench->capacity) {
-        bench->capacity = bench->capacity > 0 ? bench->capacity * 2 : 64;
-        bench->objects = realloc(bench->objects, bench->capacity * sizeof *bench->objects);
-        assert_non_null(bench->objects);
-    }
-    object = &bench->objects[bench->count++];
-    *object = (struct fake_object){.etag = "e1",
-                                   .storage_class = "STANDARD",
-                                   .size_bytes = 100,
-                                   .appears_ms = appears_ms,
-                                   .vanishes_ms = NEVER};
-    snprintf(object->key, sizeof object->key, "%s", key);
-    bench->sorted = false;
-    return object;
+    return fake_s3_put(&bench->s3, key, appears_ms);
 }
 
 /* As Firehose names it: arrived at one time, delivered at another. */
@@ -92,77 +62,16 @@ static struct fake_object *deliver(const char *root, int version, int64_t arrive
     fb_time_to_civil(arrived_ms, &at);
     snprintf(key, sizeof key, "%s%04d/%02d/%02d/%02d/s-%d-%04d-%02d-%02d-%02d-%02d-%02d-%06u.gz",
              root, at.year, at.month, at.day, at.hour, version, at.year, at.month, at.day, at.hour,
-             at.minute, at.second, (unsigned)bench->count);
+             at.minute, at.second, (unsigned)bench->s3.count);
     return put(key, delivered_ms);
-}
-
-static bool is_shown(const struct fake_object *object, const struct fb_s3_list_request *request)
-{
-    const char *after =
-        request->continuation_token != NULL ? request->continuation_token : request->start_after;
-
-    return strncmp(object->key, request->prefix, strlen(request->prefix)) == 0 &&
-           object->appears_ms <= now_ms() && object->vanishes_ms > now_ms() &&
-           (after == NULL || strcmp(object->key, after) > 0);
-}
-
-static void set_token(struct fb_s3_list_result *result, const char *key, const char *behind)
-{
-    result->is_truncated = true;
-    snprintf(result->continuation_token, sizeof result->continuation_token, "%s%s", key, behind);
-}
-
-/* One page; with a delimiter, the folders. */
-static enum fb_status show_page(const struct fb_s3_list_request *request,
-                                struct fb_s3_list_result *result)
-{
-    char folder[128] = "", last[128] = "";
-    enum fb_status status = FB_OK;
-
-    for (size_t i = 0; i < bench->count && status == FB_OK; i++) {
-        const struct fake_object *object = &bench->objects[i];
-        const char *slash;
-
-        if (!is_shown(object, request) ||
-            (folder[0] != '\0' && strncmp(object->key, folder, strlen(folder)) == 0))
-            continue;
-        if (result->key_count == bench->page_size) {
-            set_token(result, folder[0] != '\0' ? folder : last, folder[0] != '\0' ? "\xff" : "");
-            break;
-        }
-        result->key_count++;
-        slash =
-            request->delimiter == NULL ? NULL : strchr(object->key + strlen(request->prefix), '/');
-        if (slash != NULL) {
-            snprintf(folder, sizeof folder, "%.*s", (int)(slash - object->key) + 1, object->key);
-            if (request->on_prefix != NULL)
-                status = request->on_prefix(request->context, folder);
-        } else if (request->on_object != NULL) {
-            struct fb_s3_listed listed = {.key = object->key,
-                                          .etag = object->etag,
-                                          .storage_class = object->storage_class,
-                                          .size_bytes = object->size_bytes,
-                                          .last_modified_ms = object->appears_ms};
-
-            status = request->on_object(request->context, &listed);
-        }
-        snprintf(last, sizeof last, "%s", object->key);
-    }
-    return status;
 }
 
 static enum fb_status fake_list_page(struct fb_client *client,
                                      const struct fb_s3_list_request *request,
                                      struct fb_s3_list_result *ret_result, struct fb_error *error)
 {
-    struct fb_s3_list_result result = {0};
-    enum fb_status status;
-
     (void)client;
     assert_string_equal(request->bucket, "bucket");
-    if (!bench->sorted && bench->count > 0)
-        qsort(bench->objects, bench->count, sizeof *bench->objects, compare);
-    bench->sorted = true;
     bench->calls++;
     if (bench->stop_call > 0 && --bench->stop_call == 0)
         fb_stop_request(&bench->stop, FB_STOP_DRAIN);
@@ -176,10 +85,7 @@ static enum fb_status fake_list_page(struct fb_client *client,
         error->http_status = 400;
         return FB_INVALID;
     }
-    status = show_page(request, &result);
-    if (status == FB_OK)
-        *ret_result = result;
-    return status;
+    return fake_s3_list_page(&bench->s3, now_ms(), request, ret_result);
 }
 
 static void on_objects(void *context)
@@ -268,7 +174,7 @@ static int set_up(void **test)
     int64_t begin_ms;
 
     bench = calloc(1, sizeof *bench);
-    bench->page_size = 1000;
+    fake_s3_init(&bench->s3);
     strcpy(bench->directory, "/tmp/firebridge-poller-XXXXXX");
     assert_non_null(mkdtemp(bench->directory));
     assert_int_equal(fb_time_parse_rfc3339("2026-11-22T10:20:00Z", &begin_ms), FB_OK);
@@ -292,7 +198,7 @@ static int tear_down(void **test)
         unlink(path);
     }
     assert_int_equal(rmdir(bench->directory), 0);
-    free(bench->objects);
+    fake_s3_done(&bench->s3);
     free(bench);
     return 0;
 }
@@ -354,7 +260,7 @@ static size_t work_for(int64_t span_ms)
 static void the_first_listing_takes_the_whole_prefix(void **test)
 {
     (void)test;
-    bench->page_size = 3;
+    bench->s3.page_size = 3;
     for (int i = 0; i < 10; i++)
         deliver("t/", 1, now_ms() - i * 40 * DAY_MS, 0);
     put("t/by-hand.json", 0);
@@ -371,7 +277,7 @@ static void the_first_listing_goes_on_where_a_stop_left_it(void **test)
     int64_t wait_ms;
 
     (void)test;
-    bench->page_size = 10;
+    bench->s3.page_size = 10;
     for (int i = 0; i < 100; i++)
         deliver("t/", 1, now_ms() - i * DAY_MS, 0);
     start(0);
@@ -391,7 +297,7 @@ static void what_comes_behind_the_cursor_of_an_interrupted_first_listing_is_foun
     int64_t wait_ms;
 
     (void)test;
-    bench->page_size = 10;
+    bench->s3.page_size = 10;
     for (int i = 0; i < 30; i++)
         deliver("t/", 1, now_ms() - i * HOUR_MS / 2, 0);
     start(0);
@@ -638,7 +544,7 @@ static void a_sweep_that_was_stopped_midway_does_not_count(void **test)
     int64_t before_ms, wait_ms;
 
     (void)test;
-    bench->page_size = 5;
+    bench->s3.page_size = 5;
     for (int i = 0; i < 20; i++)
         deliver("t/", 1, now_ms() - i * HOUR_MS, 0);
     start(0);
@@ -655,7 +561,7 @@ static void a_sweep_that_was_stopped_midway_does_not_count(void **test)
 static void a_page_that_fails_is_asked_for_again_and_the_sweep_goes_on(void **test)
 {
     (void)test;
-    bench->page_size = 5;
+    bench->s3.page_size = 5;
     for (int i = 0; i < 20; i++)
         deliver("t/", 1, now_ms() - i * HOUR_MS, 0);
     start(0);
@@ -669,7 +575,7 @@ static void a_page_that_fails_is_asked_for_again_and_the_sweep_goes_on(void **te
 static void a_token_that_is_refused_is_replaced_by_the_last_key(void **test)
 {
     (void)test;
-    bench->page_size = 5;
+    bench->s3.page_size = 5;
     bench->refuses_tokens = true;
     for (int i = 0; i < 20; i++)
         deliver("t/", 1, now_ms() - i * HOUR_MS, 0);
@@ -686,7 +592,7 @@ static void nothing_may_be_taken_before_the_first_sweep_of_a_restart_is_complete
     int64_t wait_ms;
 
     (void)test;
-    bench->page_size = 5;
+    bench->s3.page_size = 5;
     start(0);
     run_for(MINUTE_MS);
     for (int i = 0; i < 20; i++)
@@ -706,7 +612,7 @@ static void a_poll_of_several_pages_holds_up_the_taking_until_its_end(void **tes
     int64_t wait_ms;
 
     (void)test;
-    bench->page_size = 5;
+    bench->s3.page_size = 5;
     start(0);
     run_for(MINUTE_MS);
     for (int i = 0; i < 20; i++)
@@ -791,7 +697,7 @@ static void once_gives_up_at_the_third_try_of_what_a_person_must_mend(void **tes
 {
     (void)test;
     bench->failure = FB_DENIED;
-    bench->down_to_ms = NEVER;
+    bench->down_to_ms = FAKE_S3_NEVER;
     bench->give_up_after_ms = 5 * MINUTE_MS;
     start(0);
     assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_DENIED);
@@ -808,7 +714,7 @@ static void once_is_patient_with_what_may_mend_itself(void **test)
     bench->give_up_after_ms = 5 * MINUTE_MS;
     start(0);
     assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_OK);
-    bench->down_to_ms = NEVER;
+    bench->down_to_ms = FAKE_S3_NEVER;
     begin_ms = now_ms();
     assert_int_equal(fb_poller_run_once(bench->poller, &bench->error), FB_UNAVAILABLE);
     assert_in_range(now_ms() - begin_ms, 5 * MINUTE_MS, 7 * MINUTE_MS);
@@ -817,7 +723,7 @@ static void once_is_patient_with_what_may_mend_itself(void **test)
 static void a_stop_ends_a_wait_for_the_next_try(void **test)
 {
     (void)test;
-    bench->down_to_ms = NEVER;
+    bench->down_to_ms = FAKE_S3_NEVER;
     bench->stop_call = 5;
     start(0);
     bench->stop_call = 5;
@@ -830,7 +736,7 @@ static void partitions_before_the_time_are_discovered(void **test)
     char root[64];
 
     (void)test;
-    bench->page_size = 3;
+    bench->s3.page_size = 3;
     use_prefix("p/c=!{partitionKeyFromQuery:c}/!{timestamp:yyyy/MM/dd/HH}/", FB_LAYOUT_FIREHOSE);
     start(0);
     run_for(MINUTE_MS);
@@ -848,13 +754,14 @@ static void partitions_before_the_time_are_discovered(void **test)
 static void a_flat_prefix_is_listed_whole_and_forgets_what_is_gone(void **test)
 {
     (void)test;
-    bench->page_size = 4;
+    bench->s3.page_size = 4;
     use_prefix("f/", FB_LAYOUT_FLAT);
     for (int i = 0; i < 10; i++) {
         char key[32];
 
         snprintf(key, sizeof key, "f/%02d", i);
-        put(key, now_ms() - 100 * DAY_MS)->vanishes_ms = i % 2 == 0 ? now_ms() + HOUR_MS : NEVER;
+        put(key, now_ms() - 100 * DAY_MS)->vanishes_ms =
+            i % 2 == 0 ? now_ms() + HOUR_MS : FAKE_S3_NEVER;
     }
     start(0);
     assert_int_equal(work_for(MINUTE_MS), 10);

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No late object is missed, over histories of Firehose, S3 and the daemon in virtual time."""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOL = ROOT / "build" / "release" / "tests" / "simulation" / "simulate_tool"
+SEED = int(os.environ.get("FIREBRIDGE_SEED", time.time_ns() // 1000))
+SUM = re.compile(r"^seeds (\d+) to \d+: (\d+) histories, (\d+) objects, 0 histories with a fault; "
+                 r"\d+ LIST calls of \d+ allowed$", re.M)
+
+
+def simulate(seed, histories):
+    # Millions of commits: not on a disk, where there is something else.
+    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=shm) as folder:
+        done = subprocess.run([TOOL, "--seed", str(seed), "--histories", str(histories),
+                               "--directory", folder], text=True, stdout=subprocess.PIPE,
+                              check=False)
+    print(done.stdout, end="")
+    found = SUM.search(done.stdout)
+    assert done.returncode == 0 and found, done.stdout
+    return int(found.group(2))
+
+
+def test_every_object_is_found_in_some_histories():
+    assert simulate(SEED, 30) == 30
+
+
+@pytest.mark.soak
+def test_every_object_is_found_in_10000_histories():
+    parts = os.cpu_count() * 4
+    each = -(-10000 // parts)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = [pool.submit(simulate, SEED + i * each, each) for i in range(parts)]
+        assert sum(run.result() for run in runs) >= 10000
