@@ -36,17 +36,17 @@ static bool ends_in_add(const char *meaning)
     return strcmp(word + strspn(word, " \t"), "add") == 0;
 }
 
+bool fb_conf_only_adds(const struct fb_conf_stream *stream)
+{
+    return stream->write != NULL && strcmp(stream->write, "add") == 0;
+}
+
 bool fb_conf_may_add(const struct fb_conf_stream *stream)
 {
     for (size_t i = 0; i < stream->write_map.count; i++)
         if (ends_in_add(stream->write_map.entries[i]))
             return true;
-    return strcmp(stream->write, "add") == 0;
-}
-
-bool fb_conf_only_adds(const struct fb_conf_stream *stream)
-{
-    return strcmp(stream->write, "add") == 0;
+    return fb_conf_only_adds(stream);
 }
 
 int64_t fb_conf_marker_ttl_ms(const struct fb_conf_stream *stream)
