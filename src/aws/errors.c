@@ -19,7 +19,8 @@ struct known_code {
 #define HINT_DENIED                                                                                \
     "the credentials in use lack the permission: a source needs s3:ListBucket on the bucket and "  \
     "s3:GetObject on its objects (kms:Decrypt with SSE-KMS), a table dynamodb:DescribeTable and "  \
-    "dynamodb:BatchWriteItem"
+    "dynamodb:BatchWriteItem (with write = add instead of that dynamodb:UpdateItem, "              \
+    "dynamodb:PutItem and dynamodb:GetItem)"
 #define HINT_KEYS  "check the access key, the secret and the session token"
 #define HINT_CLOCK "check this machine's clock"
 

@@ -6,6 +6,10 @@
 
 #include "firebridge/codec/number.h"
 
+/* Developer guide, "Limits": an expression has at most 4 KB, and an attribute takes about 12 bytes
+ * of it. */
+#define MADE_MAX 300
+
 bool fb_map_may_be_number(const char *text, const struct fb_map_template *value)
 {
     struct fb_number number;
@@ -70,6 +74,12 @@ enum fb_status fb_map_check_adding(const struct fb_mapping *mapping,
         return fb_fail(error, FB_INVALID,
                        "write: where all records add, their fields do not become attributes; make "
                        "those with item.NAME, and leave out rename, flatten, drop and keep");
+    if (mapping->may_add && options->item_count > MADE_MAX)
+        return fb_fail(
+            error, FB_INVALID,
+            "write: an item that is added to has at most %d attributes, of item.NAME and "
+            "add.NAME together",
+            MADE_MAX);
     for (size_t i = 0; i < options->item_count; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(options->items[i].name, options->items[j].name) == 0)

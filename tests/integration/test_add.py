@@ -14,9 +14,8 @@ import adding
 import fault_proxy
 import firehose
 
-KILLS = int(os.environ.get("FIREBRIDGE_KILLS", "20"))
+KILLS = min(int(os.environ.get("FIREBRIDGE_KILLS", "20")), 50)
 SEED = int(os.environ.get("FIREBRIDGE_SEED", "1"))
-TIME_LIMIT_S = 1500 if KILLS > 50 else 170
 
 
 class Counter:
@@ -114,6 +113,25 @@ def test_where_markers_cannot_stand_the_stream_says_so(counter):
                                              patience="2s"), "run", "--once")
     assert result.code != 0
     assert "name another with marker_table" in result.stderr
+
+
+def test_check_says_what_to_do_for_markers_to_expire(counter, dynamodb):
+    name = counter.table.name
+    own = counter.make_table(sort=("n", "N"))
+    checks = {
+        (): "warn  stream main: time to live is off in table " + name,
+        ("marker_table = missing-table",): "FAIL  stream main: DescribeTable of table missing-table",
+        (f"marker_table = {own.name}",): f"FAIL  stream main: table {own.name} cannot hold the markers",
+    }
+    for lines, said in checks.items():
+        shown = counter.firebridge(counter.conf(*lines), "check").stdout
+        assert said in shown, shown
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={
+        "Enabled": True, "AttributeName": "expires"})
+    shown = counter.firebridge(counter.conf(), "check").stdout
+    assert "set marker_ttl_attribute = expires" in shown
+    shown = counter.firebridge(counter.conf("marker_ttl_attribute = expires"), "check").stdout
+    assert f"ok    stream main: markers in table {name} expire by expires, after 30 days" in shown
 
 
 # --- Faults -----------------------------------------------------------------------------------------
@@ -232,22 +250,21 @@ FAULTS_WHILE_KILLED = [adding.FAULTS[name] for name in (
     "throttling of the whole call", "time-out after the write")]
 
 
-@pytest.mark.slow
-def test_sums_are_exact_after_kills_at_random_moments_with_faults_on(counter, dynamodb_server):
+def kill_and_count(counter, dynamodb_server, wanted, time_limit_s):
     dice = random.Random(SEED)
     counter.put(adding.make_objects(dice, 12, 2500), dice)
     kills, rounds, started = 0, 0, time.monotonic()
     rule = fault_proxy.randomly(SEED, "TransactWriteItems", *FAULTS_WHILE_KILLED, share=0.1)
     with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
-        while kills < KILLS:
+        while kills < wanted:
             counter.table = counter.make_table()
             rounds += 1
             kills_before = kills
-            conf = counter.conf(name=f"round{rounds}", dynamodb_url=proxy.url, patience="60s",
-                                ).replace("[aws]", "[aws]\nrequest_timeout = 1s")
+            conf = counter.conf(name=f"round{rounds}", dynamodb_url=proxy.url, patience="60s")
+            conf = conf.replace("[aws]", "[aws]\nrequest_timeout = 1s")
             while True:
                 process = counter.firebridge.start(conf, "run", "--once")
-                if kills < KILLS and kill_soon(process, dice):
+                if kills < wanted and kill_soon(process, dice):
                     kills += 1
                     if dice.random() < 0.1:
                         counter.forget()
@@ -258,7 +275,17 @@ def test_sums_are_exact_after_kills_at_random_moments_with_faults_on(counter, dy
             counter.expect()
             print(f"round {rounds}: {kills - kills_before} kills, sums exact; {kills} in "
                   f"{time.monotonic() - started:.0f} s")
-            assert time.monotonic() - started < TIME_LIMIT_S, f"only {kills} kills (seed {SEED})"
+            assert time.monotonic() - started < time_limit_s, f"only {kills} kills (seed {SEED})"
+
+
+@pytest.mark.slow
+def test_sums_are_exact_after_kills_at_random_moments_with_faults_on(counter, dynamodb_server):
+    kill_and_count(counter, dynamodb_server, KILLS, 300)
+
+
+@pytest.mark.soak
+def test_sums_are_exact_after_200_kills(counter, dynamodb_server):
+    kill_and_count(counter, dynamodb_server, 200, 3000)
 
 
 def leave_in_the_middle(counter, dynamodb_server, *lines):
@@ -347,7 +374,7 @@ def test_in_any_order_kills_at_random_moments_lose_nothing(firebridge, make_conf
                      members=dice.choice((None, 1, 3)))
         records += own
     conf = make_conf(main=(f"s3://{bucket}/c/", table, "order = none", "decoders = 3"))
-    while kills < min(KILLS, 20):
+    while kills < KILLS:
         process = firebridge.start(conf, "run", "--once")
         if not kill_soon(process, dice):
             break
