@@ -10,6 +10,9 @@
  * of it. */
 #define MADE_MAX 300
 
+/* Of an attribute's name, in a dead letter's message. */
+#define NAME_SHOWN 80
+
 bool fb_map_may_be_number(const char *text, const struct fb_map_template *value)
 {
     struct fb_number number;
@@ -34,8 +37,8 @@ enum fb_status fb_map_make_number(const struct fb_map_item *item, struct fb_buff
     if (fb_number_scan(value->bytes + strlen("{\"S\":\""), &number, &at) !=
             value->bytes + value->size - 2 ||
         fb_number_check(&number) != FB_DEAD_NONE) {
-        snprintf(ret_fault->message, sizeof ret_fault->message, "add.%.80s gives no number",
-                 item->name);
+        snprintf(ret_fault->message, sizeof ret_fault->message, "add.%.*s gives no number",
+                 (int)(item->name_size < NAME_SHOWN ? item->name_size : NAME_SHOWN), item->name);
         return FB_INVALID;
     }
     value->bytes[2] = 'N';
