@@ -19,12 +19,13 @@ PYTHON  ?= /usr/bin/python3
 LIBS      := libcurl libcrypto jansson zlib expat inih sqlite3 libsystemd
 TEST_LIBS := cmocka
 
-# Read what is compressed so only where its library is: FB_HAVE_x is 1, and x linked.
-OPTIONAL       := libisal snappy libzstd bzip2
+# What each is for is there only where its library is: FB_HAVE_x is 1, and x linked.
+OPTIONAL       := libisal snappy libzstd bzip2 jq
 WITHOUT_libisal := a gzip that is twice as fast (libisal)
 WITHOUT_snappy  := Snappy (libsnappy)
 WITHOUT_libzstd := Zstandard (libzstd)
 WITHOUT_bzip2   := bzip2 (libbz2)
+WITHOUT_jq      := filter_jq and transform_jq (libjq)
 
 # --- Flags ------------------------------------------------------------------------------------
 # CPPFLAGS, CFLAGS and LDFLAGS are the packager's; what the program needs stands beside them.
@@ -46,10 +47,15 @@ HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 endif
 DEFINES := -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"'
 
-# bzip2 has no file for pkg-config in some distributions.
-has_bzip2 = $(shell echo 'int main(void) { return 0; }' | \
-    $(CC) -include bzlib.h -x c - -o /dev/null -lbz2 2>/dev/null && echo yes)
-has = $(if $(filter bzip2,$(1)),$(has_bzip2),$(shell $(PKG_CONFIG) --exists $(1) && echo yes))
+# These have no file for pkg-config in some distributions.
+PLAIN        := bzip2 jq
+HEADER_bzip2 := bzlib.h
+LIBS_bzip2   := -lbz2
+HEADER_jq    := jq.h
+LIBS_jq      := -ljq
+has_plain = $(shell echo 'int main(void) { return 0; }' | \
+    $(CC) -include $(HEADER_$(1)) -x c - -o /dev/null $(LIBS_$(1)) 2>/dev/null && echo yes)
+has = $(if $(filter $(1),$(PLAIN)),$(has_plain),$(shell $(PKG_CONFIG) --exists $(1) && echo yes))
 have := $(foreach lib,$(OPTIONAL),$(if $(call has,$(lib)),$(lib)))
 without := $(filter-out $(have),$(OPTIONAL))
 DEFINES += $(have:%=-DFB_HAVE_%=1) $(without:%=-DFB_HAVE_%=0)
@@ -58,9 +64,9 @@ DEFINES += $(have:%=-DFB_HAVE_%=1) $(without:%=-DFB_HAVE_%=0)
 pkg_config = $(shell $(PKG_CONFIG) $(1) $(2))$(if $(filter-out 0,$(.SHELLSTATUS)),\
     $(error libraries are missing, see above: scripts/install-deps installs them))
 pkg_cflags = $(eval pkg_cflags := $$(call pkg_config,--cflags,$(LIBS) \
-    $(filter-out bzip2,$(have))))$(pkg_cflags)
+    $(filter-out $(PLAIN),$(have))))$(pkg_cflags)
 pkg_libs   = $(eval pkg_libs := $$(call pkg_config,--libs,$(LIBS) \
-    $(filter-out bzip2,$(have))) $(if $(filter bzip2,$(have)),-lbz2))$(pkg_libs)
+    $(filter-out $(PLAIN),$(have))) $(foreach lib,$(filter $(PLAIN),$(have)),$(LIBS_$(lib))))$(pkg_libs)
 test_libs  = $(eval test_libs := $$(call pkg_config,--libs,$(TEST_LIBS)))$(test_libs)
 
 COMPILE = $(CC) -std=c17 $(DEFINES) -Iinclude $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) \

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,16 @@
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
 #include "firebridge/aws/transact.h"
+#include "firebridge/base/thread.h"
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/pipeline/marker.h"
 #include "firebridge/state/state.h"
 
 #define CALL_TIMEOUT_MS 5000
 #define DEADLINE_MS     18000
+
+/* What no time-out of ours reaches: a file on a server that is gone, a name that hangs. */
+#define LAST_MS 19000
 
 struct check {
     const struct fb_conf *conf;
@@ -68,8 +73,8 @@ static bool new_client(struct check *check, const struct fb_conf_stream *stream,
              stream->name, what);
         return false;
     }
-    if (fb_environment_client(check->environment, service, NULL, FB_STOP_NOT, ret_client, &error) !=
-        FB_OK) {
+    if (fb_environment_client(check->environment, service, stream, NULL, FB_STOP_NOT, ret_client,
+                              &error) != FB_OK) {
         find(check, FAIL, "stream %s: %s: %s", stream->name, what, error.message);
         return false;
     }
@@ -268,6 +273,15 @@ static void check_prefix(struct check *check, const struct fb_conf_stream *strea
     fb_environment_client_done(&client);
 }
 
+/* A try would leave an object behind. */
+static void check_letters(struct check *check, const struct fb_conf_stream *stream)
+{
+    if (stream->letters_bucket != NULL)
+        find(check, OK,
+             "stream %s: dead letters go to %s, which is not tried: it needs s3:PutObject",
+             stream->name, stream->dead_letters);
+}
+
 /* The folder itself, or what is there of its path. */
 static bool find_existing(char *path)
 {
@@ -336,7 +350,7 @@ static bool check_credentials(struct check *check)
     struct fb_error error = {0};
 
     if (fb_environment_new(check->conf, fb_clock_system(), &check->environment, &error) != FB_OK) {
-        find(check, FAIL, "region: %s", error.message);
+        find(check, FAIL, "[aws]: %s", error.message);
         return false;
     }
     find(check, OK, "region: %s", fb_environment_region(check->environment));
@@ -357,16 +371,36 @@ static void check_all(struct check *check)
         for (size_t i = 0; i < check->conf->stream_count; i++) {
             check_table(check, &check->conf->streams[i]);
             check_prefix(check, &check->conf->streams[i]);
+            check_letters(check, &check->conf->streams[i]);
         }
     }
     fb_environment_free(check->environment);
 }
 
+/* Nothing that `check` does needs to be undone. */
+static void *end_in_time(void *argument)
+{
+    struct check late = {0};
+
+    (void)argument;
+    fb_sleep_ms(fb_clock_system(), NULL, FB_STOP_NOT, LAST_MS);
+    find(&late, FAIL, "the rest is not tried, for something did not answer in %d s",
+         LAST_MS / 1000);
+    _exit(FB_EXIT_WRONG);
+}
+
 int fb_cmd_check(const char *conf_path)
 {
     struct check check = {.deadline_ms = fb_monotonic_ms(fb_clock_system()) + DEADLINE_MS};
-    struct fb_conf *conf = fb_cli_read_conf(conf_path);
+    struct fb_error error = {0};
+    struct fb_conf *conf;
+    pthread_t thread;
 
+    if (fb_thread_start(&thread, "deadline", end_in_time, NULL, &error) == FB_OK)
+        pthread_detach(thread);
+    else
+        find(&check, WARN, "%s", error.message);
+    conf = fb_cli_read_conf(conf_path);
     if (conf == NULL) {
         find(&check, FAIL, "conf: %s cannot be used as it stands", conf_path);
         return FB_EXIT_WRONG;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "firebridge/base/nearest.h"
+#include "firebridge/base/time.h"
 
 /* --set may be given so often. */
 #define SETS_MAX 40
@@ -16,6 +17,8 @@ struct arguments {
     const char *conf_path; /* NULL: not given */
     struct fb_run_options run;
     struct fb_explain_options explain;
+    struct fb_redrive_cmd_options redrive;
+    const char *output; /* NULL: not given */
     const char *sets[SETS_MAX];
     bool wants_help;
     char **words; /* what is no option */
@@ -39,6 +42,10 @@ enum {
     OPTION_SET = 'e',
     OPTION_LIMIT = 'l',
     OPTION_OUTPUT = 'u',
+    OPTION_SINCE = 'i',
+    OPTION_REASON = 'r',
+    OPTION_DRY_RUN = 'd',
+    OPTION_OVERWRITE = 'w',
 };
 
 static const struct option long_options[] = {
@@ -50,6 +57,10 @@ static const struct option long_options[] = {
     {"set", required_argument, NULL, OPTION_SET},
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"output", required_argument, NULL, OPTION_OUTPUT},
+    {"since", required_argument, NULL, OPTION_SINCE},
+    {"reason", required_argument, NULL, OPTION_REASON},
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -57,6 +68,7 @@ static const struct option long_options[] = {
 static int run_run(const struct arguments *arguments);
 static int run_check(const struct arguments *arguments);
 static int run_explain(const struct arguments *arguments);
+static int run_redrive(const struct arguments *arguments);
 static int run_state(const struct arguments *arguments);
 static int run_version(const struct arguments *arguments);
 static int run_help(const struct arguments *arguments);
@@ -92,6 +104,19 @@ static const struct command commands[] = {
      "  --limit N               show so many records; default 10\n"
      "  --output text|json      for a person, or a JSON object a line; default text\n",
      "c:skelu", run_explain},
+    {"redrive", "redrive [OPTION...]", "run dead letters through the conf again",
+     "What can be written now is written, and its dead letter removed; what cannot\n"
+     "stays, with the new reason. The daemon may run meanwhile. Ends with 1 if a\n"
+     "letter is left.\n"
+     "\n"
+     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n"
+     "  --stream NAME           of one stream alone\n"
+     "  --since TIME            those from then on, like 2026-11-22T10:00:00Z\n"
+     "  --reason CODE           those with this reason, like key-missing\n"
+     "  --dry-run               say what would be, and change nothing\n"
+     "  --overwrite             write, though an old record may replace a newer item\n"
+     "  --output table|json     for a person, or a JSON object a line; default table\n",
+     "c:sirdwu", run_redrive},
     {"state", "state adopt STREAM | rename OLD NEW  [-c FILE]",
      "change what a checkpoint belongs to",
      "adopt STREAM      the checkpoint of STREAM goes on with the source and the table\n"
@@ -173,16 +198,41 @@ static int run_check(const struct arguments *arguments)
     return fb_cmd_check(arguments->run.conf_path);
 }
 
+/* --output json, or the other word, which is the default. */
+static bool take_output(const struct arguments *arguments, const char *other, bool *ret_as_json)
+{
+    const char *output = arguments->output == NULL ? other : arguments->output;
+
+    *ret_as_json = strcmp(output, "json") == 0;
+    if (*ret_as_json || strcmp(output, other) == 0)
+        return true;
+    fprintf(stderr, "firebridge: --output %s: expected %s or json\n", output, other);
+    return false;
+}
+
 static int run_explain(const struct arguments *arguments)
 {
     struct fb_explain_options options = arguments->explain;
 
-    if (arguments->count != 1)
+    if (arguments->count != 1 || !take_output(arguments, "text", &options.as_json))
         return wrong_use("explain [OPTION...] FILE | s3://BUCKET/KEY | -");
     options.object = arguments->words[0];
     options.conf_path = arguments->conf_path;
     options.sets = arguments->sets;
     return fb_cmd_explain(&options);
+}
+
+static int run_redrive(const struct arguments *arguments)
+{
+    struct fb_redrive_cmd_options options = arguments->redrive;
+
+    if (arguments->count > 0)
+        return refuse_words(arguments);
+    if (!take_output(arguments, "table", &options.as_json))
+        return wrong_use("redrive [OPTION...]");
+    options.conf_path = arguments->run.conf_path;
+    options.stream = arguments->explain.stream;
+    return fb_cmd_redrive(&options);
 }
 
 static int run_state(const struct arguments *arguments)
@@ -267,9 +317,39 @@ static bool take_explain_option(int option, struct arguments *arguments)
     case OPTION_LIMIT:
         return take_limit(&explain->limit);
     default:
-        explain->as_json = strcmp(optarg, "json") == 0;
-        return explain->as_json || strcmp(optarg, "text") == 0 ||
-               refuse_value("--output", "text or json");
+        arguments->output = optarg;
+        return true;
+    }
+}
+
+static bool take_since(int64_t *ret_since_ms)
+{
+    return fb_time_parse_rfc3339(optarg, ret_since_ms) == FB_OK ||
+           refuse_value("--since", "a time like 2026-11-22T10:00:00Z");
+}
+
+static bool is_redrive_option(int option)
+{
+    return option == OPTION_SINCE || option == OPTION_REASON || option == OPTION_DRY_RUN ||
+           option == OPTION_OVERWRITE;
+}
+
+static bool take_redrive_option(int option, struct arguments *arguments)
+{
+    struct fb_redrive_cmd_options *redrive = &arguments->redrive;
+
+    switch (option) {
+    case OPTION_SINCE:
+        return take_since(&redrive->since_ms);
+    case OPTION_REASON:
+        redrive->reason = optarg;
+        return true;
+    case OPTION_DRY_RUN:
+        redrive->dry_run = true;
+        return true;
+    default:
+        redrive->overwrite = true;
+        return true;
     }
 }
 
@@ -288,6 +368,8 @@ static bool take_option(const struct command *command, int option, struct argume
         arguments->run.once = true;
     else if (option == OPTION_ACCEPT)
         arguments->run.accept_dead_letters = true;
+    else if (is_redrive_option(option))
+        return take_redrive_option(option, arguments);
     else
         return take_explain_option(option, arguments);
     return true;

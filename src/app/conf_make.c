@@ -14,6 +14,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->source);
     free(stream->bucket);
     free(stream->prefix);
+    free(stream->expected_bucket_owner);
     free(stream->table);
     free(stream->time_zone);
     fb_conf_list_done(&stream->exclude);
@@ -22,6 +23,8 @@ static void free_stream(struct fb_conf_stream *stream)
     fb_conf_list_done(&stream->number_columns);
     free(stream->pattern);
     fb_conf_list_done(&stream->fields);
+    free(stream->filter_jq);
+    free(stream->transform_jq);
     free(stream->where);
     fb_conf_items_done(&stream->items);
     fb_conf_list_done(&stream->flattens);
@@ -32,6 +35,9 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->write);
     free(stream->marker_table);
     free(stream->marker_ttl_attribute);
+    free(stream->dead_letters);
+    free(stream->letters_bucket);
+    free(stream->letters_prefix);
     fb_conf_list_done(&stream->write_map);
     *stream = (struct fb_conf_stream){0};
 }
@@ -43,6 +49,8 @@ static void free_aws(struct fb_conf_aws *aws)
     free(aws->endpoint_dynamodb);
     free(aws->endpoint_imds);
     free(aws->profile);
+    free(aws->proxy);
+    free(aws->no_proxy);
     free(aws->ca_bundle);
     *aws = (struct fb_conf_aws){0};
 }

@@ -42,6 +42,19 @@ static enum fb_status parse_where(const struct fb_conf_key *key, const char *tex
     return FB_OK;
 }
 
+static enum fb_status parse_program(const struct fb_conf_key *key, const char *text, void *base,
+                                    struct fb_error *error)
+{
+    char **target = (char **)((char *)base + key->offset);
+
+    (void)error;
+    if (text[strspn(text, " \t\n")] != '\0')
+        return fb_conf_set_text(target, text) ? FB_OK : FB_NO_MEMORY;
+    free(*target);
+    *target = NULL;
+    return FB_OK;
+}
+
 /* "text", with \" and \\ for those two; `unquoted` has room for the text. */
 static bool unquote(const char *text, char *unquoted)
 {
@@ -84,4 +97,5 @@ static enum fb_status parse_missing(const struct fb_conf_key *key, const char *t
 
 const struct fb_conf_type fb_conf_type_paths = {"paths", parse_paths, true};
 const struct fb_conf_type fb_conf_type_where = {"condition", parse_where, true};
+const struct fb_conf_type fb_conf_type_program = {"jq program", parse_program, true};
 const struct fb_conf_type fb_conf_type_missing = {"missing", parse_missing, false};

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The types of keys that only a stream has. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "firebridge/app/conf.h"
 #include "firebridge/app/conf_keys.h"
 #include "firebridge/app/conf_value.h"
+#include "firebridge/aws/access_point.h"
 #include "firebridge/base/time.h"
 
 /* S3 user guide, "Object key names": at most 1,024 bytes. */
 #define PREFIX_MAX_BYTES 1024
+
+/* Of an access point's ARN, which is the longest that may stand where a bucket does. */
+#define BUCKET_MAX_BYTES 255
 
 /* S3 user guide, "General purpose bucket naming rules". */
 static bool is_bucket(const char *name, size_t size)
@@ -35,7 +40,7 @@ static bool is_bucket(const char *name, size_t size)
 static enum fb_status set_source(struct fb_conf_stream *stream, const char *text, size_t bucket)
 {
     const char *prefix = text + 5 + bucket;
-    char name[64];
+    char name[BUCKET_MAX_BYTES + 1];
 
     snprintf(name, sizeof name, "%.*s", (int)bucket, text + 5);
     if (!fb_conf_set_text(&stream->source, text) || !fb_conf_set_text(&stream->bucket, name) ||
@@ -44,24 +49,90 @@ static enum fb_status set_source(struct fb_conf_stream *stream, const char *text
     return FB_OK;
 }
 
+/* A bucket's name, or an access point's ARN. */
+static enum fb_status check_bucket(const char *name, size_t size, struct fb_error *error)
+{
+    struct fb_access_point point;
+    char arn[BUCKET_MAX_BYTES + 1];
+
+    if (fb_access_point_is(name) && size < sizeof arn) {
+        snprintf(arn, sizeof arn, "%.*s", (int)size, name);
+        return fb_access_point_parse(arn, &point, error);
+    }
+    if (!is_bucket(name, size))
+        return fb_fail(error, FB_INVALID,
+                       "\"%.*s\" is no bucket's name; expected 3 to 63 lower-case letters, "
+                       "digits, - and .",
+                       (int)size, name);
+    return FB_OK;
+}
+
 static enum fb_status parse_source(const struct fb_conf_key *key, const char *text, void *base,
                                    struct fb_error *error)
 {
+    enum fb_status status;
     size_t bucket;
 
     (void)key;
     if (strncmp(text, "s3://", 5) != 0)
         return fb_fail(error, FB_INVALID, "\"%s\"; expected s3://BUCKET/PREFIX", text);
-    bucket = strcspn(text + 5, "/");
-    if (!is_bucket(text + 5, bucket))
-        return fb_fail(error, FB_INVALID,
-                       "\"%.*s\" is no bucket's name; expected 3 to 63 lower-case letters, "
-                       "digits, - and .",
-                       (int)bucket, text + 5);
+    bucket = fb_access_point_size(text + 5);
+    status = check_bucket(text + 5, bucket, error);
+    if (status != FB_OK)
+        return status;
     if (strlen(text + 5 + bucket) > PREFIX_MAX_BYTES + 1)
         return fb_fail(error, FB_INVALID, "the prefix has over %d bytes, and no key in S3 has more",
                        PREFIX_MAX_BYTES);
     return set_source(base, text, bucket);
+}
+
+static enum fb_status parse_account(const struct fb_conf_key *key, const char *text, void *base,
+                                    struct fb_error *error)
+{
+    if (strlen(text) != 12 || strspn(text, "0123456789") != 12)
+        return fb_fail(error, FB_INVALID, "\"%s\"; expected the 12 digits of an AWS account", text);
+    return fb_conf_set_text((char **)((char *)base + key->offset), text) ? FB_OK : FB_NO_MEMORY;
+}
+
+/* Leaves room for what stands behind it in an object's key. */
+#define LETTERS_PREFIX_MAX_BYTES 800
+
+/* *ret_bucket: how long the bucket's name is. */
+static bool is_letters_place(const char *text, size_t *ret_bucket)
+{
+    if (strncmp(text, "s3://", 5) != 0)
+        return false;
+    *ret_bucket = strcspn(text + 5, "/");
+    return is_bucket(text + 5, *ret_bucket) && text[strlen(text) - 1] == '/' &&
+           strlen(text + 5 + *ret_bucket) <= LETTERS_PREFIX_MAX_BYTES + 1 &&
+           strstr(text, "!{") == NULL;
+}
+
+static enum fb_status parse_letters(const struct fb_conf_key *key, const char *text, void *base,
+                                    struct fb_error *error)
+{
+    struct fb_conf_stream *stream = base;
+    size_t bucket = 0;
+    char name[64];
+
+    (void)key;
+    if (strcmp(text, "files") == 0) {
+        free(stream->letters_bucket);
+        free(stream->letters_prefix);
+        stream->letters_bucket = stream->letters_prefix = NULL;
+        return fb_conf_set_text(&stream->dead_letters, text) ? FB_OK : FB_NO_MEMORY;
+    }
+    if (!is_letters_place(text, &bucket))
+        return fb_fail(error, FB_INVALID,
+                       "\"%s\"; expected files or s3://BUCKET/PREFIX/, with a slash at the end, no "
+                       "expression and at most %d bytes in the prefix",
+                       text, LETTERS_PREFIX_MAX_BYTES);
+    snprintf(name, sizeof name, "%.*s", (int)bucket, text + 5);
+    if (!fb_conf_set_text(&stream->dead_letters, text) ||
+        !fb_conf_set_text(&stream->letters_bucket, name) ||
+        !fb_conf_set_text(&stream->letters_prefix, text + 5 + bucket + 1))
+        return FB_NO_MEMORY;
+    return FB_OK;
 }
 
 /* DynamoDB developer guide, "Naming rules". An ARN is checked only where it names the table. */
@@ -146,6 +217,8 @@ static enum fb_status parse_share(const struct fb_conf_key *key, const char *tex
 }
 
 const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
+const struct fb_conf_type fb_conf_type_account = {"account", parse_account, false};
+const struct fb_conf_type fb_conf_type_letters = {"letters", parse_letters, false};
 const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
 const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};
 const struct fb_conf_type fb_conf_type_share = {"share", parse_share, false};

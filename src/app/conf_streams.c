@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a stream's conf to what its parts are made with. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "firebridge/app/conf.h"
 #include "firebridge/app/conf_items.h"
+#include "firebridge/pipeline/letter_sink.h"
 
 static const char *const *names_of(const struct fb_conf_list *list)
 {
@@ -113,6 +115,8 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
         .missing = stream->missing.kind,
         .missing_text = stream->missing.text,
         .where = stream->where,
+        .filter_jq = stream->filter_jq,
+        .transform_jq = stream->transform_jq,
         .write = stream->write,
         .write_map = names_of(&stream->write_map),
         .write_map_count = stream->write_map.count,
@@ -217,8 +221,47 @@ static struct fb_conf_place place_of(const struct fb_conf_stream *stream, const 
     return place.file != NULL ? place : stream->place;
 }
 
-static enum fb_status check_stream(const struct fb_conf_stream *stream, fb_conf_report_fn report,
-                                   void *context)
+/* Up to the first expression. */
+static size_t root_size(const struct fb_conf_stream *stream)
+{
+    const char *expression = strstr(stream->prefix, "!{");
+
+    return expression == NULL ? strlen(stream->prefix) : (size_t)(expression - stream->prefix);
+}
+
+/* Whether keys of the source may begin with `folder`, or its keys as the source's do. */
+static bool meets(const struct fb_conf_stream *source, const char *bucket, const char *folder)
+{
+    const size_t root = root_size(source);
+    const size_t size = strlen(folder) < root ? strlen(folder) : root;
+
+    return strcmp(source->bucket, bucket) == 0 && strncmp(source->prefix, folder, size) == 0;
+}
+
+/* Dead letters that are read as records would come back as dead letters, for ever. */
+static enum fb_status check_letters(const struct fb_conf *conf, const struct fb_conf_stream *stream,
+                                    struct fb_error *error)
+{
+    char *folder;
+    enum fb_status status = FB_OK;
+
+    if (stream->letters_bucket == NULL)
+        return FB_OK;
+    folder = fb_letter_s3_folder(stream->letters_prefix, stream->name);
+    if (folder == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for a prefix");
+    for (size_t i = 0; i < conf->stream_count && status == FB_OK; i++)
+        if (meets(&conf->streams[i], stream->letters_bucket, folder))
+            status = fb_fail(error, FB_INVALID,
+                             "dead_letters: its objects would lie under s3://%.63s/%.300s, where "
+                             "stream %s reads; take another prefix or bucket",
+                             stream->letters_bucket, folder, conf->streams[i].name);
+    free(folder);
+    return status;
+}
+
+static enum fb_status check_stream(const struct fb_conf *conf, const struct fb_conf_stream *stream,
+                                   fb_conf_report_fn report, void *context)
 {
     struct fb_conf_place place = stream->place;
     struct fb_error error = {0};
@@ -231,6 +274,8 @@ static enum fb_status check_stream(const struct fb_conf_stream *stream, fb_conf_
             status = check_markers(stream, &error);
         if (status == FB_OK)
             status = check_mapping(stream, &error);
+        if (status == FB_OK)
+            status = check_letters(conf, stream, &error);
         place = place_of(stream, error.message);
     }
     if (status == FB_OK)
@@ -247,7 +292,7 @@ enum fb_status fb_conf_check_streams(const struct fb_conf *conf, fb_conf_report_
     enum fb_status worst = FB_OK;
 
     for (size_t i = 0; i < conf->stream_count; i++) {
-        enum fb_status status = check_stream(&conf->streams[i], report, context);
+        enum fb_status status = check_stream(conf, &conf->streams[i], report, context);
 
         if (status != FB_OK)
             worst = status;

@@ -7,6 +7,7 @@
 
 #include "firebridge/app/conf_keys.h"
 #include "firebridge/app/conf_value.h"
+#include "firebridge/net/address.h"
 
 #define LIST_MAX 1000
 
@@ -186,6 +187,16 @@ static enum fb_status parse_endpoint(const struct fb_conf_key *key, const char *
     return keep_text(key, text, base);
 }
 
+static enum fb_status parse_proxy(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    /* It is not shown, for it may hold a password. */
+    if (!fb_address_is_proxy(text))
+        return fb_fail(error, FB_INVALID,
+                       "is none; expected http[s]://[USER:PASSWORD@]HOST[:PORT], or the word none");
+    return keep_text(key, text, base);
+}
+
 static enum fb_status parse_duration(const struct fb_conf_key *key, const char *text, void *base,
                                      struct fb_error *error)
 {
@@ -258,6 +269,17 @@ static enum fb_status parse_choice(const struct fb_conf_key *key, const char *te
     }
     list_choices(key->choices, list, sizeof list);
     return fb_fail(error, FB_INVALID, "\"%s\"; expected %s", text, list);
+}
+
+static enum fb_status parse_flag(const struct fb_conf_key *key, const char *text, void *base,
+                                 struct fb_error *error)
+{
+    bool *target = (bool *)((char *)base + key->offset);
+
+    if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+        return fb_fail(error, FB_INVALID, "\"%s\"; expected yes or no", text);
+    *target = text[0] == 'y';
+    return FB_OK;
 }
 
 void fb_conf_list_done(struct fb_conf_list *list)
@@ -372,8 +394,10 @@ const struct fb_conf_type fb_conf_type_text = {"text", parse_text, false};
 const struct fb_conf_type fb_conf_type_word = {"word", parse_word, false};
 const struct fb_conf_type fb_conf_type_path = {"path", parse_path, false};
 const struct fb_conf_type fb_conf_type_endpoint = {"address", parse_endpoint, false};
+const struct fb_conf_type fb_conf_type_proxy = {"proxy", parse_proxy, false};
 const struct fb_conf_type fb_conf_type_duration = {"duration", parse_duration, false};
 const struct fb_conf_type fb_conf_type_size = {"size", parse_size, false};
 const struct fb_conf_type fb_conf_type_count = {"count", parse_count, false};
 const struct fb_conf_type fb_conf_type_choice = {"choice", parse_choice, false};
+const struct fb_conf_type fb_conf_type_flag = {"flag", parse_flag, false};
 const struct fb_conf_type fb_conf_type_list = {"list", parse_list, true};

@@ -12,17 +12,9 @@ struct fb_environment {
     const struct fb_conf *conf;
     struct fb_clock *clock;
     struct fb_credentials_cache *credentials;
-    const char *ca_bundle;
+    struct fb_network network;
     char region[64];
 };
-
-/* Set but empty counts as not set, as in the SDKs. */
-static const char *variable(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value != NULL && *value != '\0' ? value : NULL;
-}
 
 static const char *first_of(const char *a, const char *b)
 {
@@ -32,8 +24,8 @@ static const char *first_of(const char *a, const char *b)
 /* The file that the variable names, else the one in the home; NULL without a home. */
 static bool find_shared_file(const char *name, const char *in_home, char **ret_path)
 {
-    const char *file = variable(name);
-    const char *home = variable("HOME");
+    const char *file = fb_network_variable(name);
+    const char *home = fb_network_variable("HOME");
 
     *ret_path = NULL;
     if (file != NULL)
@@ -46,7 +38,7 @@ static bool find_shared_file(const char *name, const char *in_home, char **ret_p
 
 static bool is_imds_disabled(void)
 {
-    const char *value = variable("AWS_EC2_METADATA_DISABLED");
+    const char *value = fb_network_variable("AWS_EC2_METADATA_DISABLED");
 
     return value != NULL && strcasecmp(value, "true") == 0;
 }
@@ -55,10 +47,10 @@ static void read_variables(const struct fb_environment *environment,
                            struct fb_chain_options *options)
 {
     *options = (struct fb_chain_options){
-        .access_key_id = variable("AWS_ACCESS_KEY_ID"),
-        .secret_access_key = variable("AWS_SECRET_ACCESS_KEY"),
-        .session_token = variable("AWS_SESSION_TOKEN"),
-        .profile = first_of(environment->conf->aws.profile, variable("AWS_PROFILE")),
+        .access_key_id = fb_network_variable("AWS_ACCESS_KEY_ID"),
+        .secret_access_key = fb_network_variable("AWS_SECRET_ACCESS_KEY"),
+        .session_token = fb_network_variable("AWS_SESSION_TOKEN"),
+        .profile = first_of(environment->conf->aws.profile, fb_network_variable("AWS_PROFILE")),
         .imds_endpoint = environment->conf->aws.endpoint_imds,
         .imds_disabled = is_imds_disabled(),
         .clock = environment->clock,
@@ -70,8 +62,8 @@ static enum fb_status find_region(struct fb_environment *environment,
 {
     const char *region = environment->conf->aws.region;
 
-    region = first_of(region, variable("AWS_REGION"));
-    region = first_of(region, variable("AWS_DEFAULT_REGION"));
+    region = first_of(region, fb_network_variable("AWS_REGION"));
+    region = first_of(region, fb_network_variable("AWS_DEFAULT_REGION"));
     if (region == NULL)
         return fb_chain_region(options, environment->region, sizeof environment->region, error);
     if (strlen(region) >= sizeof environment->region)
@@ -83,16 +75,16 @@ static enum fb_status find_region(struct fb_environment *environment,
 static enum fb_status new_transport(const struct fb_environment *environment,
                                     struct fb_transport **ret_transport, struct fb_error *error)
 {
-    struct fb_curl_options options = {.ca_bundle = environment->ca_bundle};
-
-    return fb_curl_new(&options, ret_transport, error);
+    return fb_curl_new(&environment->network.curl, ret_transport, error);
 }
 
 static enum fb_status set_up(struct fb_environment *environment, struct fb_chain_options *options,
                              struct fb_error *error)
 {
-    enum fb_status status = new_transport(environment, &options->transport, error);
+    enum fb_status status = fb_network_read(&environment->conf->aws, &environment->network, error);
 
+    if (status == FB_OK)
+        status = new_transport(environment, &options->transport, error);
     if (status != FB_OK)
         return status;
     status = find_region(environment, options, error);
@@ -117,7 +109,6 @@ enum fb_status fb_environment_new(const struct fb_conf *conf, struct fb_clock *c
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     environment->conf = conf;
     environment->clock = clock;
-    environment->ca_bundle = first_of(conf->aws.ca_bundle, variable("AWS_CA_BUNDLE"));
     read_variables(environment, &options);
     if (find_shared_file("AWS_CONFIG_FILE", ".aws/config", &config_file) &&
         find_shared_file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials", &credentials_file)) {
@@ -155,8 +146,9 @@ struct fb_credentials_cache *fb_environment_credentials(struct fb_environment *e
 }
 
 enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
-                                     struct fb_stop *stop, enum fb_stop_level stop_at,
-                                     struct fb_client *ret_client, struct fb_error *error)
+                                     const struct fb_conf_stream *stream, struct fb_stop *stop,
+                                     enum fb_stop_level stop_at, struct fb_client *ret_client,
+                                     struct fb_error *error)
 {
     const struct fb_conf_aws *aws = &environment->conf->aws;
     struct fb_transport *transport = NULL;
@@ -171,7 +163,11 @@ enum fb_status fb_environment_client(struct fb_environment *environment, enum fb
         .stop = stop,
         .stop_at = stop_at,
         .region = environment->region,
-        .endpoint = service == FB_SERVICE_S3 ? aws->endpoint_s3 : aws->endpoint_dynamodb,
+        .endpoint = environment->network.endpoints[service],
+        .use_fips = environment->network.use_fips,
+        .use_dualstack = environment->network.use_dualstack,
+        .requester_pays = stream != NULL && stream->requester_pays,
+        .bucket_owner = stream == NULL ? NULL : stream->expected_bucket_owner,
         .connect_timeout_ms = aws->connect_timeout_ms,
         .request_timeout_ms = aws->request_timeout_ms,
         .scratch = fb_call_scratch_new(),
@@ -190,7 +186,7 @@ void fb_environment_client_done(struct fb_client *client)
 /* StateDirectory= may name several, by colons (systemd.exec(5)); ours is the first. */
 enum fb_status fb_environment_state_dir(const struct fb_conf *conf, char **ret_path)
 {
-    const char *path = first_of(conf->daemon.state_dir, variable("STATE_DIRECTORY"));
+    const char *path = first_of(conf->daemon.state_dir, fb_network_variable("STATE_DIRECTORY"));
     size_t size;
     char *copy;
 

@@ -13,6 +13,7 @@
 #include "explain.h"
 #include "firebridge/app/cli.h"
 #include "firebridge/app/environment.h"
+#include "firebridge/aws/access_point.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
 #include "firebridge/base/backoff.h"
@@ -27,6 +28,7 @@ struct explain {
     bool has_conf; /* else the stream is all defaults */
     struct fb_environment *environment;
     struct fb_key_schema schema;
+    uint64_t hash_seed;
     struct fb_mapping *mapping; /* NULL: none */
     struct fb_layout *layout;   /* NULL: no prefix is known */
     struct fb_map_object described;
@@ -87,7 +89,10 @@ static struct fb_conf_stream *find_by_place(struct explain *explain)
     struct fb_conf_stream *found = NULL;
     const char *slash;
 
-    if (strncmp(place, "s3://", 5) != 0 || (slash = strchr(place + 5, '/')) == NULL)
+    if (strncmp(place, "s3://", 5) != 0)
+        return NULL;
+    slash = place + 5 + fb_access_point_size(place + 5);
+    if (*slash == '\0')
         return NULL;
     for (size_t i = 0; i < explain->conf->stream_count; i++) {
         struct fb_conf_stream *stream = &explain->conf->streams[i];
@@ -200,8 +205,8 @@ static bool connect_service(struct explain *explain, enum fb_service service,
     if (explain->environment == NULL)
         status = fb_environment_new(explain->conf, fb_clock_system(), &explain->environment, error);
     if (status == FB_OK)
-        status = fb_environment_client(explain->environment, service, NULL, FB_STOP_NOT, ret_client,
-                                       error);
+        status = fb_environment_client(explain->environment, service, explain->stream, NULL,
+                                       FB_STOP_NOT, ret_client, error);
     return status == FB_OK;
 }
 
@@ -366,8 +371,8 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
 static enum fb_status read_s3(struct explain *explain, struct fb_error *error)
 {
     const char *place = explain->options->object + strlen("s3://");
-    const size_t bucket_size = strcspn(place, "/");
-    char bucket[64];
+    const size_t bucket_size = fb_access_point_size(place);
+    char bucket[256];
     struct body body = {.explain = explain};
     struct fb_s3_get_request request = {
         .bucket = bucket,
@@ -408,16 +413,26 @@ static enum fb_status read_object(struct explain *explain, struct fb_error *erro
 
 /* ---- all of it ---- */
 
+/* Before anything has a thread or a secret, for jq's sake. */
+static bool make_mapping(struct explain *explain)
+{
+    struct fb_error error = {0};
+
+    explain->hash_seed = fb_random_entropy();
+    return fb_conf_mapping(explain->stream, explain->hash_seed, &explain->mapping, &error) ==
+               FB_OK ||
+           complain("%s", error.message);
+}
+
 static bool make_reader(struct explain *explain)
 {
     struct fb_object_reader_options reader = fb_conf_reader_options(explain->stream);
     struct fb_error error = {0};
 
     reader.schema = &explain->schema;
-    reader.hash_seed = fb_random_entropy();
-    if (fb_conf_mapping(explain->stream, reader.hash_seed, &explain->mapping, &error) != FB_OK ||
-        (explain->mapping != NULL && explain->schema.count > 0 &&
-         fb_conf_check_key(explain->stream, explain->mapping, &explain->schema, &error) != FB_OK))
+    reader.hash_seed = explain->hash_seed;
+    if (explain->mapping != NULL && explain->schema.count > 0 &&
+        fb_conf_check_key(explain->stream, explain->mapping, &explain->schema, &error) != FB_OK)
         return complain("%s", error.message);
     reader.mapping = explain->mapping;
     return fb_object_reader_new(&reader, &explain->reader, &error) == FB_OK ||
@@ -454,8 +469,8 @@ int fb_cmd_explain(const struct fb_explain_options *options)
     struct explain explain = {.options = options};
     int status = FB_EXIT_WRONG;
 
-    if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) && find_key(&explain) &&
-        make_reader(&explain))
+    if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) &&
+        make_mapping(&explain) && find_key(&explain) && make_reader(&explain))
         status = explain_object(&explain);
     fb_object_reader_free(explain.reader);
     fb_mapping_free(explain.mapping);

@@ -73,9 +73,9 @@ static void show_head_text(const struct fb_explanation *explanation, const char 
     print_field("compression", compression);
     snprintf(text, sizeof text, "%s%s", fb_format_name(format),
              !explanation->is_auto       ? ""
+             : is_decided                ? " (auto, by the first record)"
              : explanation->records == 0 ? " (there is no record that would decide it)"
-             : !is_decided               ? " (the first record does not decide it)"
-                                         : " (auto, by the first record)");
+                                         : " (the first record does not decide it)");
     print_field("format", text);
 }
 
@@ -257,7 +257,7 @@ static void show_record_json(const struct fb_record *record)
 
 static void count(struct fb_explanation *explanation, const struct fb_record *record)
 {
-    explanation->records++;
+    explanation->records += !record->is_followed;
     if (record->reason != FB_DEAD_NONE) {
         struct fb_reason_count *reason = &explanation->reasons[record->reason];
 
@@ -284,9 +284,11 @@ static void count(struct fb_explanation *explanation, const struct fb_record *re
 void fb_explanation_take(struct fb_explanation *explanation, const struct fb_object_reader *reader,
                          const struct fb_record *record)
 {
+    const bool is_shown = explanation->records < explanation->limit;
+
     count(explanation, record);
     show_head(explanation, reader);
-    if (explanation->records > explanation->limit)
+    if (!is_shown)
         return;
     if (explanation->as_json)
         show_record_json(record);
@@ -325,7 +327,7 @@ static void end_text(const struct fb_explanation *explanation, const char *damag
     printf(", %" PRIu64 " dead letter%s", explanation->dead_letters,
            plural(explanation->dead_letters));
     if (explanation->others.left_out > 0)
-        printf(", %" PRIu64 " left out by where", explanation->others.left_out);
+        printf(", %" PRIu64 " left out", explanation->others.left_out);
     if (explanation->others.mismatches > 0)
         printf(", %" PRIu64 " comparison%s of different types in where",
                explanation->others.mismatches, plural(explanation->others.mismatches));

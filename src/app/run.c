@@ -25,8 +25,9 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
-/* What becomes of a stream's records. */
+/* What a stream's threads connect with, and what becomes of its records. */
 struct plan {
+    struct fb_environment *environment;
     const struct fb_conf_stream *stream;
     struct fb_mapping *mapping; /* NULL: none */
 };
@@ -134,11 +135,11 @@ static enum fb_status connect_client(void *context, enum fb_stream_side side, st
                                      enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error)
 {
-    struct daemon *daemon = context;
+    const struct plan *plan = context;
 
-    return fb_environment_client(daemon->environment,
-                                 side == FB_SIDE_SOURCE ? FB_SERVICE_S3 : FB_SERVICE_DYNAMODB, stop,
-                                 stop_at, ret_client, error);
+    return fb_environment_client(
+        plan->environment, side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3,
+        side == FB_SIDE_LETTERS ? NULL : plan->stream, stop, stop_at, ret_client, error);
 }
 
 static enum fb_status check_key(const void *context, const struct fb_key_schema *schema,
@@ -176,22 +177,27 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .reader = fb_conf_reader_options(conf),
         .on_damage = conf->on_damaged_object,
         .max_in_flight = conf->max_in_flight,
-        .max_dead_letters = conf->max_dead_letters,
-        .max_dead_letters_in = conf->max_dead_letters_in,
-        .accept_dead_letters = daemon->options->accept_dead_letters,
-        .dead_letter_directory = daemon->dead_letter_directory,
+        .letters = {.bucket = conf->letters_bucket,
+                    .prefix = conf->letters_prefix,
+                    .directory = daemon->dead_letter_directory,
+                    .max_file_bytes = conf->dead_letter_file_size,
+                    .max_bytes = conf->max_dead_letters_size,
+                    .max_letters = conf->max_dead_letters,
+                    .in_records = conf->max_dead_letters_in,
+                    .accept_all = daemon->options->accept_dead_letters},
         .once = daemon->options->once,
         .once_patience_ms = daemon->conf->daemon.once_patience_ms,
         .stall_timeout_ms = daemon->conf->aws.stall_timeout_ms,
         .calls = {.describe_table = fb_dynamodb_describe_table,
                   .list_page = fb_s3_list_page,
                   .get = fb_s3_get,
+                  .put = fb_s3_put,
                   .batch_write = fb_dynamodb_batch_write,
                   .adding = {.transact_write = fb_dynamodb_transact_write,
                              .get_item = fb_dynamodb_get_item},
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,
-                  .connect_context = daemon},
+                  .connect_context = &daemon->plans[i]},
         .state = daemon->state,
         .clock = fb_clock_system(),
         .seed = daemon->seed,
@@ -199,6 +205,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .context = daemon,
     };
 
+    daemon->plans[i].environment = daemon->environment;
     options.reader.mapping = daemon->plans[i].mapping;
     options.check_key = check_key;
     options.check_context = &daemon->plans[i];
@@ -350,7 +357,7 @@ static bool sum_up(struct daemon *daemon)
             snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
                      (unsigned long long)report.items_deleted);
         if (report.left_out > 0)
-            snprintf(left_out, sizeof left_out, ", %llu left out by where",
+            snprintf(left_out, sizeof left_out, ", %llu left out",
                      (unsigned long long)report.left_out);
         if (report.mismatches > 0)
             snprintf(mismatches, sizeof mismatches,

@@ -67,8 +67,8 @@ static enum fb_status describe(struct fb_environment *environment, const char *n
                                struct fb_table *ret_table, struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status =
-        fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, FB_STOP_NOT, &client, error);
+    enum fb_status status = fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, NULL,
+                                                  FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)
         return status;
@@ -151,8 +151,11 @@ static enum fb_status rename_dead_letters(const char *directory, const char *old
     return status;
 }
 
-static int rename_stream(const struct fb_conf *conf, const char *old_name, const char *new_name)
+/* `stream` has the new name. */
+static int rename_stream(const struct fb_conf *conf, const struct fb_conf_stream *stream,
+                         const char *old_name)
 {
+    const char *new_name = stream->name;
     struct fb_state *state = NULL;
     struct fb_error error = {0};
     char *directory = NULL;
@@ -167,6 +170,9 @@ static int rename_stream(const struct fb_conf *conf, const char *old_name, const
     if (status != FB_OK)
         return fail(&error);
     printf("the checkpoint of stream %s is now that of %s\n", old_name, new_name);
+    if (stream->letters_bucket != NULL)
+        printf("dead letters in S3 stay under %s%s/; move them to %s%s/ yourself\n",
+               stream->dead_letters, old_name, stream->dead_letters, new_name);
     return FB_EXIT_OK;
 }
 
@@ -174,10 +180,11 @@ static int rename_stream(const struct fb_conf *conf, const char *old_name, const
 int fb_cmd_state_rename(const char *conf_path, const char *old_name, const char *new_name)
 {
     struct fb_conf *conf = fb_cli_read_conf(conf_path);
+    const struct fb_conf_stream *stream = conf == NULL ? NULL : demand_stream(conf, new_name);
     int status = FB_EXIT_WRONG;
 
-    if (conf != NULL && demand_stream(conf, new_name) != NULL)
-        status = rename_stream(conf, old_name, new_name);
+    if (stream != NULL)
+        status = rename_stream(conf, stream, old_name);
     fb_conf_free(conf);
     return status;
 }

@@ -25,7 +25,7 @@ static void print_compressions(const char *what, bool is_built)
         putchar('\n');
 }
 
-/* inih and libsystemd do not tell their versions. */
+/* The last ones do not tell their versions. */
 int fb_cmd_version(void)
 {
     const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
@@ -39,7 +39,7 @@ int fb_cmd_version(void)
     printf("expat       %d.%d.%d\n", XML_ExpatVersionInfo().major, XML_ExpatVersionInfo().minor,
            XML_ExpatVersionInfo().micro);
     printf("SQLite      %s\n", sqlite3_libversion());
-    puts("inih, libsystemd\n");
+    puts(FB_HAVE_jq ? "inih, libsystemd, libjq\n" : "inih, libsystemd; without libjq\n");
     print_compressions("reads", true);
     print_compressions("built without", false);
     return FB_EXIT_OK;

@@ -25,6 +25,8 @@ struct fb_call_scratch {
     struct fb_sigv4_signature signature;
     struct fb_buffer url;
     struct fb_buffer refusal; /* the body of an answer that is no success */
+    char bucket[256];         /* whose region is kept */
+    char bucket_region[FB_REGION_SIZE];
 };
 
 /* What one call holds while it lasts. */
@@ -59,9 +61,35 @@ void fb_call_scratch_free(struct fb_call_scratch *scratch)
     free(scratch);
 }
 
+const char *fb_call_scratch_bucket_region(const struct fb_call_scratch *scratch, const char *bucket)
+{
+    if (scratch == NULL || scratch->bucket_region[0] == '\0' ||
+        strcmp(scratch->bucket, bucket) != 0)
+        return NULL;
+    return scratch->bucket_region;
+}
+
+void fb_call_scratch_keep_bucket_region(struct fb_call_scratch *scratch, const char *bucket,
+                                        const char *region)
+{
+    if (scratch == NULL || strlen(bucket) >= sizeof scratch->bucket)
+        return;
+    snprintf(scratch->bucket, sizeof scratch->bucket, "%s", bucket);
+    snprintf(scratch->bucket_region, sizeof scratch->bucket_region, "%s", region);
+}
+
+struct fb_endpoint_options fb_call_where(const struct fb_client *client, const char *region)
+{
+    return (struct fb_endpoint_options){.address = client->endpoint,
+                                        .region = region,
+                                        .use_fips = client->use_fips,
+                                        .use_dualstack = client->use_dualstack};
+}
+
+/* 204 is DeleteObject's. */
 static bool is_success(long http_status)
 {
-    return http_status == 200 || http_status == 206;
+    return http_status == 200 || http_status == 204 || http_status == 206;
 }
 
 /* Where the body of a failure is kept. */
@@ -95,7 +123,7 @@ static enum fb_status sign(struct call_state *state, const struct fb_http_header
         .header_count = header_count,
         .access_key_id = state->scratch->credentials.access_key_id,
         .session_token = state->scratch->credentials.session_token,
-        .region = state->client->region,
+        .region = call->endpoint->region,
         .service = call->service,
         .time_ms = fb_realtime_ms(state->client->clock) + state->skew_ms,
         .normalize_path = !call->is_s3,
@@ -191,6 +219,9 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
         return status;
     if (call->refusal != NULL)
         memcpy(call->refusal->crc32, state->response.crc32, sizeof call->refusal->crc32);
+    /* What cannot be inflated stays what it is, and is no AWS error then. */
+    if (fb_http_is_gzip(&state->response) && fb_http_gunzip(refusal_of(state)) != FB_OK)
+        fb_buffer_reset(refusal_of(state));
     return fb_aws_error_make(&state->response, refusal_of(state)->bytes, refusal_of(state)->size,
                              call->operation, call->subject, error);
 }

@@ -4,21 +4,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <zlib.h>
 
 #define TABLE_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-:/"
+
+/* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME: a table may be elsewhere than the rest. */
+static bool region_of(const char *table, char region[FB_REGION_SIZE])
+{
+    size_t size;
+
+    if (strncmp(table, "arn:", 4) != 0)
+        return false;
+    for (int i = 0; i < 3 && table != NULL; i++)
+        table = strchr(table, ':') == NULL ? NULL : strchr(table, ':') + 1;
+    size = table == NULL ? 0 : strcspn(table, ":");
+    if (size == 0 || size >= FB_REGION_SIZE)
+        return false;
+    snprintf(region, FB_REGION_SIZE, "%.*s", (int)size, table);
+    return true;
+}
 
 enum fb_status fb_dynamodb_call_init(struct fb_dynamodb_call *call, const struct fb_client *client,
                                      const char *operation, const char *table,
                                      size_t answer_max_bytes, struct fb_error *error)
 {
     size_t size = strlen(table);
+    struct fb_endpoint_options where;
+    char own_region[FB_REGION_SIZE];
     enum fb_status status;
 
     if (size == 0 || size >= FB_TABLE_NAME_MAX || strspn(table, TABLE_CHARACTERS) < size)
         return fb_fail(error, FB_INVALID, "'%.255s' is no table name or ARN", table);
     *call = (struct fb_dynamodb_call){.operation = operation};
-    status = fb_endpoint_dynamodb(client->endpoint, client->region, &call->endpoint, error);
+    where = fb_call_where(client, region_of(table, own_region) ? own_region : client->region);
+    status = fb_endpoint_service(&where, "dynamodb", &call->endpoint, error);
     if (status != FB_OK)
         return status;
     snprintf(call->target, sizeof call->target, "DynamoDB_20120810.%s", operation);
@@ -61,6 +81,27 @@ bool fb_dynamodb_crc_fits(const char *expected, const struct fb_buffer *answer)
     return expected[0] == '\0' || strcmp(text, expected) == 0;
 }
 
+/* Never asked for, but a proxy may ask, and the checksum is over what was sent. */
+static enum fb_status decode(struct fb_dynamodb_call *self, const struct fb_http_response *response,
+                             struct fb_error *error)
+{
+    if (response->content_encoding[0] == '\0' ||
+        strcasecmp(response->content_encoding, "identity") == 0)
+        return FB_OK;
+    if (!fb_http_is_gzip(response))
+        return fb_dynamodb_call_refuse(self, error, "it is compressed, and not with gzip");
+    switch (fb_http_gunzip(&self->answer)) {
+    case FB_OK:
+        return FB_OK;
+    case FB_NO_MEMORY:
+        return fb_fail(error, FB_NO_MEMORY, "no memory for an answer");
+    case FB_TOO_LARGE:
+        return fb_dynamodb_call_refuse(self, error, "it inflates to more than an answer can have");
+    default:
+        return fb_dynamodb_call_refuse(self, error, "it is damaged gzip");
+    }
+}
+
 enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *self, struct fb_client *client,
                                         const struct iovec *body, size_t body_count,
                                         struct fb_error *error)
@@ -92,5 +133,5 @@ enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *self, struct fb
         return status;
     if (!fb_dynamodb_crc_fits(response.crc32, &self->answer))
         return fb_dynamodb_call_refuse(self, error, "its x-amz-crc32 does not fit");
-    return FB_OK;
+    return decode(self, &response, error);
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firebridge/aws/partition.h"
+
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
@@ -18,25 +20,38 @@ static bool consists_of(const char *text, const char *characters, size_t min, si
     return size >= min && size <= max && strspn(text, characters) == size;
 }
 
-static enum fb_status check_region(const char *region, struct fb_error *error)
+enum fb_status fb_endpoint_check_region(const char *region, struct fb_error *error)
 {
     if (region == NULL || region[0] == '\0')
         return fb_fail(error, FB_INVALID, "no region is set: [aws] region = eu-west-1, say");
-    if (!consists_of(region, LOWER DIGITS "-", 1, 32))
+    if (!consists_of(region, LOWER DIGITS "-", 1, FB_REGION_SIZE - 1))
         return fb_fail(error, FB_INVALID, "'%.64s' is no region (like eu-west-1)", region);
     return FB_OK;
 }
 
-static const char *domain_of(const char *region)
+static enum fb_status check_options(const struct fb_endpoint_options *options,
+                                    struct fb_error *error)
 {
-    return strncmp(region, "cn-", 3) == 0 ? "amazonaws.com.cn" : "amazonaws.com";
+    const char *kind = options->use_fips ? "FIPS" : "dual-stack";
+    enum fb_status status = fb_endpoint_check_region(options->region, error);
+
+    if (status != FB_OK)
+        return status;
+    if (options->address != NULL && (options->use_fips || options->use_dualstack))
+        return fb_fail(error, FB_INVALID,
+                       "%s endpoints are AWS's own, and the address '%.200s' is set: leave one out",
+                       kind, options->address);
+    if (options->use_fips && fb_partition_of(options->region)->fips == FB_FIPS_NEVER)
+        return fb_fail(error, FB_UNSUPPORTED, "region %s has no FIPS endpoints", options->region);
+    return FB_OK;
 }
 
-/* scheme://host[:port], with or without slashes behind it. */
-static enum fb_status use_address(const char *address, struct fb_endpoint *ret_endpoint,
-                                  struct fb_error *error)
+/* scheme://host[:port], with or without slashes behind it; `label` and a dot before the host. */
+static enum fb_status use_address(const struct fb_endpoint_options *options, const char *label,
+                                  struct fb_endpoint *ret_endpoint, struct fb_error *error)
 {
-    struct fb_endpoint endpoint = {.is_path_style = true};
+    struct fb_endpoint endpoint = {.is_path_style = label[0] == '\0'};
+    const char *address = options->address;
     const char *host = NULL;
     size_t size;
 
@@ -48,51 +63,99 @@ static enum fb_status use_address(const char *address, struct fb_endpoint *ret_e
         return fb_fail(error, FB_INVALID, "the endpoint '%.200s' does not begin with http(s)://",
                        address);
     size = strcspn(host, "/");
-    if (size == 0 || size >= sizeof endpoint.host ||
-        strspn(host, LOWER UPPER DIGITS "-._:[]") < size || host[size + strspn(host + size, "/")])
+    if (size == 0 || size > 255 || strspn(host, LOWER UPPER DIGITS "-._:[]") < size ||
+        host[size + strspn(host + size, "/")])
         return fb_fail(error, FB_INVALID,
                        "the endpoint '%.200s' is not of the form http(s)://host[:port]", address);
-    memcpy(endpoint.host, host, size);
-    snprintf(endpoint.origin, sizeof endpoint.origin, "%.*s", (int)(host - address + (int)size),
-             address);
+    snprintf(endpoint.host, sizeof endpoint.host, "%s%s%.*s", label, label[0] == '\0' ? "" : ".",
+             (int)size, host);
+    snprintf(endpoint.origin, sizeof endpoint.origin, "%.*s%s", (int)(host - address), address,
+             endpoint.host);
+    snprintf(endpoint.region, sizeof endpoint.region, "%s", options->region);
     *ret_endpoint = endpoint;
     return FB_OK;
 }
 
-enum fb_status fb_endpoint_dynamodb(const char *address, const char *region,
-                                    struct fb_endpoint *ret_endpoint, struct fb_error *error)
+/* The host stands already. */
+static void use_https(const char *region, struct fb_endpoint *endpoint)
 {
-    enum fb_status status = check_region(region, error);
+    snprintf(endpoint->origin, sizeof endpoint->origin, "https://%s", endpoint->host);
+    snprintf(endpoint->region, sizeof endpoint->region, "%s", region);
+}
+
+enum fb_status fb_endpoint_service(const struct fb_endpoint_options *options, const char *service,
+                                   struct fb_endpoint *ret_endpoint, struct fb_error *error)
+{
+    enum fb_status status = check_options(options, error);
+    const struct fb_partition *partition;
+    struct fb_endpoint endpoint = {0};
+    bool is_fips;
 
     if (status != FB_OK)
         return status;
-    if (address != NULL)
-        return use_address(address, ret_endpoint, error);
-    *ret_endpoint = (struct fb_endpoint){0};
-    snprintf(ret_endpoint->host, sizeof ret_endpoint->host, "dynamodb.%s.%s", region,
-             domain_of(region));
-    snprintf(ret_endpoint->origin, sizeof ret_endpoint->origin, "https://%s", ret_endpoint->host);
+    if (options->address != NULL)
+        return use_address(options, "", ret_endpoint, error);
+    partition = fb_partition_of(options->region);
+    is_fips = options->use_fips && (partition->fips == FB_FIPS_HOST || options->use_dualstack);
+    snprintf(endpoint.host, sizeof endpoint.host, "%s%s.%s.%s", service, is_fips ? "-fips" : "",
+             options->region,
+             options->use_dualstack ? partition->dualstack_suffix : partition->dns_suffix);
+    use_https(options->region, &endpoint);
+    *ret_endpoint = endpoint;
     return FB_OK;
 }
 
-enum fb_status fb_endpoint_s3(const char *address, const char *region, const char *bucket,
-                              struct fb_endpoint *ret_endpoint, struct fb_error *error)
+/* "LABEL.s3-fips.dualstack.REGION.SUFFIX"; all of S3's hosts are under the plain suffix. */
+static void use_s3_host(const struct fb_endpoint_options *options, const char *label,
+                        const char *service, struct fb_endpoint *ret_endpoint)
 {
-    enum fb_status status = check_region(region, error);
-    struct fb_endpoint endpoint = {0};
+    struct fb_endpoint endpoint = {.is_path_style = label[0] == '\0'};
+
+    snprintf(endpoint.host, sizeof endpoint.host, "%s%s%s%s%s.%s.%s", label,
+             endpoint.is_path_style ? "" : ".", service, options->use_fips ? "-fips" : "",
+             options->use_dualstack ? ".dualstack" : "", options->region,
+             fb_partition_of(options->region)->dns_suffix);
+    use_https(options->region, &endpoint);
+    *ret_endpoint = endpoint;
+}
+
+static enum fb_status use_access_point(const struct fb_endpoint_options *options, const char *arn,
+                                       struct fb_endpoint *ret_endpoint, struct fb_error *error)
+{
+    struct fb_endpoint_options there = *options;
+    struct fb_access_point point;
+    char label[sizeof point.name + sizeof point.account];
+    enum fb_status status = fb_access_point_parse(arn, &point, error);
 
     if (status != FB_OK)
         return status;
+    there.region = point.region;
+    status = check_options(&there, error);
+    if (status != FB_OK)
+        return status;
+    snprintf(label, sizeof label, "%s-%s", point.name, point.account);
+    if (options->address != NULL)
+        return use_address(&there, label, ret_endpoint, error);
+    use_s3_host(&there, label, "s3-accesspoint", ret_endpoint);
+    return FB_OK;
+}
+
+enum fb_status fb_endpoint_s3(const struct fb_endpoint_options *options, const char *bucket,
+                              struct fb_endpoint *ret_endpoint, struct fb_error *error)
+{
+    enum fb_status status = check_options(options, error);
+    bool is_label = consists_of(bucket, LOWER DIGITS "-", 3, LABEL_MAX) && bucket[0] != '-' &&
+                    bucket[strlen(bucket) - 1] != '-';
+
+    if (status != FB_OK)
+        return status;
+    if (fb_access_point_is(bucket))
+        return use_access_point(options, bucket, ret_endpoint, error);
     /* Buckets of before 2018 may have upper case, underscores and up to 255 bytes. */
     if (!consists_of(bucket, LOWER UPPER DIGITS "-._", 3, 255) || bucket[0] == '.')
         return fb_fail(error, FB_INVALID, "'%.200s' is no bucket name", bucket);
-    if (address != NULL)
-        return use_address(address, ret_endpoint, error);
-    endpoint.is_path_style = !consists_of(bucket, LOWER DIGITS "-", 3, LABEL_MAX);
-    snprintf(endpoint.host, sizeof endpoint.host, "%s%ss3.%s.%s",
-             endpoint.is_path_style ? "" : bucket, endpoint.is_path_style ? "" : ".", region,
-             domain_of(region));
-    snprintf(endpoint.origin, sizeof endpoint.origin, "https://%s", endpoint.host);
-    *ret_endpoint = endpoint;
+    if (options->address != NULL)
+        return use_address(options, "", ret_endpoint, error);
+    use_s3_host(options, is_label ? bucket : "", "s3", ret_endpoint);
     return FB_OK;
 }

@@ -16,27 +16,33 @@ struct known_code {
     const char *hint;
 };
 
-#define HINT_DENIED                                                                                \
-    "the credentials in use lack the permission: a source needs s3:ListBucket on the bucket and "  \
-    "s3:GetObject on its objects (kms:Decrypt with SSE-KMS), a table dynamodb:DescribeTable and "  \
-    "dynamodb:BatchWriteItem (with write = add instead of that dynamodb:UpdateItem, "              \
-    "dynamodb:PutItem and dynamodb:GetItem)"
-#define HINT_KEYS  "check the access key, the secret and the session token"
-#define HINT_CLOCK "check this machine's clock"
+#define HINT_KEYS                                                                                  \
+    "AWS does not know these keys: check the access key and the session token, and that the "      \
+    "region is enabled for their account"
+#define HINT_SECRET                                                                                \
+    "check the secret access key; if it is right, a proxy on the way changes requests"
+#define HINT_HEADERS  "a proxy on the way may have dropped the Authorization header"
+#define HINT_CLOCK    "check this machine's clock"
+#define HINT_EXPIRED  "new credentials are asked for; if none come, see where they are from"
+#define HINT_CAPACITY "the table takes no more now; raise its write capacity, or make it on-demand"
+#define HINT_RATE     "AWS takes no more calls now; it goes on more slowly by itself"
+#define HINT_REGION   "set [aws] region to the bucket's"
+#define HINT_ACCOUNT  "the account cannot use this service or region; AWS's support knows why"
 
 static const struct known_code known_codes[] = {
     /* Throttled */
-    {"ProvisionedThroughputExceededException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"ThrottlingException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"Throttling", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"ThrottledException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"RequestLimitExceeded", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"RequestThrottled", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"RequestThrottledException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"LimitExceededException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"TooManyRequestsException", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"BandwidthLimitExceeded", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
-    {"SlowDown", FB_THROTTLED, FB_RETRY_SLOWER, NULL},
+    {"ProvisionedThroughputExceededException", FB_THROTTLED, FB_RETRY_SLOWER, HINT_CAPACITY},
+    {"ThrottlingException", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"Throttling", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"ThrottledException", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"RequestLimitExceeded", FB_THROTTLED, FB_RETRY_SLOWER,
+     "the account's quota of this region is used up; a higher one can be asked for"},
+    {"RequestThrottled", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"RequestThrottledException", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"LimitExceededException", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"TooManyRequestsException", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"BandwidthLimitExceeded", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
+    {"SlowDown", FB_THROTTLED, FB_RETRY_SLOWER, HINT_RATE},
     /* The same again may succeed */
     {"InternalServerError", FB_UNAVAILABLE, FB_RETRY, NULL},
     {"InternalServerErrorException", FB_UNAVAILABLE, FB_RETRY, NULL},
@@ -56,33 +62,39 @@ static const struct known_code known_codes[] = {
     {"XAmzContentSHA256Mismatch", FB_UNAVAILABLE, FB_RETRY, NULL},
     {"TemporaryRedirect", FB_UNAVAILABLE, FB_RETRY, NULL},
     /* New credentials or a right clock may do */
-    {"ExpiredToken", FB_EXPIRED, FB_RETRY_REFRESHED, NULL},
-    {"ExpiredTokenException", FB_EXPIRED, FB_RETRY_REFRESHED, NULL},
-    {"TokenRefreshRequired", FB_EXPIRED, FB_RETRY_REFRESHED, NULL},
+    {"ExpiredToken", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_EXPIRED},
+    {"ExpiredTokenException", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_EXPIRED},
+    {"TokenRefreshRequired", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_EXPIRED},
     {"RequestTimeTooSkewed", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_CLOCK},
     {"RequestExpired", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_CLOCK},
     {"RequestInTheFuture", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_CLOCK},
     /* A person must act */
-    {"AccessDenied", FB_DENIED, FB_UNHEALTHY, HINT_DENIED},
-    {"AccessDeniedException", FB_DENIED, FB_UNHEALTHY, HINT_DENIED},
-    {"AllAccessDisabled", FB_DENIED, FB_UNHEALTHY, NULL},
-    {"AccountProblem", FB_DENIED, FB_UNHEALTHY, NULL},
-    {"OptInRequired", FB_DENIED, FB_UNHEALTHY, NULL},
-    {"NotSignedUp", FB_DENIED, FB_UNHEALTHY, NULL},
+    {"AccessDenied", FB_DENIED, FB_UNHEALTHY, NULL},
+    {"AccessDeniedException", FB_DENIED, FB_UNHEALTHY, NULL},
+    {"AllAccessDisabled", FB_DENIED, FB_UNHEALTHY, HINT_ACCOUNT},
+    {"AccountProblem", FB_DENIED, FB_UNHEALTHY, HINT_ACCOUNT},
+    {"OptInRequired", FB_DENIED, FB_UNHEALTHY, HINT_ACCOUNT},
+    {"NotSignedUp", FB_DENIED, FB_UNHEALTHY, HINT_ACCOUNT},
     {"UnrecognizedClientException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
     {"InvalidClientTokenId", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
     {"InvalidAccessKeyId", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
     {"InvalidToken", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
     {"InvalidSecurity", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
-    {"SignatureDoesNotMatch", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
-    {"InvalidSignatureException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
-    {"IncompleteSignature", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
-    {"IncompleteSignatureException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
-    {"MissingAuthenticationToken", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
-    {"MissingAuthenticationTokenException", FB_DENIED, FB_UNHEALTHY, HINT_KEYS},
-    {"KMS.DisabledException", FB_DENIED, FB_UNHEALTHY, "enable the KMS key"},
-    {"KMS.NotFoundException", FB_DENIED, FB_UNHEALTHY, "the KMS key does not exist"},
-    {"KMS.KMSInvalidStateException", FB_DENIED, FB_UNHEALTHY, "the KMS key cannot be used now"},
+    {"SignatureDoesNotMatch", FB_DENIED, FB_UNHEALTHY, HINT_SECRET},
+    {"InvalidSignatureException", FB_DENIED, FB_UNHEALTHY, HINT_SECRET},
+    {"IncompleteSignature", FB_DENIED, FB_UNHEALTHY, HINT_HEADERS},
+    {"IncompleteSignatureException", FB_DENIED, FB_UNHEALTHY, HINT_HEADERS},
+    {"MissingAuthenticationToken", FB_DENIED, FB_UNHEALTHY, HINT_HEADERS},
+    {"MissingAuthenticationTokenException", FB_DENIED, FB_UNHEALTHY, HINT_HEADERS},
+    {"KMS.DisabledException", FB_DENIED, FB_UNHEALTHY,
+     "the KMS key that it is encrypted with is disabled; enable it"},
+    {"KMS.NotFoundException", FB_DENIED, FB_UNHEALTHY,
+     "the KMS key that it is encrypted with does not exist any more"},
+    {"KMS.KMSInvalidStateException", FB_DENIED, FB_UNHEALTHY,
+     "the KMS key that it is encrypted with cannot be used now; is it to be deleted?"},
+    {"KMSAccessDeniedException", FB_DENIED, FB_UNHEALTHY,
+     "the credentials in use lack kms:Decrypt on the KMS key that it is encrypted with"},
+    {"InvalidRequest", FB_INVALID, FB_UNHEALTHY, NULL},
     {"ResourceNotFoundException", FB_NOT_FOUND, FB_UNHEALTHY,
      "check the table's name, the region and the account"},
     {"TableNotFoundException", FB_NOT_FOUND, FB_UNHEALTHY, "check the table's name"},
@@ -90,11 +102,10 @@ static const struct known_code known_codes[] = {
     {"NoSuchKey", FB_NOT_FOUND, FB_UNHEALTHY, NULL},
     {"InvalidBucketName", FB_INVALID, FB_UNHEALTHY, "check the bucket's name"},
     {"InvalidObjectState", FB_UNSUPPORTED, FB_UNHEALTHY,
-     "the object is archived and must be restored first"},
-    {"PermanentRedirect", FB_INVALID, FB_UNHEALTHY, "set [aws] region to the bucket's"},
-    {"AuthorizationHeaderMalformed", FB_INVALID, FB_UNHEALTHY, "set [aws] region to the bucket's"},
-    {"IllegalLocationConstraintException", FB_INVALID, FB_UNHEALTHY,
-     "set [aws] region to the bucket's"},
+     "the object is archived and must be restored first (aws s3api restore-object)"},
+    {"PermanentRedirect", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
+    {"AuthorizationHeaderMalformed", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
+    {"IllegalLocationConstraintException", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
     /* This request can never succeed */
     {"ValidationException", FB_INVALID, FB_REJECTED, NULL},
     {"ItemCollectionSizeLimitExceededException", FB_INVALID, FB_REJECTED,
@@ -176,11 +187,52 @@ enum fb_status fb_aws_error_status(const char *code, long http_status)
     return by_http != NULL ? by_http->status : FB_CORRUPT;
 }
 
-const char *fb_aws_error_hint(const char *code)
+/* Of codes that mean many things, what AWS's sentence has in it says which. */
+struct known_sentence {
+    const char *code, *has, *hint;
+};
+
+static const struct known_sentence known_sentences[] = {
+    {"InvalidRequest", "Server Side Encryption",
+     "the object is encrypted with a key that only its writer has (SSE-C), so it cannot be read; "
+     "let it be written with SSE-S3 or SSE-KMS"},
+    {"InvalidArgument", "KMS", "an object of SSE-KMS is read over https alone"},
+    {"AccessDenied", "kms:Decrypt",
+     "the bucket uses SSE-KMS: the role needs kms:Decrypt on its key, and the key's policy has to "
+     "let the role use it"},
+    {"AccessDeniedException", "KMS",
+     "the table's KMS key has to let the role use it, too: see the key's policy and its grants"},
+};
+
+const char *fb_aws_error_hint(const char *code, const char *said)
 {
     const struct known_code *known = find_code(code);
 
+    for (size_t i = 0; i < sizeof known_sentences / sizeof *known_sentences; i++)
+        if (strcmp(known_sentences[i].code, code) == 0 &&
+            strstr(said, known_sentences[i].has) != NULL)
+            return known_sentences[i].hint;
     return known == NULL ? NULL : known->hint;
+}
+
+/* An operation and what it needs are not always called the same. */
+static const struct {
+    const char *operation, *action;
+} known_actions[] = {
+    {"ListObjectsV2", "s3:ListBucket"},
+    {"GetObject", "s3:GetObject"},
+    {"PutObject", "s3:PutObject"},
+    {"DeleteObject", "s3:DeleteObject"},
+    {"DescribeTable", "dynamodb:DescribeTable"},
+    {"BatchWriteItem", "dynamodb:BatchWriteItem"},
+};
+
+const char *fb_aws_error_action(const char *operation)
+{
+    for (size_t i = 0; i < sizeof known_actions / sizeof *known_actions; i++)
+        if (strcmp(known_actions[i].operation, operation) == 0)
+            return known_actions[i].action;
+    return NULL;
 }
 
 enum fb_verdict fb_verdict_of(const struct fb_error *error)
@@ -227,6 +279,23 @@ bool fb_aws_error_is_skew(const struct fb_error *error)
 bool fb_aws_error_is_signature(const struct fb_error *error)
 {
     return refuses_signature(error) || fb_aws_error_is_skew(error);
+}
+
+bool fb_aws_error_is_denial(const struct fb_error *error)
+{
+    static const char *const codes[] = {"AccessDenied", "AccessDeniedException", NULL};
+
+    return code_is_one_of(error, codes);
+}
+
+bool fb_aws_error_is_elsewhere(const struct fb_error *error)
+{
+    static const char *const codes[] = {"PermanentRedirect", "TemporaryRedirect",
+                                        "AuthorizationHeaderMalformed",
+                                        "IllegalLocationConstraintException", NULL};
+
+    return code_is_one_of(error, codes) ||
+           (error->code[0] == '\0' && error->http_status / 100 == 3);
 }
 
 bool fb_aws_error_is_expired(const struct fb_error *error)

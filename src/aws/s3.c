@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/aws/aws_error.h"
 #include "firebridge/aws/call.h"
+#include "firebridge/aws/partition.h"
 #include "firebridge/aws/s3_page.h"
 #include "firebridge/aws/uri.h"
 
@@ -14,6 +16,7 @@
 
 /* What both calls prepare alike. */
 struct s3_call {
+    const char *bucket;
     struct fb_endpoint endpoint;
     struct fb_buffer path;
     struct fb_buffer query;
@@ -41,21 +44,40 @@ static enum fb_status make_path(struct s3_call *call, const char *bucket, const 
     return status == FB_OK ? fb_buffer_terminate(&call->path) : status;
 }
 
+static enum fb_status find_endpoint(struct s3_call *call, const struct fb_client *client,
+                                    const char *region, struct fb_error *error)
+{
+    const struct fb_endpoint_options where = fb_call_where(client, region);
+
+    return fb_endpoint_s3(&where, call->bucket, &call->endpoint, error);
+}
+
+static void add_header(struct fb_call *call, const char *name, const char *value)
+{
+    call->headers[call->header_count++] = (struct fb_http_header){name, value};
+}
+
 static enum fb_status s3_call_init(struct s3_call *call, const struct fb_client *client,
                                    const char *operation, const char *bucket, const char *key,
                                    const char *shown, struct fb_error *error)
 {
+    const char *region = fb_call_scratch_bucket_region(client->scratch, bucket);
     enum fb_status status;
 
     *call = (struct s3_call){
+        .bucket = bucket,
         .call = {
             .service = "s3", .operation = operation, .method = "GET", .query = "", .is_s3 = true}};
     fb_buffer_init(&call->path, (size_t)8 * 1024);
     fb_buffer_init(&call->query, (size_t)16 * 1024);
     snprintf(call->subject, sizeof call->subject, "s3://%.255s/%s", bucket, shown);
-    status = fb_endpoint_s3(client->endpoint, client->region, bucket, &call->endpoint, error);
+    status = find_endpoint(call, client, region == NULL ? client->region : region, error);
     if (status != FB_OK)
         return status;
+    if (client->requester_pays)
+        add_header(&call->call, "x-amz-request-payer", "requester");
+    if (client->bucket_owner != NULL)
+        add_header(&call->call, "x-amz-expected-bucket-owner", client->bucket_owner);
     status = make_path(call, bucket, key);
     if (status != FB_OK)
         return fb_fail(error, status, "%s of %.300s: the key is too long", operation,
@@ -64,6 +86,31 @@ static enum fb_status s3_call_init(struct s3_call *call, const struct fb_client 
     call->call.subject = call->subject;
     call->call.path = call->path.bytes;
     return FB_OK;
+}
+
+/*
+ * S3 says where the bucket is, and is followed within the partition: what is signed goes to no
+ * other. (Amazon S3 user guide, "Request redirection and the REST API".)
+ */
+static bool is_in_another_region(const struct s3_call *call, const struct fb_error *error)
+{
+    return fb_aws_error_is_elsewhere(error) && error->bucket_region[0] != '\0' &&
+           strcmp(error->bucket_region, call->endpoint.region) != 0 &&
+           !fb_access_point_is(call->bucket) &&
+           fb_partition_of(error->bucket_region) == fb_partition_of(call->endpoint.region);
+}
+
+/* Once more where the bucket is said to be. A bucket's path is the same in all regions. */
+static enum fb_status perform(struct fb_client *client, struct s3_call *call,
+                              struct fb_http_response *ret_response, struct fb_error *error)
+{
+    enum fb_status status = fb_call_perform(client, &call->call, ret_response, error);
+
+    if (status == FB_OK || !is_in_another_region(call, error))
+        return status;
+    fb_call_scratch_keep_bucket_region(client->scratch, call->bucket, error->bucket_region);
+    status = find_endpoint(call, client, error->bucket_region, error);
+    return status == FB_OK ? fb_call_perform(client, &call->call, ret_response, error) : status;
 }
 
 static enum fb_status take_page(void *context, const struct fb_http_response *response,
@@ -130,7 +177,7 @@ static enum fb_status list_page(struct fb_client *client, struct s3_call *call,
     call->call.total_timeout_ms = client->request_timeout_ms;
     call->call.sink = take_page;
     call->call.context = page;
-    status = fb_call_perform(client, &call->call, &response, error);
+    status = perform(client, call, &response, error);
     if (status == FB_OK) {
         status = fb_s3_page_finish(page, request, ret_result);
         if (status != FB_OK)
@@ -144,11 +191,14 @@ enum fb_status fb_s3_list_page(struct fb_client *client, const struct fb_s3_list
                                struct fb_s3_list_result *ret_result, struct fb_error *error)
 {
     const char *shown = request->prefix == NULL ? "" : request->prefix;
+    struct fb_error own_error = {0};
     struct fb_s3_page *page = NULL;
     struct s3_call call;
-    enum fb_status status =
-        s3_call_init(&call, client, "ListObjectsV2", request->bucket, NULL, shown, error);
+    enum fb_status status;
 
+    if (error == NULL)
+        error = &own_error;
+    status = s3_call_init(&call, client, "ListObjectsV2", request->bucket, NULL, shown, error);
     if (status == FB_OK) {
         status = fb_s3_page_new(&page);
         if (status != FB_OK)
@@ -165,6 +215,7 @@ enum fb_status fb_s3_list_page(struct fb_client *client, const struct fb_s3_list
 struct body_check {
     const struct fb_s3_get_request *request;
     const char *reason;
+    uint64_t passed_bytes;
 };
 
 /* "bytes 100-199/1234" begins where it was asked to. */
@@ -207,6 +258,16 @@ static const char *refusal_of(const struct fb_http_response *response,
     return NULL;
 }
 
+/* Of the bytes that are still to come; a chunked answer has no length that could say it. */
+static uint64_t left_of(const struct body_check *check)
+{
+    const struct fb_s3_get_request *request = check->request;
+
+    if (request->size_bytes == UINT64_MAX)
+        return UINT64_MAX;
+    return request->size_bytes - request->offset_bytes - check->passed_bytes;
+}
+
 static enum fb_status pass_body(void *context, const struct fb_http_response *response,
                                 const char *bytes, size_t size)
 {
@@ -216,6 +277,11 @@ static enum fb_status pass_body(void *context, const struct fb_http_response *re
     check->reason = refusal_of(response, request);
     if (check->reason != NULL)
         return FB_CORRUPT;
+    if (size > left_of(check)) {
+        check->reason = "more was sent than the object has";
+        return FB_CORRUPT;
+    }
+    check->passed_bytes += size;
     return request->sink(request->context, response, bytes, size);
 }
 
@@ -225,7 +291,7 @@ static enum fb_status add_get_header(struct fb_call *call, struct fb_buffer *tex
     enum fb_status status = fb_buffer_append(text, "", 1);
 
     if (status == FB_OK)
-        call->headers[call->header_count++] = (struct fb_http_header){name, text->bytes + at};
+        add_header(call, name, text->bytes + at);
     return status;
 }
 
@@ -264,22 +330,26 @@ static enum fb_status narrow_not_found(enum fb_status status, struct fb_error *e
     return FB_UNAVAILABLE;
 }
 
-static enum fb_status get_object(struct fb_client *client, struct fb_call *call,
+static enum fb_status get_object(struct fb_client *client, struct s3_call *call,
                                  struct body_check *check, struct fb_error *error)
 {
     const struct fb_s3_get_request *request = check->request;
     struct fb_http_response response;
     enum fb_status status;
 
-    call->stall_timeout_ms = request->stall_timeout_ms;
-    call->sink = pass_body;
-    call->context = check;
-    status = fb_call_perform(client, call, &response, error);
+    call->call.stall_timeout_ms = request->stall_timeout_ms;
+    call->call.sink = pass_body;
+    call->call.context = check;
+    status = perform(client, call, &response, error);
     if (status == FB_OK) /* an empty body never came by */
         check->reason = refusal_of(&response, request);
-    if (check->reason == NULL)
-        return narrow_not_found(status, error);
-    return fb_fail(error, FB_CORRUPT, "GetObject of %.300s: %s", call->subject, check->reason);
+    if (check->reason != NULL)
+        return fb_fail(error, FB_CORRUPT, "GetObject of %.300s: %s", call->subject, check->reason);
+    if (status == FB_OK && request->size_bytes != UINT64_MAX && left_of(check) > 0)
+        return fb_fail(error, FB_UNAVAILABLE,
+                       "GetObject of %.300s: the answer ended %llu bytes before the object does",
+                       call->subject, (unsigned long long)left_of(check));
+    return narrow_not_found(status, error);
 }
 
 enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_request *request,
@@ -301,9 +371,62 @@ enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_reques
         if (status != FB_OK)
             fb_fail(error, status, "GetObject of %.300s: the ETag is too long", call.subject);
         else
-            status = get_object(client, &call.call, &check, error);
+            status = get_object(client, &call, &check, error);
     }
     fb_buffer_done(&header_text);
     s3_call_done(&call);
     return status;
+}
+
+/* ---- writing ---- */
+
+/* An answer to a PUT or DELETE says nothing that is needed. */
+static enum fb_status pass_over(void *context, const struct fb_http_response *response,
+                                const char *bytes, size_t size)
+{
+    (void)context;
+    (void)response;
+    (void)bytes;
+    (void)size;
+    return FB_OK;
+}
+
+static enum fb_status change_object(struct fb_client *client, const char *operation,
+                                    const char *method, const struct fb_s3_put_request *request,
+                                    struct fb_error *error)
+{
+    const struct iovec body = {.iov_base = (void *)request->bytes, .iov_len = request->size};
+    struct fb_http_response response;
+    struct s3_call call;
+    enum fb_status status =
+        s3_call_init(&call, client, operation, request->bucket, request->key, request->key, error);
+
+    if (status == FB_OK) {
+        call.call.method = method;
+        if (request->content_type != NULL)
+            call.call.headers[call.call.header_count++] =
+                (struct fb_http_header){"Content-Type", request->content_type};
+        call.call.body = &body;
+        call.call.body_count = request->size > 0;
+        call.call.body_bytes = request->size;
+        call.call.total_timeout_ms = client->request_timeout_ms;
+        call.call.sink = pass_over;
+        status = fb_call_perform(client, &call.call, &response, error);
+    }
+    s3_call_done(&call);
+    return status;
+}
+
+enum fb_status fb_s3_put(struct fb_client *client, const struct fb_s3_put_request *request,
+                         struct fb_error *error)
+{
+    return change_object(client, "PutObject", "PUT", request, error);
+}
+
+enum fb_status fb_s3_delete(struct fb_client *client, const char *bucket, const char *key,
+                            struct fb_error *error)
+{
+    const struct fb_s3_put_request request = {.bucket = bucket, .key = key};
+
+    return change_object(client, "DeleteObject", "DELETE", &request, error);
 }

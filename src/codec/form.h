@@ -106,6 +106,9 @@ struct fb_form {
 /* NULL for auto and json. */
 const struct fb_form *fb_form_of(enum fb_format format);
 
+/* Stands in for none where a jq program wants whole records; not among fb_forms. */
+extern const struct fb_form fb_form_json;
+
 extern const struct fb_form fb_form_cloudwatch_logs;
 extern const struct fb_form fb_form_dynamodb_json;
 extern const struct fb_form fb_form_dynamodb_stream;

@@ -442,6 +442,16 @@ static enum fb_status take_write(struct compiler *compiler)
     return status == FB_OK ? take_write_map(compiler) : status;
 }
 
+static enum fb_status take_jq(struct compiler *compiler)
+{
+    const struct fb_jq_programs programs = {.filter = compiler->options->filter_jq,
+                                            .transform = compiler->options->transform_jq};
+
+    if (programs.filter == NULL && programs.transform == NULL)
+        return FB_OK;
+    return fb_jq_new(&programs, &compiler->mapping->jq, compiler->error);
+}
+
 /* ---- the module ---- */
 
 static enum fb_status take_rules(struct compiler *compiler)
@@ -474,6 +484,8 @@ static enum fb_status compile(struct compiler *compiler)
         status = take_rules(compiler);
     if (status == FB_OK)
         status = take_keeps(compiler);
+    if (status == FB_OK)
+        status = take_jq(compiler);
     return status;
 }
 
@@ -483,6 +495,7 @@ bool fb_mapping_is_needed(const struct fb_mapping_options *options)
            options->drop_count > 0 || options->keep_count > 0 ||
            options->null != FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
            options->utf8 != FB_MAP_UTF8_DEAD_LETTER || options->where != NULL ||
+           options->filter_jq != NULL || options->transform_jq != NULL ||
            options->write_map_count > 0 ||
            (options->write != NULL && strcmp(options->write, "put") != 0);
 }
@@ -526,5 +539,6 @@ void fb_mapping_free(struct fb_mapping *mapping)
     fb_map_template_free(mapping->missing_value);
     fb_map_where_free(mapping->where);
     fb_map_tree_done(&mapping->tree);
+    fb_jq_free(mapping->jq);
     free(mapping);
 }

@@ -9,6 +9,7 @@
 
 #include "firebridge/codec/mapping.h"
 #include "firebridge/codec/operation.h"
+#include "jq.h"
 #include "map_template.h"
 #include "map_where.h"
 
@@ -29,6 +30,7 @@ struct fb_map_write {
 };
 
 struct fb_mapping {
+    struct fb_jq *jq; /* NULL: no program */
     struct fb_map_tree tree;
     struct fb_map_item *items;
     size_t item_count;

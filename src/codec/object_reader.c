@@ -124,6 +124,8 @@ enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_
 
         if (status == FB_NO_MEMORY)
             fb_fail(error, status, "no memory for a record");
+        if (status == FB_UNAVAILABLE)
+            fb_fail(error, status, "%s", fb_record_reader_error(reader->records)->message);
         if (status != FB_NEED_MORE)
             return status;
         status = fill(reader, error);

@@ -121,7 +121,8 @@ static enum fb_status open_json(struct fb_record_reader *reader, struct fb_recor
         return malformed(reader, validated.what, validated.end, ret);
     if (status != FB_OK)
         return status;
-    if (validated.bad_utf8)
+    /* Plain JSON is for the transcoder to judge. */
+    if (validated.bad_utf8 && reader->form != &fb_form_json)
         return fb_reader_report_dead(reader, validated.end, FB_DEAD_INVALID_UTF8,
                                      "bytes that are not UTF-8, or a lone surrogate", ret);
     fb_reader_open(reader, validated.end);

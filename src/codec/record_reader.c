@@ -33,6 +33,7 @@ static const char *const reason_names[FB_DEAD_REASON_COUNT] = {
     [FB_DEAD_MALFORMED_ROW] = "malformed-row",
     [FB_DEAD_NO_MATCH] = "no-match",
     [FB_DEAD_MAPPING] = "mapping",
+    [FB_DEAD_JQ] = "jq",
 };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason)
@@ -95,6 +96,8 @@ static enum fb_status make_parts(struct fb_record_reader *reader, uint64_t hash_
     size_t factor = 1;
     enum fb_status status = make_forms(reader, hash_seed, &factor, error);
 
+    if (status == FB_OK)
+        status = fb_reader_jq_new(reader, error);
     if (status != FB_OK)
         return status;
     reader->head = malloc(max < FB_HEAD_BYTES ? FB_HEAD_BYTES : max);
@@ -151,6 +154,7 @@ void fb_record_reader_free(struct fb_record_reader *reader)
     fb_nesting_done(&reader->nesting);
     for (size_t i = 0; fb_forms[i] != NULL; i++)
         fb_forms[i]->free(reader->states[fb_forms[i]->format]);
+    fb_reader_jq_free(reader);
     free(reader->head);
     free(reader);
 }
@@ -164,6 +168,8 @@ void fb_reader_set_format(struct fb_record_reader *reader, enum fb_format format
 {
     reader->format = format;
     reader->form = fb_form_of(format);
+    if (reader->form == NULL && reader->jq != NULL)
+        reader->form = &fb_form_json;
     reader->max_text_size = reader->max_record_size;
     if (reader->form == NULL)
         return;
@@ -188,8 +194,15 @@ void fb_record_reader_begin(struct fb_record_reader *reader)
     reader->in_array = false;
     reader->line_indent = 0;
     reader->in_region = false;
+    fb_reader_jq_begin(reader);
     fb_reader_set_format(reader, reader->form_options.format);
     reader->budget = budget_cap(reader);
+}
+
+void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number, uint64_t offset_bytes)
+{
+    reader->number = number;
+    reader->window.base = offset_bytes;
 }
 
 void fb_record_reader_describe_object(struct fb_record_reader *reader,
@@ -201,6 +214,11 @@ void fb_record_reader_describe_object(struct fb_record_reader *reader,
 enum fb_format fb_record_reader_format(const struct fb_record_reader *reader)
 {
     return reader->format;
+}
+
+const struct fb_error *fb_record_reader_error(const struct fb_record_reader *reader)
+{
+    return fb_reader_jq_error(reader);
 }
 
 struct fb_record_tally fb_record_reader_tally(const struct fb_record_reader *reader)
@@ -307,6 +325,8 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
     ret->text_size = fb_reader_kept_size(reader, size);
+    ret->is_followed = false;
+    ret->format = reader->format;
     ret->operation = FB_PUT;
 }
 
@@ -338,8 +358,17 @@ static void tell_place_in_formed(struct fb_record *ret)
     snprintf(ret->message + size, sizeof ret->message - size, " of the JSON that it becomes");
 }
 
-static enum fb_status transcode_formed(struct fb_record_reader *reader,
-                                       const struct fb_formed *formed, struct fb_record *ret)
+void fb_reader_place_formed(struct fb_record_reader *reader, const struct fb_formed *formed,
+                            struct fb_record *ret)
+{
+    fb_reader_place_record(reader, formed->at, formed->size, ret);
+    ret->part = reader->parts++;
+    ret->end_offset_bytes = reader->window.base + reader->window.begin + reader->open_size;
+    ret->operation = formed->operation;
+}
+
+enum fb_status fb_reader_transcode_formed(struct fb_record_reader *reader,
+                                          const struct fb_formed *formed, struct fb_record *ret)
 {
     struct fb_transcoded transcoded;
     enum fb_status status;
@@ -362,7 +391,7 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
         transcoded = (struct fb_transcoded){
             .reason = FB_DEAD_MALFORMED, .what = transcoded.what, .at = transcoded.at};
     fb_reader_describe(&transcoded, ret);
-    if (transcoded.reason != FB_DEAD_NONE && transcoded.name == NULL)
+    if (transcoded.reason != FB_DEAD_NONE && transcoded.name == NULL && formed->json != ret->text)
         tell_place_in_formed(ret);
     return FB_OK;
 }
@@ -370,8 +399,11 @@ static enum fb_status transcode_formed(struct fb_record_reader *reader,
 enum fb_status fb_reader_next_formed(struct fb_record_reader *reader, struct fb_record *ret)
 {
     struct fb_formed formed;
-    enum fb_status status = reader->form->next(fb_reader_state(reader), &formed);
+    enum fb_status status;
 
+    if (fb_reader_has_output(reader))
+        return fb_reader_next_output(reader, ret);
+    status = reader->form->next(fb_reader_state(reader), &formed);
     if (status == FB_END) {
         reader->tally.passed_over += reader->parts == 0;
         reader->is_open = false;
@@ -379,13 +411,11 @@ enum fb_status fb_reader_next_formed(struct fb_record_reader *reader, struct fb_
     }
     if (status != FB_OK)
         return status;
-    fb_reader_place_record(reader, formed.at, formed.size, ret);
-    ret->part = reader->parts++;
-    ret->end_offset_bytes = reader->window.base + reader->window.begin + reader->open_size;
-    ret->operation = formed.operation;
+    fb_reader_place_formed(reader, &formed, ret);
     switch (formed.kind) {
     case FB_FORMED_JSON:
-        return transcode_formed(reader, &formed, ret);
+        return reader->jq == NULL ? fb_reader_transcode_formed(reader, &formed, ret)
+                                  : fb_reader_run_jq(reader, &formed, ret);
     case FB_FORMED_ITEM:
         fb_reader_describe(&formed.item, ret);
         ret->operation = formed.operation;
@@ -446,7 +476,7 @@ enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_
     enum fb_status status = next(reader, ret_record);
 
     while (status == FB_OK && ret_record->operation == FB_LEAVE_OUT) {
-        reader->tally.left_out++;
+        reader->tally.left_out += !ret_record->is_followed;
         status = next(reader, ret_record);
     }
     return status;

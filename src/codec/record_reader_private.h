@@ -58,6 +58,8 @@ struct fb_record_reader {
     uint64_t parts;   /* records that came of it */
     size_t open_size; /* up to where the next one is looked for */
 
+    struct fb_reader_jq *jq; /* NULL: the mapping has no jq program */
+
     bool in_array;        /* of JSON, at the top */
     uint64_t line_indent; /* blanks before the window's begin on its line, or FB_NO_INDENT */
 
@@ -104,6 +106,32 @@ size_t fb_reader_kept_size(const struct fb_record_reader *reader, uint64_t size)
 /* The record that is `size` bytes at `at` behind the window's begin. */
 void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t size,
                             struct fb_record *ret_record);
+
+/* Of what a form made: the part of the text that is open. */
+void fb_reader_place_formed(struct fb_record_reader *reader, const struct fb_formed *formed,
+                            struct fb_record *ret_record);
+
+/* Its JSON becomes an item or a dead letter. FB_NO_MEMORY. */
+enum fb_status fb_reader_transcode_formed(struct fb_record_reader *reader,
+                                          const struct fb_formed *formed,
+                                          struct fb_record *ret_record) FB_MUST_CHECK;
+
+/* record_jq.c: the jq programs of the mapping, where it has some. FB_NO_MEMORY. */
+enum fb_status fb_reader_jq_new(struct fb_record_reader *reader,
+                                struct fb_error *error) FB_MUST_CHECK;
+void fb_reader_jq_free(struct fb_record_reader *reader);
+void fb_reader_jq_begin(struct fb_record_reader *reader);
+
+/* They see the JSON of a form. FB_OK with an item, the first of several, or a dead letter, or the
+ * record is left out; FB_NO_MEMORY; FB_UNAVAILABLE with fb_reader_jq_error. */
+enum fb_status fb_reader_run_jq(struct fb_record_reader *reader, const struct fb_formed *formed,
+                                struct fb_record *ret_record) FB_MUST_CHECK;
+const struct fb_error *fb_reader_jq_error(const struct fb_record_reader *reader);
+
+/* What else a record became. FB_NO_MEMORY. */
+bool fb_reader_has_output(const struct fb_record_reader *reader);
+enum fb_status fb_reader_next_output(struct fb_record_reader *reader,
+                                     struct fb_record *ret_record) FB_MUST_CHECK;
 
 /* What became of it. */
 void fb_reader_describe(const struct fb_transcoded *transcoded, struct fb_record *ret_record);

@@ -202,6 +202,7 @@ static void report_region(struct fb_record_reader *reader, struct fb_record *ret
         .end_offset_bytes = region->content_end,
         .text = reader->head,
         .text_size = fb_reader_kept_size(reader, size),
+        .format = reader->format,
         .reason = region->reason,
     };
     if (region->head_size == 0)

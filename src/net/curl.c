@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "curl_headers.h"
+#include "firebridge/net/address.h"
 #include "firebridge/net/http.h"
 #include "firebridge/net/http_header.h"
 
@@ -21,9 +23,18 @@
 #define DEFAULT_CONNECT_TIMEOUT_MS 10000
 #define DEFAULT_STALL_TIMEOUT_MS   30000
 
-/* Of a request's headers, and the removal of those that curl would add by itself. */
-#define HEADER_MAX       32
-#define HEADER_MAX_BYTES ((size_t)256 * 1024)
+/*
+ * Then the name is resolved again, as hosts of AWS come and go behind it. (SDK for Java 2 guide,
+ * connectionTimeToLive: the same.)
+ */
+#define DEFAULT_MAX_AGE_S 300L
+
+/* Probes on a silent connection, well before a NAT gateway forgets it after 350 s. */
+#define KEEPALIVE_IDLE_S     60L
+#define KEEPALIVE_INTERVAL_S 15L
+
+/* Of an answer, interim ones and trailers included: hostile when there is more. */
+#define HEAD_MAX_BYTES ((size_t)64 * 1024)
 
 /* What one perform needs to know in curl's callbacks. */
 struct exchange {
@@ -33,6 +44,7 @@ struct exchange {
     struct fb_http_response response;
     enum fb_status sink_status;
     uint64_t received_bytes;
+    size_t head_bytes;
     size_t piece, piece_offset; /* where the body's sending stands */
     bool is_connected;
     bool is_stalled;
@@ -45,7 +57,8 @@ struct exchange {
 struct shape {
     char method[8];
     bool is_streamed; /* the body is too large to be gathered */
-    bool is_link_local;
+    bool is_near;
+    bool is_https;
     int64_t connect_timeout_ms;
     int64_t total_timeout_ms;
 };
@@ -53,15 +66,15 @@ struct shape {
 struct curl_transport {
     struct fb_transport transport; /* first: perform and free cast back */
     CURL *easy;
-    char *ca_bundle;
+    char *ca_bundle, *proxy, *http_proxy, *no_proxy; /* NULL: none */
+    bool allow_http;
+    long max_age_s;
     struct exchange exchange;
     /* What the handle is set up for; a call like the one before sets next to nothing. */
     bool is_set_up;
     struct shape shape;
     struct fb_buffer url;
-    /* Lists of curl's own kind, over memory that stays. */
-    struct curl_slist headers[HEADER_MAX];
-    struct fb_buffer header_text;
+    struct curl_headers headers;
     struct fb_buffer gathered;
     char reason[CURL_ERROR_SIZE];
 };
@@ -88,6 +101,9 @@ static size_t on_header(char *line, size_t one, size_t size, void *userdata)
     struct exchange *exchange = userdata;
 
     (void)one;
+    exchange->head_bytes += size;
+    if (exchange->head_bytes > HEAD_MAX_BYTES)
+        return 0;
     /* What follows the body is a trailer and changes nothing any more. */
     if (exchange->received_bytes == 0)
         fb_http_header_take(&exchange->response, line, size);
@@ -184,57 +200,6 @@ static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, c
     return 0;
 }
 
-static bool has_header(const struct fb_http_request *request, const char *name)
-{
-    for (size_t i = 0; i < request->header_count; i++)
-        if (strcasecmp(request->headers[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* "name: value" and its NUL, behind what is there. */
-static enum fb_status append_header(struct fb_buffer *to, const char *name, const char *value)
-{
-    /* curl's way to send a header without a value is a semicolon; without either it sends none. */
-    const char *between = value == NULL ? ":" : value[0] == '\0' ? ";" : ": ";
-    enum fb_status status = fb_buffer_append_text(to, name);
-
-    if (status == FB_OK)
-        status = fb_buffer_append_text(to, between);
-    if (status == FB_OK && value != NULL)
-        status = fb_buffer_append_text(to, value);
-    return status == FB_OK ? fb_buffer_append(to, "", 1) : status;
-}
-
-/* The request's headers, and the removal of those that curl would add by itself. */
-static enum fb_status make_headers(struct curl_transport *self,
-                                   const struct fb_http_request *request)
-{
-    static const char *const unasked[] = {"Accept", "Content-Type", "Expect"};
-    struct fb_buffer *text = &self->header_text;
-    enum fb_status status = FB_OK;
-    size_t count = 0;
-    char *line;
-
-    fb_buffer_reset(text);
-    if (request->header_count > HEADER_MAX - sizeof unasked / sizeof *unasked)
-        return FB_TOO_LARGE;
-    for (size_t i = 0; i < sizeof unasked / sizeof *unasked && status == FB_OK; i++)
-        if (!has_header(request, unasked[i])) {
-            status = append_header(text, unasked[i], NULL);
-            count++;
-        }
-    for (size_t i = 0; i < request->header_count && status == FB_OK; i++, count++)
-        status = append_header(text, request->headers[i].name, request->headers[i].value);
-    /* Linked when the text will not move any more. */
-    line = text->bytes;
-    for (size_t i = 0; i < count && status == FB_OK; i++) {
-        self->headers[i] = (struct curl_slist){line, i + 1 < count ? &self->headers[i + 1] : NULL};
-        line += strlen(line) + 1;
-    }
-    return status;
-}
-
 static enum fb_status gather(struct curl_transport *self, const struct fb_http_request *request)
 {
     fb_buffer_reset(&self->gathered);
@@ -305,6 +270,9 @@ static void set_connection(struct curl_transport *self)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, self->max_age_s);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
@@ -314,8 +282,26 @@ static void set_connection(struct curl_transport *self)
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "firebridge/" FB_VERSION);
-    if (self->ca_bundle != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, self->ca_bundle);
+}
+
+static void set_tls(struct curl_transport *self)
+{
+    curl_easy_setopt(self->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(self->easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (self->ca_bundle == NULL)
+        return;
+    curl_easy_setopt(self->easy, CURLOPT_CAINFO, self->ca_bundle);
+    curl_easy_setopt(self->easy, CURLOPT_PROXY_CAINFO, self->ca_bundle);
+}
+
+/* Always said, for curl would read the environment else. */
+static void set_proxy(struct curl_transport *self)
+{
+    const char *proxy = self->shape.is_https ? self->proxy : self->http_proxy;
+
+    curl_easy_setopt(self->easy, CURLOPT_PROXY, proxy == NULL || self->shape.is_near ? "" : proxy);
+    curl_easy_setopt(self->easy, CURLOPT_NOPROXY, self->no_proxy == NULL ? "" : self->no_proxy);
+    curl_easy_setopt(self->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
 static void set_callbacks(CURL *easy, struct exchange *exchange)
@@ -331,17 +317,12 @@ static void set_callbacks(CURL *easy, struct exchange *exchange)
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 }
 
-/* The instance's own metadata service is never behind a proxy. */
-static bool is_link_local(const char *url)
-{
-    return strncmp(url, "http://169.254.", 15) == 0 || strncmp(url, "http://[fd00:ec2:", 17) == 0;
-}
-
 static struct shape shape_of(const struct fb_http_request *request)
 {
     struct shape shape = {
         .is_streamed = request->body_bytes >= GATHERED_MAX_BYTES,
-        .is_link_local = is_link_local(request->url),
+        .is_near = fb_address_is_near(request->url),
+        .is_https = strncasecmp(request->url, "https:", 6) == 0,
         .connect_timeout_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
                                                               : DEFAULT_CONNECT_TIMEOUT_MS,
         .total_timeout_ms = request->total_timeout_ms,
@@ -354,7 +335,8 @@ static struct shape shape_of(const struct fb_http_request *request)
 static bool is_same_shape(const struct shape *a, const struct shape *b)
 {
     return strcmp(a->method, b->method) == 0 && a->is_streamed == b->is_streamed &&
-           a->is_link_local == b->is_link_local && a->connect_timeout_ms == b->connect_timeout_ms &&
+           a->is_near == b->is_near && a->is_https == b->is_https &&
+           a->connect_timeout_ms == b->connect_timeout_ms &&
            a->total_timeout_ms == b->total_timeout_ms;
 }
 
@@ -366,12 +348,12 @@ static void set_up(struct curl_transport *self, const struct fb_http_request *re
     curl_easy_reset(easy); /* keeps the connection */
     self->shape = *shape;
     set_connection(self);
+    set_tls(self);
+    set_proxy(self);
     set_callbacks(easy, &self->exchange);
     set_method(self, request);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)shape->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)shape->total_timeout_ms);
-    if (shape->is_link_local)
-        curl_easy_setopt(easy, CURLOPT_PROXY, "");
     fb_buffer_reset(&self->url);
     self->is_set_up = true;
 }
@@ -392,33 +374,15 @@ static enum fb_status set_request(struct curl_transport *self,
                                   const struct fb_http_request *request)
 {
     const struct shape shape = shape_of(request);
-    enum fb_status status = make_headers(self, request);
+    enum fb_status status = curl_headers_make(&self->headers, request);
 
     if (status != FB_OK)
         return status;
     if (!self->is_set_up || !is_same_shape(&shape, &self->shape))
         set_up(self, request, &shape);
-    curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
+    curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers.list);
     status = set_url(self, request->url);
     return status == FB_OK ? set_body(self, request) : status;
-}
-
-/* "host:port" of the URL, for messages: neither path nor query, which may be long or signed. */
-static void name_peer(const char *url, char *peer, size_t size)
-{
-    const char *scheme_end = strstr(url, "://");
-    const char *host = scheme_end == NULL ? url : scheme_end + 3;
-    size_t host_size = strcspn(host, "/?#");
-    const char *at = memchr(host, '@', host_size);
-    const char *port = "";
-
-    if (at != NULL) {
-        host_size -= (size_t)(at + 1 - host);
-        host = at + 1;
-    }
-    if (memchr(host, ':', host_size) == NULL)
-        port = strncmp(url, "https:", 6) == 0 ? ":443" : ":80";
-    snprintf(peer, size, "%.*s%s", (int)(host_size > 255 ? 255 : host_size), host, port);
 }
 
 static enum fb_status status_of(CURLcode result, bool is_connected)
@@ -445,17 +409,26 @@ static enum fb_status explain(const struct curl_transport *self, const struct ex
 {
     const char *reason = self->reason[0] != '\0' ? self->reason : curl_easy_strerror(result);
     unsigned long long received = (unsigned long long)exchange->received_bytes;
-    char peer[288];
+    long connect_code = 0;
+    char peer[FB_PEER_SIZE];
 
-    name_peer(exchange->request->url, peer, sizeof peer);
+    fb_address_peer(exchange->request->url, peer);
     if (exchange->is_canceled)
         return fb_fail(error, FB_CANCELED, "stopped while talking to %s", peer);
     if (exchange->sink_status != FB_OK)
         return fb_fail(error, exchange->sink_status, "the answer of %s was not taken: %s", peer,
                        fb_status_name(exchange->sink_status));
+    if (exchange->head_bytes > HEAD_MAX_BYTES)
+        return fb_fail(error, FB_CORRUPT, "the head of %s's answer is over %zu KiB", peer,
+                       HEAD_MAX_BYTES / 1024);
     if (exchange->is_stalled)
         return fb_fail(error, FB_UNAVAILABLE, "%s went silent after %llu bytes of its answer", peer,
                        received);
+    curl_easy_getinfo(self->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code);
+    if (connect_code != 0 && connect_code / 100 != 2)
+        return fb_fail(error, connect_code == 407 ? FB_DENIED : FB_UNAVAILABLE,
+                       "the proxy does not connect to %s: HTTP %ld%s", peer, connect_code,
+                       connect_code == 407 ? "; it wants a user and a password" : "");
     switch (result) {
     case CURLE_GOT_NOTHING:
         return fb_fail(error, FB_UNAVAILABLE, "%s closed the connection without an answer", peer);
@@ -465,12 +438,25 @@ static enum fb_status explain(const struct curl_transport *self, const struct ex
         return fb_fail(error, FB_UNAVAILABLE,
                        "the connection to %s broke after %llu bytes of its answer (%s)", peer,
                        received, reason);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return fb_fail(error, FB_DENIED, "%s: %s; ca_bundle names the authorities to trust", peer,
+                       reason);
     case CURLE_OPERATION_TIMEDOUT:
         return fb_fail(error, FB_UNAVAILABLE, "no whole answer of %s in time, only %llu bytes (%s)",
                        peer, received, reason);
     default:
         return fb_fail(error, status_of(result, exchange->is_connected), "%s: %s", peer, reason);
     }
+}
+
+/* Plain http shows whoever is on the way the data, and lets him change the answers. */
+static enum fb_status refuse_http(const struct fb_http_request *request, struct fb_error *error)
+{
+    char peer[FB_PEER_SIZE];
+
+    fb_address_peer(request->url, peer);
+    return fb_fail(error, FB_INVALID,
+                   "plain http to %s is not safe; use https, or say allow_http = yes", peer);
 }
 
 static enum fb_status perform_curl(struct fb_transport *transport,
@@ -487,6 +473,9 @@ static enum fb_status perform_curl(struct fb_transport *transport,
                                        .context = context,
                                        .response = {.content_length = UINT64_MAX}};
     self->reason[0] = '\0';
+    if (!self->allow_http && strncasecmp(request->url, "http:", 5) == 0 &&
+        !fb_address_is_near(request->url))
+        return refuse_http(request, error);
     status = set_request(self, request);
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for a request");
@@ -497,23 +486,61 @@ static enum fb_status perform_curl(struct fb_transport *transport,
     return FB_OK;
 }
 
+static void free_secret(char *text)
+{
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 static void free_curl(struct fb_transport *transport)
 {
     struct curl_transport *self = (struct curl_transport *)transport;
 
     curl_easy_cleanup(self->easy);
     fb_buffer_done(&self->url);
-    fb_buffer_done(&self->header_text);
+    curl_headers_done(&self->headers);
     fb_buffer_done(&self->gathered);
     free(self->ca_bundle);
+    free_secret(self->proxy);
+    free_secret(self->http_proxy);
+    free(self->no_proxy);
     free(self);
+}
+
+static bool copy_text(char **to, const char *text)
+{
+    return text == NULL || (*to = strdup(text)) != NULL;
+}
+
+static bool take_options(struct curl_transport *self, const struct fb_curl_options *options)
+{
+    self->allow_http = options->allow_http;
+    self->max_age_s = options->max_age_s > 0 ? options->max_age_s : DEFAULT_MAX_AGE_S;
+    return copy_text(&self->ca_bundle, options->ca_bundle) &&
+           copy_text(&self->proxy, options->proxy) &&
+           copy_text(&self->http_proxy, options->http_proxy) &&
+           copy_text(&self->no_proxy, options->no_proxy);
+}
+
+static enum fb_status check_proxy(const char *proxy, struct fb_error *error)
+{
+    if (proxy == NULL || fb_address_is_proxy(proxy))
+        return FB_OK;
+    return fb_fail(error, FB_INVALID,
+                   "the proxy is not of the form http[s]://[USER:PASSWORD@]HOST[:PORT]");
 }
 
 enum fb_status fb_curl_new(const struct fb_curl_options *options,
                            struct fb_transport **ret_transport, struct fb_error *error)
 {
+    enum fb_status status = check_proxy(options->proxy, error);
     struct curl_transport *self;
 
+    if (status == FB_OK)
+        status = check_proxy(options->http_proxy, error);
+    if (status != FB_OK)
+        return status;
     pthread_once(&global_once, init_global);
     if (global_result != CURLE_OK)
         return fb_fail(error, FB_UNSUPPORTED, "libcurl does not start: %s",
@@ -523,12 +550,10 @@ enum fb_status fb_curl_new(const struct fb_curl_options *options,
         return fb_fail(error, FB_NO_MEMORY, "no memory for a connection");
     self->transport = (struct fb_transport){.perform = perform_curl, .free = free_curl};
     fb_buffer_init(&self->url, URL_MAX_BYTES);
-    fb_buffer_init(&self->header_text, HEADER_MAX_BYTES);
+    curl_headers_init(&self->headers);
     fb_buffer_init(&self->gathered, GATHERED_MAX_BYTES);
     self->easy = curl_easy_init();
-    if (options->ca_bundle != NULL)
-        self->ca_bundle = strdup(options->ca_bundle);
-    if (self->easy == NULL || (options->ca_bundle != NULL && self->ca_bundle == NULL)) {
+    if (self->easy == NULL || !take_options(self, options)) {
         free_curl(&self->transport);
         return fb_fail(error, FB_NO_MEMORY, "no memory for a connection");
     }

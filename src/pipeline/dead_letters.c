@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/pipeline/dead_letters.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <libgen.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "firebridge/base/log.h"
-#include "firebridge/base/time.h"
-
-/* What is kept of an over-long record; the rest stays in S3. */
-#define KEPT_BYTES_OF_OVERLONG 4096
 
 struct fb_dead_letters {
-    char *root;      /* of all streams */
-    char *directory; /* the stream's own, in it */
     char *stream;
     char *bucket;
     struct fb_clock *clock;
@@ -30,91 +16,44 @@ struct fb_dead_letters {
     bool accept_all;
 
     pthread_mutex_t lock; /* guards what follows */
-    int fd, directory_fd;
-    char day[40]; /* of the open file: YYYYMMDD */
-    bool unsynced, directory_unsynced;
-    bool torn;                  /* the last line was not written whole */
-    bool sync_failed;           /* what the kernel held back then may be lost */
+    struct fb_letter_sink *sink;
+    uint64_t
+        first_unkept; /* ordinal of the first letter that waits in the sink; UINT64_MAX: none */
     atomic_uint_fast64_t count; /* read without the lock */
     uint64_t *ring;             /* ordinals of the last max_letters letters, oldest at `oldest` */
     uint64_t oldest, ring_count;
 };
 
-static enum fb_status fail_io(struct fb_error *error, const char *what, const char *path)
+void fb_letter_sink_free(struct fb_letter_sink *sink)
 {
-    return fb_fail(error, FB_IO, "dead letters: cannot %s %s: %s", what, path, strerror(errno));
-}
-
-/* Makes it when it is not there, and then its entry in `parent` durable. */
-static enum fb_status make_directory(const char *parent, const char *path, struct fb_error *error)
-{
-    int fd;
-
-    if (mkdir(path, 0700) != 0)
-        return errno == EEXIST ? FB_OK : fail_io(error, "make the folder", path);
-    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        fail_io(error, "sync the folder", parent);
-        if (fd >= 0)
-            close(fd);
-        return FB_IO;
-    }
-    close(fd);
-    return FB_OK;
-}
-
-static enum fb_status open_directory(struct fb_dead_letters *letters, struct fb_error *error)
-{
-    char *parent = strdup(letters->root);
-    enum fb_status status;
-
-    if (parent == NULL)
-        return fb_fail(error, FB_NO_MEMORY, "no memory for dead letters");
-    status = make_directory(dirname(parent), letters->root, error);
-    free(parent);
-    if (status == FB_OK)
-        status = make_directory(letters->root, letters->directory, error);
-    if (status != FB_OK)
-        return status;
-    if (letters->directory_fd >= 0)
-        close(letters->directory_fd);
-    letters->directory_fd = open(letters->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (letters->directory_fd < 0)
-        return fail_io(error, "open the folder", letters->directory);
-    letters->directory_unsynced = true;
-    return FB_OK;
+    if (sink != NULL)
+        sink->free(sink);
 }
 
 enum fb_status fb_dead_letters_open(const struct fb_dead_letters_options *options,
                                     struct fb_dead_letters **ret_letters, struct fb_error *error)
 {
     struct fb_dead_letters *letters = calloc(1, sizeof *letters);
-    enum fb_status status;
 
-    if (letters == NULL)
+    if (letters == NULL) {
+        fb_letter_sink_free(options->sink);
         return fb_fail(error, FB_NO_MEMORY, "no memory for dead letters");
-    letters->fd = -1;
-    letters->directory_fd = -1;
+    }
+    letters->sink = options->sink;
     letters->clock = options->clock;
     letters->max_letters = options->max_letters;
     letters->in_records = options->in_records;
     letters->accept_all = options->accept_all || options->max_letters == 0;
+    letters->first_unkept = UINT64_MAX;
     pthread_mutex_init(&letters->lock, NULL);
-    letters->root = strdup(options->directory);
     letters->stream = strdup(options->stream);
     letters->bucket = strdup(options->bucket);
-    if (asprintf(&letters->directory, "%s/%s", options->directory, options->stream) < 0)
-        letters->directory = NULL;
     if (!letters->accept_all)
         letters->ring = calloc(letters->max_letters, sizeof *letters->ring);
-    if (letters->root == NULL || letters->stream == NULL || letters->bucket == NULL ||
-        letters->directory == NULL || (letters->ring == NULL && !letters->accept_all))
-        status = fb_fail(error, FB_NO_MEMORY, "no memory for dead letters");
-    else
-        status = open_directory(letters, error);
-    if (status != FB_OK) {
+    if (letters->stream == NULL || letters->bucket == NULL ||
+        (letters->ring == NULL && !letters->accept_all)) {
         fb_dead_letters_close(letters);
-        return status;
+        return fb_fail(error, FB_NO_MEMORY, "no memory for dead letters");
     }
     *ret_letters = letters;
     return FB_OK;
@@ -124,195 +63,21 @@ void fb_dead_letters_close(struct fb_dead_letters *letters)
 {
     if (letters == NULL)
         return;
-    if (letters->fd >= 0)
-        close(letters->fd);
-    if (letters->directory_fd >= 0)
-        close(letters->directory_fd);
+    fb_letter_sink_free(letters->sink);
     pthread_mutex_destroy(&letters->lock);
-    free(letters->root);
-    free(letters->directory);
     free(letters->stream);
     free(letters->bucket);
     free(letters->ring);
     free(letters);
 }
 
-/* A crash may have cut the last line; the next letter must begin on one of its own. */
-static enum fb_status close_torn_line(int fd, const char *path, struct fb_error *error)
-{
-    off_t size = lseek(fd, 0, SEEK_END);
-    char last;
-
-    if (size <= 0)
-        return size == 0 ? FB_OK : fail_io(error, "read", path);
-    if (pread(fd, &last, 1, size - 1) != 1)
-        return fail_io(error, "read", path);
-    if (last != '\n' && write(fd, "\n", 1) != 1)
-        return fail_io(error, "write to", path);
-    return FB_OK;
-}
-
-static enum fb_status open_file(struct fb_dead_letters *letters, const char *day,
-                                struct fb_error *error)
-{
-    char name[64];
-    enum fb_status status;
-    int fd;
-
-    snprintf(name, sizeof name, "dead-letters-%s.jsonl", day);
-    fd = openat(letters->directory_fd, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                0600);
-    if (fd < 0)
-        return fail_io(error, "open a file in", letters->directory);
-    status = close_torn_line(fd, letters->directory, error);
-    if (status != FB_OK) {
-        close(fd);
-        return status;
-    }
-    letters->fd = fd;
-    letters->directory_unsynced = true;
-    snprintf(letters->day, sizeof letters->day, "%s", day);
-    return FB_OK;
-}
-
-/*
- * After a failed fsync the kernel may have dropped what it could not write, and the next fsync
- * says nothing of it (fsync(2), "Errors"). So the first failure is the last word on this file.
- */
 static enum fb_status sync_locked(struct fb_dead_letters *letters, struct fb_error *error)
 {
-    if (letters->sync_failed)
-        return fb_fail(error, FB_CORRUPT,
-                       "dead letters: %s could not be synced; restart firebridge when the disk is "
-                       "well: the letters since the last checkpoint are written again",
-                       letters->directory);
-    if (letters->unsynced && fdatasync(letters->fd) != 0) {
-        letters->sync_failed = true;
-        return fail_io(error, "sync a file in", letters->directory);
-    }
-    letters->unsynced = false;
-    if (letters->directory_unsynced && letters->fd >= 0) {
-        if (fsync(letters->directory_fd) != 0)
-            return fail_io(error, "sync the folder", letters->directory);
-        letters->directory_unsynced = false;
-    }
-    return FB_OK;
-}
+    enum fb_status status = letters->sink->sync(letters->sink, error);
 
-/* Someone may have moved away the file, or the whole folder, while it was open. */
-static bool is_in_place(int fd)
-{
-    struct stat status;
-
-    return fstat(fd, &status) == 0 && status.st_nlink > 0;
-}
-
-/* One file a day, so that old ones can be moved away while the daemon runs. */
-static enum fb_status choose_file(struct fb_dead_letters *letters, int64_t now_ms,
-                                  struct fb_error *error)
-{
-    struct fb_civil civil;
-    char day[40];
-
-    fb_time_to_civil(now_ms, &civil);
-    snprintf(day, sizeof day, "%04d%02d%02d", civil.year, civil.month, civil.day);
-    if (letters->fd >= 0 && strcmp(day, letters->day) == 0 && is_in_place(letters->fd))
-        return FB_OK;
-    if (letters->fd >= 0) {
-        enum fb_status status = sync_locked(letters, error);
-
-        if (status != FB_OK)
-            return status;
-        close(letters->fd);
-        letters->fd = -1;
-    }
-    if (!is_in_place(letters->directory_fd)) {
-        enum fb_status status = open_directory(letters, error);
-
-        if (status != FB_OK)
-            return status;
-    }
-    return open_file(letters, day, error);
-}
-
-/* Bytes as base64, NUL-terminated; the caller frees. NULL without memory. */
-static char *to_base64(const char *bytes, size_t size)
-{
-    char *text = malloc(4 * ((size + 2) / 3) + 1);
-
-    if (text != NULL)
-        EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)bytes, (int)size);
-    return text;
-}
-
-/* S3 keys are UTF-8, but nothing may keep a letter from being kept. */
-static json_t *text_or_printable(const char *text)
-{
-    json_t *value = json_string(text);
-    char *copy;
-
-    if (value != NULL || (copy = strdup(text)) == NULL)
-        return value;
-    fb_make_printable(copy);
-    value = json_string(copy);
-    free(copy);
-    return value;
-}
-
-static char *format_line(const struct fb_dead_letters *letters, const struct fb_dead_letter *letter,
-                         int64_t now_ms)
-{
-    bool whole = letter->text_size == letter->size_bytes;
-    size_t kept = whole || letter->text_size < KEPT_BYTES_OF_OVERLONG ? letter->text_size
-                                                                      : KEPT_BYTES_OF_OVERLONG;
-    char *bytes = to_base64(letter->text, kept);
-    char now[FB_TIME_TEXT_SIZE];
-    json_t *line = NULL;
-    char *text = NULL;
-
-    if (bytes == NULL)
-        return NULL;
-    fb_time_format_rfc3339(now_ms, now);
-    line = json_pack("{s:{s:o, s:s, s:I}, s:s, s:s, s:s, s:I, s:I, s:s*, s:s, s:o, s:s}", "id",
-                     "key", text_or_printable(letter->object->key), "etag", letter->object->etag,
-                     "record", (json_int_t)letter->record_number, "time", now, "stream",
-                     letters->stream, "bucket", letters->bucket, "offset",
-                     (json_int_t)letter->offset_bytes, "size", (json_int_t)letter->size_bytes,
-                     "operation", letter->operation == FB_DELETE ? "delete" : NULL, "reason",
-                     letter->reason, "message", text_or_printable(letter->message), "bytes", bytes);
-    if (line != NULL && !whole)
-        json_object_set_new(line, "note",
-                            json_string("only the first bytes are here; the rest is in S3, at "
-                                        "this offset of the decompressed object"));
-    if (line != NULL)
-        text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    json_decref(line);
-    free(bytes);
-    return text;
-}
-
-/* All of the line or, as far as the disk lets us, nothing of it. */
-static enum fb_status append_line(struct fb_dead_letters *letters, char *text,
-                                  struct fb_error *error)
-{
-    off_t before = lseek(letters->fd, 0, SEEK_END);
-    size_t size = strlen(text);
-    ssize_t written;
-
-    if (letters->torn && write(letters->fd, "\n", 1) != 1)
-        return fail_io(error, "write to a file in", letters->directory);
-    letters->torn = false;
-    text[size] = '\n'; /* in place of the NUL: one write, one line */
-    written = write(letters->fd, text, size + 1);
-    if (written == (ssize_t)(size + 1)) {
-        letters->unsynced = true;
-        return FB_OK;
-    }
-    if (written >= 0)
-        errno = ENOSPC;
-    fail_io(error, "write to a file in", letters->directory);
-    letters->torn = written > 0 && (before < 0 || ftruncate(letters->fd, before) != 0);
-    return FB_IO;
+    if (status == FB_OK)
+        letters->first_unkept = UINT64_MAX;
+    return status;
 }
 
 /* With the lock. Whether one more, with that ordinal, is too many. */
@@ -332,6 +97,9 @@ static bool is_too_many(const struct fb_dead_letters *letters, uint64_t ordinal)
 static void note_ordinal(struct fb_dead_letters *letters, uint64_t ordinal)
 {
     atomic_fetch_add(&letters->count, 1);
+    /* Rejections come a little out of order. */
+    if (letters->sink->is_due != NULL && ordinal < letters->first_unkept)
+        letters->first_unkept = ordinal;
     if (letters->accept_all)
         return;
     if (letters->ring_count == letters->max_letters) {
@@ -345,8 +113,13 @@ static void note_ordinal(struct fb_dead_letters *letters, uint64_t ordinal)
 static enum fb_status add_locked(struct fb_dead_letters *letters,
                                  const struct fb_dead_letter *letter, struct fb_error *error)
 {
-    int64_t now_ms = fb_realtime_ms(letters->clock);
+    const struct fb_letter_context context = {
+        .stream = letters->stream,
+        .bucket = letters->bucket,
+        .time_ms = fb_realtime_ms(letters->clock),
+    };
     enum fb_status status;
+    size_t size;
     char *line;
 
     if (is_too_many(letters, letter->ordinal))
@@ -356,13 +129,15 @@ static enum fb_status add_locked(struct fb_dead_letters *letters,
                        "records, or go on with: firebridge run --accept-dead-letters",
                        (unsigned long long)letters->max_letters,
                        (unsigned long long)letters->in_records, letter->reason, letter->message);
-    status = choose_file(letters, now_ms, error);
-    if (status != FB_OK)
-        return status;
-    line = format_line(letters, letter, now_ms);
+    if (letters->sink->is_full != NULL && letters->sink->is_full(letters->sink)) {
+        status = sync_locked(letters, error);
+        if (status != FB_OK)
+            return status;
+    }
+    line = fb_letter_format(&context, letter, &size);
     if (line == NULL)
         return fb_fail(error, FB_IO, "dead letters: no memory for a line");
-    status = append_line(letters, line, error);
+    status = letters->sink->add(letters->sink, letter, line, size, error);
     free(line);
     if (status == FB_OK)
         note_ordinal(letters, letter->ordinal);
@@ -389,7 +164,8 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
 
     for (;;) {
         status = fb_dead_letters_add(letters, letter, &own);
-        if (status != FB_IO)
+        if (status == FB_OK || status == FB_CONFLICT || status == FB_CANCELED ||
+            status == FB_CORRUPT)
             break;
         status = fb_patience_wait(patience, &own);
         if (status != FB_OK)
@@ -408,23 +184,25 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
     return status;
 }
 
-enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters, struct fb_error *error)
+enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters, bool all,
+                                    struct fb_error *error)
 {
-    enum fb_status status;
+    struct fb_letter_sink *sink = letters->sink;
+    enum fb_status status = FB_OK;
 
     pthread_mutex_lock(&letters->lock);
-    status = sync_locked(letters, error);
+    if (all || sink->is_due == NULL || sink->is_due(sink))
+        status = sync_locked(letters, error);
     pthread_mutex_unlock(&letters->lock);
     return status;
 }
 
 uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ordinal)
 {
-    uint64_t first = UINT64_MAX;
+    uint64_t first;
 
-    if (letters->accept_all)
-        return first;
     pthread_mutex_lock(&letters->lock);
+    first = letters->first_unkept;
     for (uint64_t i = 0; i < letters->ring_count; i++) {
         uint64_t at = letters->ring[(letters->oldest + i) % letters->max_letters];
 

@@ -22,7 +22,7 @@ struct fb_decoder {
     struct fb_patience patience;
     struct fb_object_reader *reader;
     pthread_t thread;
-    bool is_busy; /* as the counters have it */
+    bool is_busy, is_waiting; /* as the counters have it */
     char what[1200];
     char reads_as[160]; /* what was logged last of how objects are read */
 };
@@ -60,7 +60,8 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
     }
     status = outlet->functions->take(outlet, record, &reading->error);
     reading->has_failed = status != FB_OK;
-    if (status == FB_OK)
+    /* A record is done with all that it becomes. */
+    if (status == FB_OK && !record->is_followed)
         atomic_fetch_add_explicit(&reading->decoder->options.counters->records, 1,
                                   memory_order_relaxed);
     return status;
@@ -419,6 +420,17 @@ static void set_busy(struct fb_decoder *decoder, bool is_busy)
         atomic_fetch_sub(&decoder->options.counters->busy, 1);
 }
 
+static void set_waiting(struct fb_decoder *decoder, bool is_waiting)
+{
+    if (decoder->is_waiting == is_waiting)
+        return;
+    decoder->is_waiting = is_waiting;
+    if (is_waiting)
+        atomic_fetch_add(&decoder->options.counters->waiting, 1);
+    else
+        atomic_fetch_sub(&decoder->options.counters->waiting, 1);
+}
+
 /*
  * Waits while too many objects stand behind the frontier. That counts as idle: a dead letter among
  * them must not hold back what we wait for.
@@ -428,9 +440,11 @@ static void wait_for_frontier(struct fb_decoder *decoder)
     while (fb_progress_objects(decoder->options.outlet->options.progress) >= OBJECTS_IN_FLIGHT &&
            !fb_stop_wait(decoder->options.stop, FB_STOP_DRAIN, FRONTIER_LOOK_MS)) {
         set_busy(decoder, false);
+        set_waiting(decoder, true);
         fb_event_raise(decoder->options.changed);
     }
     set_busy(decoder, true);
+    set_waiting(decoder, false);
 }
 
 static void *run(void *argument)

@@ -224,6 +224,7 @@ enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_recor
     item->json_size = (uint32_t)record->item_size;
     item->text_size = (uint32_t)record->text_size;
     item->operation = record->operation;
+    item->format = record->format;
     memcpy(item->bytes, record->key, record->key_size);
     memcpy(item->bytes + item->key_size, record->item, record->item_size);
     memcpy(item->bytes + item->key_size + item->json_size, record->text, record->text_size);

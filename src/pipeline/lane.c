@@ -240,6 +240,7 @@ static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_ite
         .offset_bytes = item->offset_bytes,
         .size_bytes = item->text_size,
         .operation = item->operation,
+        .format = item->format,
         .reason = fb_dead_reason_name(FB_DEAD_REJECTED),
         .message = reason->message,
         .text = fb_item_text(item),

@@ -40,7 +40,7 @@ bool fb_outlet_has_done(const struct fb_outlet *outlet, const struct fb_record *
 void fb_outlet_pass(struct fb_outlet *outlet, const struct fb_record *record)
 {
     outlet->next = (struct fb_frontier){
-        .record = record->number + 1,
+        .record = record->is_followed ? record->number : record->number + 1,
         .offset_bytes = record->offset_bytes,
         .part = record->part + 1,
     };
@@ -78,6 +78,7 @@ enum fb_status fb_outlet_keep_letter(struct fb_outlet *outlet, const struct fb_r
         .offset_bytes = record->offset_bytes,
         .size_bytes = record->size_bytes,
         .operation = record->operation,
+        .format = record->format,
         .reason = reason,
         .message = record->message,
         .text = record->text,

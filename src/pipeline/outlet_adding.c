@@ -109,18 +109,16 @@ static enum fb_status begin(struct fb_outlet *outlet, struct fb_error *error)
 
 static enum fb_status settle(struct adding *self, size_t from, size_t to, struct fb_error *error);
 
-/* Dead letters are on the disk before a marker says that their records are done. */
+/* Dead letters are durable before a marker says that their records are done. */
 static enum fb_status sync_letters(struct adding *self, struct fb_error *error)
 {
     enum fb_status status = FB_OK;
 
-    while (self->has_letters) {
-        status = fb_dead_letters_sync(self->outlet.options.letters, error);
+    while (self->has_letters && status == FB_OK) {
+        status = fb_dead_letters_sync(self->outlet.options.letters, true, error);
         self->has_letters = status != FB_OK;
-        if (status == FB_IO)
+        if (status != FB_OK && status != FB_CANCELED && status != FB_CORRUPT)
             status = fb_patience_wait(&self->outlet.patience, error);
-        if (status != FB_OK)
-            break;
     }
     return status;
 }

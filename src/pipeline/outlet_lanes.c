@@ -64,6 +64,9 @@ static enum fb_status take(struct fb_outlet *outlet, const struct fb_record *rec
                                        fb_outlet_count(outlet), error);
     if (status != FB_OK)
         return status;
+    /* A record is done with all that it becomes. */
+    if (record->is_followed)
+        return FB_OK;
     fb_outlet_pass(outlet, record);
     if (++self->span_records == SPAN_RECORDS)
         fb_outlet_close_span(outlet);

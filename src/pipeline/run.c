@@ -23,6 +23,7 @@ struct kept {
     size_t at; /* key, item and text, one behind the other */
     uint32_t key_size, item_size, text_size;
     enum fb_operation operation;
+    enum fb_format format;
     uint8_t entry; /* of the fold at hand */
     bool is_dropped;
 };
@@ -138,6 +139,7 @@ struct fb_record fb_run_record(const struct fb_run *run, size_t i)
         .text = item_of(run, kept) + kept->item_size,
         .text_size = kept->text_size,
         .operation = kept->operation,
+        .format = kept->format,
     };
 }
 
@@ -307,6 +309,7 @@ enum fb_status fb_run_take(struct fb_run *run, const struct fb_record *record)
         .item_size = (uint32_t)record->item_size,
         .text_size = (uint32_t)record->text_size,
         .operation = record->operation,
+        .format = record->format,
     };
     memcpy(run->bytes.bytes + kept->at, record->key, record->key_size);
     memcpy(run->bytes.bytes + kept->at + record->key_size, record->item, record->item_size);

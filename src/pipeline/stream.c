@@ -218,13 +218,13 @@ static uint64_t stay_behind(void *context, uint64_t resolved_ordinal)
     /* Nothing to come and nothing in flight, and not because of a stop: none can be any more. */
     if (fb_stop_level(&stream->stop) == FB_STOP_NOT && atomic_load(&stream->read.busy) == 0 &&
         fb_stream_is_settled(stream))
-        return UINT64_MAX;
+        seen = resolved_ordinal = UINT64_MAX;
     return fb_dead_letters_undecided(stream->letters,
                                      resolved_ordinal < seen ? resolved_ordinal : seen);
 }
 
-/* Makes durable what is acknowledged. FB_OK, FB_CANCELED, or gave up. */
-static enum fb_status checkpoint(struct fb_stream *stream, struct fb_error *error)
+/* Makes durable how far the frontier may move. */
+static enum fb_status move_frontier(struct fb_stream *stream, struct fb_error *error)
 {
     struct fb_progress_view view;
     enum fb_status status = fb_progress_view(stream->progress, stay_behind, stream, &view);
@@ -233,7 +233,7 @@ static enum fb_status checkpoint(struct fb_stream *stream, struct fb_error *erro
         return fb_fail(error, status, "no memory for a checkpoint");
     if (!view.is_new)
         return FB_OK;
-    status = fb_dead_letters_sync(stream->letters, error);
+    status = fb_dead_letters_sync(stream->letters, false, error);
     if (status == FB_OK)
         status =
             fb_state_checkpoint(stream->options.state, stream->row.id, &view.checkpoint, error);
@@ -241,6 +241,18 @@ static enum fb_status checkpoint(struct fb_stream *stream, struct fb_error *erro
         return status;
     fb_progress_committed(stream->progress, on_object_ended, stream);
     return FB_OK;
+}
+
+/*
+ * Makes durable what is acknowledged; of dead letters that are gathered, only what is due unless
+ * `all_letters` are to be kept. Where that fails, the frontier moves up to the first of them.
+ */
+static enum fb_status checkpoint(struct fb_stream *stream, bool all_letters, struct fb_error *error)
+{
+    enum fb_status kept = fb_dead_letters_sync(stream->letters, all_letters, error);
+    enum fb_status status = move_frontier(stream, error);
+
+    return status == FB_OK ? kept : status;
 }
 
 /* Whether all that was read is acknowledged and nothing more will be read. */
@@ -258,10 +270,11 @@ static void supervise(struct fb_stream *stream)
     while (!over) {
         uint64_t seen = fb_event_count(&stream->changed);
         bool finished = atomic_load(&stream->read.running) == 0;
+        bool drained = is_drained(stream);
         enum fb_status status;
 
-        over = is_drained(stream) || fb_stop_level(&stream->stop) == FB_STOP_NOW;
-        status = checkpoint(stream, &error);
+        over = drained || fb_stop_level(&stream->stop) == FB_STOP_NOW;
+        status = checkpoint(stream, drained || atomic_load(&stream->read.waiting) > 0, &error);
         if (status == FB_OK) {
             fb_patience_success(&stream->checkpoint_patience);
             if (!over)
@@ -328,7 +341,7 @@ static void *run(void *argument)
     if (status == FB_OK)
         supervise(stream);
     fb_stream_end_parts(stream);
-    if (stream->progress != NULL && checkpoint(stream, &error) != FB_OK)
+    if (stream->progress != NULL && checkpoint(stream, false, &error) != FB_OK)
         fb_log_warning("stream %s: the last checkpoint failed: %s. What it would have said is "
                        "written again at the next start",
                        stream->options.name, error.message);

@@ -33,20 +33,50 @@ void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client)
         stream->options.calls.disconnect(client);
 }
 
+static enum fb_status open_sink(struct fb_stream *stream, struct fb_letter_sink **ret_sink,
+                                struct fb_error *error)
+{
+    const struct fb_stream_letters *letters = &stream->options.letters;
+    struct fb_letter_files_options files = {
+        .root = letters->directory,
+        .stream = stream->options.name,
+        .clock = stream->options.clock,
+        .max_file_bytes = letters->max_file_bytes,
+        .max_bytes = letters->max_bytes,
+    };
+    struct fb_letter_s3_options s3 = {
+        .bucket = letters->bucket,
+        .prefix = letters->prefix,
+        .stream = stream->options.name,
+        .put = stream->options.calls.put,
+        .clock = stream->options.clock,
+        .seed = stream->options.seed,
+    };
+    enum fb_status status;
+
+    if (letters->bucket == NULL)
+        return fb_letter_files_new(&files, ret_sink, error);
+    status =
+        fb_stream_connect(stream, FB_SIDE_LETTERS, FB_STOP_NOW, &stream->letters_client, error);
+    s3.client = stream->letters_client;
+    return status == FB_OK ? fb_letter_s3_new(&s3, ret_sink, error) : status;
+}
+
 enum fb_status fb_stream_open_letters(struct fb_stream *stream, struct fb_error *error)
 {
     struct fb_dead_letters_options options = {
-        .directory = stream->options.dead_letter_directory,
         .stream = stream->options.name,
         .bucket = stream->options.bucket,
         .clock = stream->options.clock,
-        .max_letters = stream->options.max_dead_letters,
-        .in_records = stream->options.max_dead_letters_in,
-        .accept_all = stream->options.accept_dead_letters,
+        .max_letters = stream->options.letters.max_letters,
+        .in_records = stream->options.letters.in_records,
+        .accept_all = stream->options.letters.accept_all,
     };
     struct fb_dead_letters *letters = NULL;
-    enum fb_status status = fb_dead_letters_open(&options, &letters, error);
+    enum fb_status status = open_sink(stream, &options.sink, error);
 
+    if (status == FB_OK)
+        status = fb_dead_letters_open(&options, &letters, error);
     pthread_mutex_lock(&stream->lock);
     stream->letters = letters;
     pthread_mutex_unlock(&stream->lock);
@@ -355,6 +385,7 @@ void fb_stream_free_parts(struct fb_stream *stream)
     fb_progress_free(stream->progress);
     fb_stream_row_done(&stream->row);
     fb_dead_letters_close(stream->letters);
+    fb_stream_disconnect(stream, &stream->letters_client);
     for (size_t i = 0; i < stream->pool_count; i++)
         fb_item_pool_free(stream->pools[i]);
     free(stream->pools);

@@ -36,7 +36,7 @@ struct fb_stream {
     struct fb_progress *progress;
     struct fb_takeup takeup;
     struct fb_stream_reader *readers; /* options.decoders of them */
-    struct fb_client list_client, *lane_clients;
+    struct fb_client list_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
 
     pthread_mutex_t lock;            /* guards what follows */

@@ -255,6 +255,7 @@ use = egg:swift#catch_errors
 [filter:s3api]
 use = egg:swift#s3api
 location = {region}
+storage_domain = s3.{region}.amazonaws.com
 dns_compliant_bucket_names = true
 allowable_clock_skew = 900
 [filter:listing_formats]

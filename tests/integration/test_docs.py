@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: Apache-2.0
+#SPDX - License - Identifier : Apache - 2.0
 """The manual names every key of the conf file and every command of the program."""
 import pathlib
 import re
@@ -27,7 +27,7 @@ def test_every_key_and_its_default_stand_in_the_manual():
     documented = re.findall(
         r'^\.It Ic ([a-z0-9_.]+)(?: Li = "?([^"\n]*)"?)?$', manual("firebridge.conf.5"), re.M
     )
-    assert len(documented) == 58
+    assert len(documented) == 70
     assert documented == annotated_keys()
 
 
@@ -36,7 +36,9 @@ def test_the_examples_of_the_formats_are_real_runs():
     commands = console_blocks.commands(text)
     shown = {path.name for path in (ROOT / "docs" / "samples").iterdir()
              if any(f"docs/samples/{path.name} " in f"{command} " for command in commands)}
-    assert shown == {path.name for path in (ROOT / "docs" / "samples").iterdir()}
+    assert shown ==
+{path.name for path in (ROOT / "docs" / "samples").iterdir()
+}
     assert len(commands) == 20
     assert console_blocks.rewrite(text) == text, "make docs writes what is printed now"
 
@@ -44,7 +46,7 @@ def test_the_examples_of_the_formats_are_real_runs():
 def test_every_command_stands_in_the_manual():
     shown = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     commands = re.findall(r"^  ([a-z]+)  ", shown, re.M)
-    assert {"run", "check", "explain", "state", "version", "help"} <= set(commands)
+    assert {"run", "check", "explain", "redrive", "state", "version", "help"} <= set(commands)
     page = manual("firebridge.8")
     for command in commands:
         assert re.search(rf"^\.It Cm {command}\b", page, re.M), command
@@ -52,7 +54,7 @@ def test_every_command_stands_in_the_manual():
 
 def test_every_long_option_stands_in_the_manual():
     page = manual("firebridge.8")
-    for command in ("run", "check", "explain", "state"):
+    for command in ("run", "check", "explain", "redrive", "state"):
         shown = subprocess.run(
             [PROGRAM, "help", command], capture_output=True, text=True, check=True
         ).stdout
@@ -61,7 +63,7 @@ def test_every_long_option_stands_in_the_manual():
 
 
 def test_help_fits_a_screen():
-    for arguments in (["--help"], *(["help", c] for c in ("run", "check", "explain", "state", "version"))):
+    for arguments in (["--help"], *(["help", c] for c in ("run", "check", "explain", "redrive", "state", "version"))):
         shown = subprocess.run(
             [PROGRAM, *arguments], capture_output=True, text=True, check=True
         ).stdout
@@ -79,7 +81,7 @@ def test_mandoc_has_nothing_to_say(page):
         text=True,
         check=False,
     )
-    # Each page refers to the other, which need not be installed here.
+#Each page refers to the other, which need not be installed here.
     complaints = [
         line for line in lint.stdout.splitlines() if "referenced manual not found" not in line
     ]

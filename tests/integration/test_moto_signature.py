@@ -6,6 +6,11 @@ import pytest
 import attributes
 import firehose
 import servers
+from test_bad_input import ODD_NAMES
+
+# Whatever stands in a body is under the signature: keys with all that is odd, and more.
+IDS = ["ü ~!*'()", "日本語", "e\u0301", "{}[]\\u0041", "\u2028", "\x01", "\ufffd", *ODD_NAMES]
+RECORDS = [{"id": name, "n": n} for n, name in enumerate(IDS)]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def signed(firebridge, moto, open_s3):
     s3 = servers.client("s3", open_s3.url, key, secret)
     if not s3.list_buckets()["Buckets"]:
         s3.create_bucket(Bucket="bucket")
-        firehose.put(s3, "bucket", "p/", firehose.now(), [{"id": "ü ~!*'()", "n": 1}])
+        firehose.put(s3, "bucket", "p/", firehose.now(), RECORDS)
     conf = "\n".join(["[aws]", f"region = {servers.REGION}", f"endpoint.s3 = {open_s3.url}",
                       f"endpoint.dynamodb = {server.url}", "[daemon]",
                       f"state_dir = {firebridge.state}", "once_patience = 3s",
@@ -55,6 +60,14 @@ def test_a_wrong_secret_is_refused(signed):
 def test_a_right_secret_is_let_in(signed):
     firebridge, conf, dynamodb = signed
     firebridge.once(conf)
-    items = dynamodb.scan(TableName="signed")["Items"]
-    assert [attributes.from_dynamodb(item) for item in items] == [
-        attributes.from_record('{"id": "ü ~!*\'()", "n": 1}')]
+    items = [attributes.from_dynamodb(item)
+             for item in dynamodb.scan(TableName="signed")["Items"]]
+    expected = [attributes.from_record(record) for record in RECORDS]
+    assert sorted(items, key=str) == sorted(expected, key=str)
+
+
+def test_keys_that_moto_does_not_know_are_refused_with_what_to_do(signed):
+    firebridge, conf, _ = signed
+    result = firebridge(conf, "check", env={"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"})
+    assert result.code == 1, result
+    assert "table signed: HTTP 40" in result.stdout and "check the access key" in result.stdout

@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = "build/none"
 PROGRAMS = [f"{BUILD}/tests/unit/codec/test_{name}"
-            for name in ("inflate", "gzip", "zip", "snappy", "zstd", "bzip2")]
+            for name in ("inflate", "gzip", "zip", "snappy", "zstd", "bzip2", "jq")]
 
 
 @pytest.mark.slow
@@ -20,11 +20,12 @@ def test_a_build_without_optional_libraries_refuses_their_forms_by_name():
     done = subprocess.run(["make", "-j2", "WERROR=1", "have=", f"BUILD={BUILD}", "all", *PROGRAMS],
                           cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for lacks in ("libisal", "libsnappy", "libzstd", "libbz2"):
+    for lacks in ("libisal", "libsnappy", "libzstd", "libbz2", "libjq"):
         assert lacks in done.stderr
     for program in PROGRAMS:
         subprocess.run([ROOT / program], check=True, capture_output=True)
     needed = subprocess.run(["readelf", "-d", ROOT / BUILD / "firebridge"], check=True,
                             capture_output=True, text=True).stdout
     assert "libz.so" in needed
-    assert not [name for name in ("libisal", "libsnappy", "libzstd", "libbz2") if name in needed]
+    assert not [name for name in ("libisal", "libsnappy", "libzstd", "libbz2", "libjq")
+                if name in needed]

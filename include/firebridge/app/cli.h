@@ -46,6 +46,17 @@ struct fb_explain_options {
     const char *object; /* a path, "s3://BUCKET/KEY", or "-" for the standard input */
 };
 
+struct fb_redrive_cmd_options {
+    const char *conf_path;
+    const char *stream; /* NULL: all of them */
+    const char *reason; /* NULL: whatever it is */
+    int64_t since_ms;   /* 0: from the first */
+    bool dry_run;
+    bool overwrite; /* old records may take the place of newer items */
+    bool as_json;
+};
+
+int fb_cmd_redrive(const struct fb_redrive_cmd_options *options);
 int fb_cmd_explain(const struct fb_explain_options *options);
 int fb_cmd_check(const char *conf_path);
 int fb_cmd_state_adopt(const char *conf_path, const char *stream);

@@ -25,6 +25,9 @@ struct fb_conf_aws {
     char *endpoint_dynamodb;
     char *endpoint_imds;
     char *profile;
+    bool use_fips, use_dualstack, allow_http;
+    char *proxy;    /* NULL: the environment's; "none": none */
+    char *no_proxy; /* NULL: the environment's */
     char *ca_bundle;
     int64_t connect_timeout_ms; /* 10s */
     int64_t request_timeout_ms; /* 30s */
@@ -56,7 +59,8 @@ struct fb_conf_place {
     unsigned line;
 };
 
-/* What item.NAME and add.NAME say, those of [stream *] first, in the order of their first assignments. */
+/* What item.NAME and add.NAME say, those of [stream *] first, in the order of their first
+ * assignments. */
 struct fb_conf_items {
     struct fb_map_assignment *assignments; /* their strings are owned */
     struct fb_conf_place *places;          /* of each */
@@ -78,6 +82,8 @@ struct fb_conf_stream {
     char *source; /* as written */
     char *bucket; /* from source */
     char *prefix; /* from source, may hold expressions */
+    bool requester_pays;
+    char *expected_bucket_owner; /* NULL: any */
     char *table;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
@@ -100,7 +106,9 @@ struct fb_conf_stream {
     char *pattern;                      /* NULL: none */
     struct fb_conf_list fields;
     enum fb_unwrap unwrap;
-    char *where; /* NULL: all records */
+    char *filter_jq;    /* NULL: none */
+    char *transform_jq; /* NULL: none */
+    char *where;        /* NULL: all records */
     struct fb_conf_items items;
     struct fb_conf_list flattens;
     struct fb_conf_list renames;
@@ -116,14 +124,19 @@ struct fb_conf_stream {
     int64_t marker_ttl_ms;      /* 0: as fb_conf_marker_ttl_ms says */
     char *marker_ttl_attribute; /* ttl */
     enum fb_order order;
-    unsigned decoders;            /* 0: as fb_conf_decoders says */
-    unsigned writers;             /* 16; 1 to 256 */
-    int64_t linger_ms;            /* 50ms */
-    uint64_t max_record_size;     /* 1 MiB; 1 KiB to 16 MiB */
-    uint64_t max_in_flight;       /* 4 MiB; items between decoder and DynamoDB, in bytes */
-    uint64_t max_dead_letters;    /* "1000 in 10000": the first */
-    uint64_t max_dead_letters_in; /* the second */
-    struct fb_conf_place place;   /* where the section begins */
+    unsigned decoders;              /* 0: as fb_conf_decoders says */
+    unsigned writers;               /* 16; 1 to 256 */
+    int64_t linger_ms;              /* 50ms */
+    uint64_t max_record_size;       /* 1 MiB; 1 KiB to 16 MiB */
+    uint64_t max_in_flight;         /* 4 MiB; items between decoder and DynamoDB, in bytes */
+    char *dead_letters;             /* as written; NULL: files */
+    char *letters_bucket;           /* from dead_letters; NULL: files */
+    char *letters_prefix;           /* from dead_letters, ends with "/" or is empty */
+    uint64_t dead_letter_file_size; /* 64 MiB */
+    uint64_t max_dead_letters_size; /* 1 GiB */
+    uint64_t max_dead_letters;      /* "1000 in 10000": the first */
+    uint64_t max_dead_letters_in;   /* the second */
+    struct fb_conf_place place;     /* where the section begins */
     struct fb_conf_place places[FB_CONF_KEY_COUNT]; /* of its keys' values */
 };
 

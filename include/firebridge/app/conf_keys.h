@@ -43,11 +43,15 @@ extern const struct fb_conf_type fb_conf_type_duration;    /* int64_t, milliseco
 extern const struct fb_conf_type fb_conf_type_size;        /* uint64_t, bytes */
 extern const struct fb_conf_type fb_conf_type_count;       /* unsigned */
 extern const struct fb_conf_type fb_conf_type_choice;      /* an enum */
+extern const struct fb_conf_type fb_conf_type_flag;        /* bool: yes or no */
+extern const struct fb_conf_type fb_conf_type_proxy;       /* none, or a proxy's address */
+extern const struct fb_conf_type fb_conf_type_account;     /* 12 digits */
 extern const struct fb_conf_type fb_conf_type_source;      /* source, bucket and prefix */
 extern const struct fb_conf_type fb_conf_type_table;       /* char *: a table's name or ARN */
 extern const struct fb_conf_type fb_conf_type_list;        /* struct fb_conf_list */
 extern const struct fb_conf_type fb_conf_type_start;       /* start_at and start_at_ms */
 extern const struct fb_conf_type fb_conf_type_share;       /* "1000 in 10000" */
+extern const struct fb_conf_type fb_conf_type_letters;     /* "files", or a place in S3 */
 extern const struct fb_conf_type fb_conf_type_compression; /* a codec's name; NULL: auto */
 extern const struct fb_conf_type fb_conf_type_format;      /* enum fb_format */
 extern const struct fb_conf_type fb_conf_type_delimiter;   /* struct fb_conf_delimiter */
@@ -56,6 +60,7 @@ extern const struct fb_conf_type fb_conf_type_names;       /* struct fb_conf_lis
 extern const struct fb_conf_type fb_conf_type_types;       /* struct fb_conf_list: the numbers */
 extern const struct fb_conf_type fb_conf_type_paths;       /* struct fb_conf_list, may be quoted */
 extern const struct fb_conf_type fb_conf_type_where;       /* NULL: all records */
+extern const struct fb_conf_type fb_conf_type_program;     /* with its lines; NULL: none */
 extern const struct fb_conf_type fb_conf_type_missing;     /* struct fb_conf_missing */
 
 struct fb_conf_key {
@@ -71,7 +76,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 56
+#define FB_CONF_KEY_COUNT 68
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

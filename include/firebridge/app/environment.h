@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * As whom, where and how this process speaks with AWS: the conf and the environment together.
- * The one place that reads the environment. What the conf says wins over the environment.
+ * With network.h the one place that reads the environment. What the conf says wins over the
+ * environment.
  *
  * Read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
  * AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, HOME, AWS_REGION, AWS_DEFAULT_REGION,
- * AWS_EC2_METADATA_DISABLED, AWS_CA_BUNDLE, STATE_DIRECTORY.
+ * AWS_EC2_METADATA_DISABLED, STATE_DIRECTORY, and what network.h names.
  * Threads: made and freed by one; the rest from any thread.
  */
 #ifndef FIREBRIDGE_APP_ENVIRONMENT_H
 #define FIREBRIDGE_APP_ENVIRONMENT_H
 
 #include "firebridge/app/conf.h"
+#include "firebridge/app/network.h"
 #include "firebridge/aws/client.h"
 
 struct fb_environment;
@@ -30,12 +32,13 @@ void fb_environment_free(struct fb_environment *environment);
 const char *fb_environment_region(const struct fb_environment *environment);
 struct fb_credentials_cache *fb_environment_credentials(struct fb_environment *environment);
 
-enum fb_service { FB_SERVICE_S3, FB_SERVICE_DYNAMODB };
-
-/* A client with a transport of its own, for one thread, with the conf's endpoint and limits. */
+/*
+ * A client with a transport of its own, for one thread, with the conf's endpoint and limits.
+ * `stream` says what S3 is told of its bucket; NULL: nothing.
+ */
 enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
-                                     struct fb_stop *stop, enum fb_stop_level stop_at,
-                                     struct fb_client *ret_client,
+                                     const struct fb_conf_stream *stream, struct fb_stop *stop,
+                                     enum fb_stop_level stop_at, struct fb_client *ret_client,
                                      struct fb_error *error) FB_MUST_CHECK;
 void fb_environment_client_done(struct fb_client *client);
 

@@ -48,7 +48,19 @@ struct fb_call_scratch *fb_call_scratch_new(void);
 void fb_call_scratch_free(struct fb_call_scratch *scratch);
 
 /*
- * FB_OK: a 200 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
+ * The region in which S3 said that the bucket is, kept for one bucket; NULL when it said nothing.
+ * A scratch of NULL keeps nothing.
+ */
+const char *fb_call_scratch_bucket_region(const struct fb_call_scratch *scratch,
+                                          const char *bucket);
+void fb_call_scratch_keep_bucket_region(struct fb_call_scratch *scratch, const char *bucket,
+                                        const char *region);
+
+/* Where the client's service is reached, in `region`. */
+struct fb_endpoint_options fb_call_where(const struct fb_client *client, const char *region);
+
+/*
+ * FB_OK: a 200, 204 or 206 came whole. Credentials that cannot be had are never FB_NOT_FOUND, which
  * means an object or a table.
  */
 enum fb_status fb_call_perform(struct fb_client *client, const struct fb_call *call,

@@ -19,8 +19,11 @@ struct fb_client {
     struct fb_clock *clock;
     struct fb_stop *stop; /* ends a call in progress; may be NULL */
     enum fb_stop_level stop_at;
-    const char *region;   /* outlives the client */
-    const char *endpoint; /* "http://127.0.0.1:8000"; NULL: AWS's own for the region */
+    const char *region;           /* outlives the client */
+    const char *endpoint;         /* "http://127.0.0.1:8000"; NULL: AWS's own for the region */
+    bool use_fips, use_dualstack; /* of AWS's own */
+    bool requester_pays;          /* S3: whoever reads pays for it */
+    const char *bucket_owner;     /* S3: the account that the bucket must belong to; NULL: any */
     int64_t connect_timeout_ms;
     int64_t request_timeout_ms; /* of a call whose answer is small */
     /* Memory that one call after another uses (call.h), owned like the transport. NULL: each call

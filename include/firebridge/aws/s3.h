@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two S3 calls: ListObjectsV2 and GetObject. Each is one signed HTTP exchange; retrying is
- * the caller's. (Amazon S3 API reference.)
+ * The S3 calls: ListObjectsV2 and GetObject, and for dead letters PutObject and DeleteObject. Each
+ * is one signed HTTP exchange; retrying is the caller's. (Amazon S3 API reference.)
  */
 #ifndef FIREBRIDGE_AWS_S3_H
 #define FIREBRIDGE_AWS_S3_H
@@ -71,5 +71,25 @@ struct fb_s3_get_request {
  */
 enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_request *request,
                          struct fb_error *error) FB_MUST_CHECK;
+
+struct fb_s3_put_request {
+    const char *bucket;
+    const char *key;
+    const char *content_type; /* NULL: none */
+    const char *bytes;
+    size_t size;
+};
+
+/*
+ * Writes the object whole, in place of one that has the key. FB_OK: S3 has acknowledged it, and a
+ * GET from now on gives these bytes (S3 user guide, "Amazon S3 data consistency model"). After
+ * FB_UNAVAILABLE it may be there or not; the same again is harmless.
+ */
+enum fb_status fb_s3_put(struct fb_client *client, const struct fb_s3_put_request *request,
+                         struct fb_error *error) FB_MUST_CHECK;
+
+/* FB_OK also where no such object was. */
+enum fb_status fb_s3_delete(struct fb_client *client, const char *bucket, const char *key,
+                            struct fb_error *error) FB_MUST_CHECK;
 
 #endif

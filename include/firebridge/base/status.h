@@ -38,9 +38,11 @@ const char *fb_status_name(enum fb_status status);
 
 struct fb_error {
     enum fb_status status;
-    long http_status;     /* 0 when there was no answer */
-    char code[64];        /* AWS's code, e.g. "AccessDenied"; empty when there is none */
-    char request_id[128]; /* x-amzn-RequestId or x-amz-request-id; empty when there is none */
+    long http_status;       /* 0 when there was no answer */
+    char code[64];          /* AWS's code, e.g. "AccessDenied"; empty when there is none */
+    char request_id[128];   /* x-amzn-RequestId or x-amz-request-id; empty when there is none */
+    char extended_id[128];  /* S3's x-amz-id-2; likewise */
+    char bucket_region[33]; /* where the bucket is, when it is not where it was looked for */
     char message[FB_ERROR_MESSAGE_SIZE]; /* one sentence, printable, no secret in it */
 };
 

@@ -4,7 +4,8 @@
  * attributes made from templates, fields that are renamed, flattened, kept or dropped, and a
  * condition for records to be taken at all.
  *
- * Templates and the condition read the record as it came. Then its fields become attributes:
+ * jq programs come first, and what they give is the record from then on. Templates and the
+ * condition read it as it came. Then its fields become attributes:
  * objects are flattened, fields renamed, and what is not wanted is dropped. What templates make
  * comes last and takes the place of what is called the same.
  *
@@ -55,6 +56,9 @@ struct fb_mapping_options {
     enum fb_map_missing missing;
     const char *missing_text;
     const char *where; /* NULL: all records */
+    /* jq programs, before all else; NULL: none. What the first gives neither false nor null for is
+     * taken, and becomes the objects that the second gives. */
+    const char *filter_jq, *transform_jq;
     /* What is done with an item: NULL, an operation's name, or a template whose value write_map
      * turns into one. */
     const char *write;
@@ -87,7 +91,8 @@ bool fb_mapping_is_needed(const struct fb_mapping_options *options);
 
 /*
  * Compiles, and checks what can be without a table. `hash_seed` is that of the reader that will use
- * it. FB_INVALID with which option is wrong, where, and what was expected; FB_NO_MEMORY.
+ * it. FB_INVALID with which option is wrong, where, and what was expected; FB_NO_MEMORY. With a jq
+ * program it forks (see src/codec/jq.h): then FB_UNAVAILABLE too, and only before the first thread.
  */
 enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t hash_seed,
                               struct fb_mapping **ret_mapping,
@@ -113,8 +118,8 @@ struct fb_map_made fb_mapping_made(const struct fb_mapping *mapping, size_t i);
 
 /*
  * Whether items that the mapping makes can have this key: FB_INVALID where a key attribute is
- * dropped, is not kept, is made as another type or, where records add, not made; the message begins with the conf's key that
- * is to blame, where there is one.
+ * dropped, is not kept, is made as another type or, where records add, not made; the message begins
+ * with the conf's key that is to blame, where there is one.
  */
 enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                                     const struct fb_key_schema *schema,

@@ -56,7 +56,8 @@ void fb_object_reader_finish(struct fb_object_reader *reader);
 
 /*
  * FB_OK with a record; FB_NEED_MORE when all that was fed is used; FB_END, only after finish;
- * FB_CORRUPT when the rest of the object cannot be read, again and again; FB_NO_MEMORY.
+ * FB_CORRUPT when the rest of the object cannot be read, again and again; FB_NO_MEMORY;
+ * FB_UNAVAILABLE where a jq program cannot be run.
  */
 enum fb_status fb_object_reader_next(struct fb_object_reader *reader, struct fb_record *ret_record,
                                      struct fb_error *error) FB_MUST_CHECK;

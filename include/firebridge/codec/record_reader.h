@@ -55,14 +55,16 @@ enum fb_dead_reason {
     FB_DEAD_MALFORMED_ROW,    /* "malformed-row": of csv and tsv */
     FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
     FB_DEAD_MAPPING,          /* "mapping": the mapping cannot make an item of it */
+    FB_DEAD_JQ,               /* "jq": a jq program fails on it, or takes too much for it */
 };
 
-#define FB_DEAD_REASON_COUNT (FB_DEAD_MAPPING + 1)
+#define FB_DEAD_REASON_COUNT (FB_DEAD_JQ + 1)
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
 struct fb_record {
     uint64_t number;           /* within the object, from 0; dead letters count */
+    bool is_followed;          /* by one of the same number: a jq program makes several of it */
     uint64_t offset_bytes;     /* of its first byte in the decompressed object */
     uint64_t part;             /* of records that begin at one byte: which of them, from 0 */
     uint64_t size_bytes;       /* its length there, though `text` may hold only the first of it */
@@ -70,6 +72,7 @@ struct fb_record {
     const char *text;          /* the record's bytes; of an over-long one the first 4 KiB, or as
                                 * many as max_record_size has */
     size_t text_size;          /* = size_bytes unless the record is over max_record_size */
+    enum fb_format format;     /* of its object; FB_FORMAT_AUTO: not decided yet */
 
     enum fb_dead_reason reason; /* FB_DEAD_NONE: an item */
     char message[160];          /* of a dead letter: what, where in the record */
@@ -101,6 +104,13 @@ void fb_record_reader_free(struct fb_record_reader *reader);
 /* Starts an object, at its first byte. */
 void fb_record_reader_begin(struct fb_record_reader *reader);
 
+/*
+ * After fb_record_reader_begin: the bytes to come are not an object's first. The next record has
+ * this number, and the next byte this offset.
+ */
+void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number,
+                            uint64_t offset_bytes);
+
 /* What a mapping may say of the object that was begun; it outlives the reading. */
 void fb_record_reader_describe_object(struct fb_record_reader *reader,
                                       const struct fb_map_object *object);
@@ -130,8 +140,10 @@ void fb_record_reader_finish(struct fb_record_reader *reader);
  * FB_NEED_MORE. What was cut by the damage is no record, and no dead letter either. */
 void fb_record_reader_cut_off(struct fb_record_reader *reader);
 
-/* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), or FB_NO_MEMORY. */
+/* FB_OK with a record, FB_NEED_MORE, FB_END (only after finish), FB_NO_MEMORY; FB_UNAVAILABLE, with
+ * fb_record_reader_error, where a jq program cannot be run. */
 enum fb_status fb_record_reader_next(struct fb_record_reader *reader,
                                      struct fb_record *ret_record) FB_MUST_CHECK;
+const struct fb_error *fb_record_reader_error(const struct fb_record_reader *reader);
 
 #endif

@@ -74,10 +74,18 @@ struct fb_transport {
     void (*free)(struct fb_transport *transport);
 };
 
+/* The strings are copied. Nothing of it is ever named in an error: a proxy's may hold a password.
+ */
 struct fb_curl_options {
-    const char *ca_bundle; /* a file; NULL: the system's. Copied. */
+    const char *ca_bundle;  /* a file; NULL: the system's */
+    const char *proxy;      /* for https; as fb_address_is_proxy has it. NULL: none */
+    const char *http_proxy; /* for plain http; likewise */
+    const char *no_proxy;   /* hosts by commas, as NO_PROXY has them; NULL: none */
+    bool allow_http;        /* also to others than fb_address_is_near */
+    long max_age_s;         /* of a connection that another request may go over; 0: 5 min */
 };
 
+/* TLS 1.2 or later; plain http and no proxy where fb_address_is_near. FB_INVALID: a wrong proxy. */
 enum fb_status fb_curl_new(const struct fb_curl_options *options,
                            struct fb_transport **ret_transport,
                            struct fb_error *error) FB_MUST_CHECK;
@@ -88,5 +96,14 @@ void fb_transport_free(struct fb_transport *transport);
 /* A sink that collects into a `struct fb_buffer *` context; its maximum is the size limit. */
 enum fb_status fb_http_collect(void *context, const struct fb_http_response *response,
                                const char *bytes, size_t size);
+
+/* The answer's Content-Encoding is gzip. */
+bool fb_http_is_gzip(const struct fb_http_response *response);
+
+/*
+ * Replaces a whole gzipped body by what it inflates to, within the buffer's maximum. On failure
+ * it stays as it is: FB_CORRUPT, FB_TOO_LARGE, FB_NO_MEMORY.
+ */
+enum fb_status fb_http_gunzip(struct fb_buffer *body) FB_MUST_CHECK;
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records that can never be written, kept with their bytes and the reason: JSON lines in
- * `<directory>/<stream>/dead-letters-YYYYMMDD.jsonl`. A restart may write one a second time; a
- * reader drops repeats by `id`. And the gate that stops a stream which has too many of them.
+ * Records that can never be written, kept with their bytes and the reason, in files or in S3
+ * (letter_sink.h). A restart may write one a second time; a reader drops repeats by `id`. And the
+ * gate that stops a stream which has too many of them.
  *
- * Invariant: after fb_dead_letters_sync every letter that was added before it is on the disk.
- * Threads:   any. The lock guards the file and the gate.
+ * Invariant: the frontier, which stays behind fb_dead_letters_undecided and comes after a
+ *            fb_dead_letters_sync, passes no letter that is not durable.
+ * Threads:   any. The lock guards the sink and the gate.
  */
 #ifndef FIREBRIDGE_PIPELINE_DEAD_LETTERS_H
 #define FIREBRIDGE_PIPELINE_DEAD_LETTERS_H
@@ -13,12 +14,12 @@
 #include <stdint.h>
 
 #include "firebridge/base/clock.h"
-#include "firebridge/codec/operation.h"
+#include "firebridge/pipeline/letter.h"
+#include "firebridge/pipeline/letter_sink.h"
 #include "firebridge/pipeline/patience.h"
-#include "firebridge/state/state.h"
 
 struct fb_dead_letters_options {
-    const char *directory; /* of all streams; made when it is not there */
+    struct fb_letter_sink *sink; /* taken over, come what may */
     const char *stream;
     const char *bucket;
     struct fb_clock *clock;
@@ -27,50 +28,43 @@ struct fb_dead_letters_options {
     bool accept_all;      /* no gate */
 };
 
-struct fb_dead_letter {
-    const struct fb_state_object *object;
-    uint64_t record_number;
-    uint64_t offset_bytes; /* in the decompressed object */
-    uint64_t size_bytes;   /* of the record; `text` holds all or the first of it */
-    enum fb_operation operation;
-    const char *reason; /* a word of the interface, e.g. "key-missing" */
-    const char *message;
-    const char *text;
-    size_t text_size;
-    uint64_t ordinal; /* of the record in the stream since its start */
-};
-
 struct fb_dead_letters;
 
-/* Closes a line that a crash left torn. FB_IO. Strings are copied. */
+/* The strings are copied. FB_NO_MEMORY. */
 enum fb_status fb_dead_letters_open(const struct fb_dead_letters_options *options,
                                     struct fb_dead_letters **ret_letters,
                                     struct fb_error *error) FB_MUST_CHECK;
 void fb_dead_letters_close(struct fb_dead_letters *letters);
 
 /*
- * Adds one. FB_IO: nothing of it is in the file; the same call may succeed later. FB_CONFLICT:
- * this one is too many, it was not kept, and the stream must stop with the message.
+ * Adds one. FB_CONFLICT: this one is too many, it was not kept, and the stream must stop with the
+ * message; so it must on FB_CORRUPT. Otherwise nothing of it is there, and the same call may
+ * succeed later.
  */
 enum fb_status fb_dead_letters_add(struct fb_dead_letters *letters,
                                    const struct fb_dead_letter *letter,
                                    struct fb_error *error) FB_MUST_CHECK;
 
 /*
- * Adds one, logs it, and tries again for as long as the disk refuses it. FB_CONFLICT as above;
- * FB_CANCELED: a stop. FB_IO only where the patience gives up.
+ * Adds one, logs it, and tries again for as long as the disk or S3 refuses it. FB_CONFLICT as
+ * above; FB_CANCELED: a stop. Another status only where the patience gives up.
  */
 enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
                                     const struct fb_dead_letter *letter,
                                     struct fb_patience *patience,
                                     struct fb_error *error) FB_MUST_CHECK;
 
-enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters,
+/*
+ * Makes durable what was added; in S3, where letters are gathered, only when it is time to, unless
+ * `all` of them are to be.
+ */
+enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters, bool all,
                                     struct fb_error *error) FB_MUST_CHECK;
 
 /*
- * The ordinal of the first letter that may yet be part of too many, now that `ordinal` records
- * were seen: the frontier stays behind it. UINT64_MAX: none.
+ * The ordinal that the frontier must stay behind, now that `ordinal` records were seen
+ * (UINT64_MAX: no more will come soon): that of the first letter that may yet be part of too many,
+ * or that is still gathered. UINT64_MAX: none.
  */
 uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ordinal);
 

@@ -32,7 +32,8 @@ struct fb_item {
     uint32_t json_size;
     uint32_t text_size;
     enum fb_operation operation;
-    char bytes[]; /* canonical key, attribute-value JSON, the record as it was */
+    enum fb_format format; /* of its object */
+    char bytes[];          /* canonical key, attribute-value JSON, the record as it was */
 };
 
 static inline const char *fb_item_key(const struct fb_item *item)

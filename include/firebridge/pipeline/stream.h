@@ -20,7 +20,7 @@
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/state/state.h"
 
-enum fb_stream_side { FB_SIDE_SOURCE, FB_SIDE_TABLE };
+enum fb_stream_side { FB_SIDE_SOURCE, FB_SIDE_TABLE, FB_SIDE_LETTERS };
 
 /* The calls to AWS; a test may pass its own. */
 struct fb_stream_calls {
@@ -30,6 +30,7 @@ struct fb_stream_calls {
                                 struct fb_s3_list_result *ret_result, struct fb_error *error);
     enum fb_status (*get)(struct fb_client *client, const struct fb_s3_get_request *request,
                           struct fb_error *error);
+    fb_put_object_fn put; /* of dead letters */
     enum fb_status (*batch_write)(struct fb_client *client, const char *table,
                                   const struct fb_key_schema *schema,
                                   struct fb_batch_entry *entries, size_t count,
@@ -41,6 +42,15 @@ struct fb_stream_calls {
                               struct fb_error *error);
     void (*disconnect)(struct fb_client *client);
     void *connect_context;
+};
+
+/* Where dead letters go, and how many may come. */
+struct fb_stream_letters {
+    const char *bucket, *prefix; /* in S3; NULL: in files */
+    const char *directory;       /* of all streams' files */
+    uint64_t max_file_bytes, max_bytes;
+    uint64_t max_letters, in_records; /* so many of so many records stop the stream */
+    bool accept_all;                  /* none do */
 };
 
 /* Everything in it outlives the stream. */
@@ -65,9 +75,7 @@ struct fb_stream_options {
     const void *check_context;
     enum fb_on_damage on_damage;
     uint64_t max_in_flight;
-    uint64_t max_dead_letters, max_dead_letters_in;
-    bool accept_dead_letters;
-    const char *dead_letter_directory;
+    struct fb_stream_letters letters;
     bool once;                /* work through what is there, then end */
     int64_t once_patience_ms; /* with once: give up after so long without any success */
     int64_t stall_timeout_ms;

@@ -176,6 +176,22 @@ static void a_prefix_is_taken_as_it_stands(void **state)
     }
 }
 
+static void an_access_point_stands_where_a_bucket_does(void **state)
+{
+    struct fb_conf *conf;
+
+    (void)state;
+    conf_folder_put(
+        "a.conf",
+        "[stream s]\ntable = tab\nsource = "
+        "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/mine/in/!{timestamp:yyyy}/\n");
+    conf = conf_folder_read();
+    assert_string_equal(conf->streams[0].bucket,
+                        "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine");
+    assert_string_equal(conf->streams[0].prefix, "in/!{timestamp:yyyy}/");
+    fb_conf_free(conf);
+}
+
 static void a_continued_list_has_an_entry_a_line(void **state)
 {
     struct fb_conf *conf;
@@ -444,6 +460,12 @@ static const struct {
     {STREAM "[aws]\nendpoint.s3 = http://[::1\n",
      "a.conf:5: endpoint.s3: \"http://[::1\"; expected http://HOST[:PORT] or "
      "https://HOST[:PORT], with no path\n"},
+    {STREAM "[aws]\nuse_fips = true\n", "a.conf:5: use_fips: \"true\"; expected yes or no\n"},
+    {STREAM "[aws]\nproxy = socks5://user:secret@x\n",
+     "a.conf:5: proxy: is none; expected http[s]://[USER:PASSWORD@]HOST[:PORT], or the word "
+     "none\n"},
+    {STREAM "expected_bucket_owner = 1234\n",
+     "a.conf:4: expected_bucket_owner: \"1234\"; expected the 12 digits of an AWS account\n"},
     {"[stream s]\nsource = bucket/x\ntable = tab\n",
      "a.conf:2: source: \"bucket/x\"; expected s3://BUCKET/PREFIX\n"},
     {"[stream s]\nsource = s3://My_Bucket/x\ntable = tab\n",
@@ -452,6 +474,10 @@ static const struct {
     {"[stream s]\nsource = s3://192.168.0.1/x\ntable = tab\n",
      "a.conf:2: source: \"192.168.0.1\" is no bucket's name; expected 3 to 63 lower-case letters, "
      "digits, - and .\n"},
+    {"[stream s]\nsource = s3://arn:aws:s3:::bucket/x\ntable = tab\n",
+     "a.conf:2: source: 'arn:aws:s3:::bucket': of ARNs, only those of access points in one region "
+     "can be read from (arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME); take that, or the bucket's "
+     "name\n"},
     {"[stream s]\nsource = s3:///x\ntable = tab\n",
      "a.conf:2: source: \"\" is no bucket's name; expected 3 to 63 lower-case letters, "
      "digits, - and .\n"},
@@ -661,6 +687,7 @@ int main(void)
         test(every_default_is_what_a_careful_person_would_pick),
         test(every_key_can_be_set),
         test(a_prefix_is_taken_as_it_stands),
+        test(an_access_point_stands_where_a_bucket_does),
         test(a_continued_list_has_an_entry_a_line),
         test(a_value_that_is_no_list_continues_with_nothing_between),
         test(shared_values_apply_wherever_they_stand),

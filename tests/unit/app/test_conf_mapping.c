@@ -47,7 +47,8 @@ static void every_key_of_a_mapping_can_be_set(void **state)
                            "where = event in (view, purchase)\nflatten = product: product_\n"
                            "rename = userAgent > user_agent, ip > client_ip\ndrop = debug, a.b\n"
                            "keep = pk\nnull = dead-letter\nmissing = drop-attribute\n"
-                           "number_overflow = round\n");
+                           "number_overflow = round\nfilter_jq = .a\n"
+                           "transform_jq = {a:\n  1}\n  | .\n");
     conf = conf_folder_read();
     options = fb_conf_mapping_options(&conf->streams[0]);
     expect_items(&conf->streams[0], "pk=user#{user_id}");
@@ -59,6 +60,8 @@ static void every_key_of_a_mapping_can_be_set(void **state)
     assert_int_equal(options.null, FB_MAP_NULL_DEAD_LETTER);
     assert_int_equal(options.missing, FB_MAP_MISSING_DROP);
     assert_int_equal(options.overflow, FB_MAP_OVERFLOW_ROUND);
+    assert_string_equal(options.filter_jq, ".a");
+    assert_string_equal(options.transform_jq, "{a:\n1}\n| .");
     fb_conf_free(conf);
 }
 

@@ -120,8 +120,10 @@ static void keys_in_the_environment_are_used(void **state)
 
 static void a_client_has_the_endpoint_of_its_service(void **state)
 {
-    char s3[] = "http://s3.example";
-    char dynamodb[] = "http://db.example";
+    char s3[] = "https://s3.example";
+    char dynamodb[] = "https://db.example";
+    char owner[] = "123456789012";
+    const struct fb_conf_stream stream = {.requester_pays = true, .expected_bucket_owner = owner};
     struct fb_conf conf = {.aws = {.endpoint_s3 = s3,
                                    .endpoint_dynamodb = dynamodb,
                                    .connect_timeout_ms = 1,
@@ -135,19 +137,21 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     fb_stop_init(&stop, NULL);
     setenv("AWS_REGION", "r-1", 1);
     assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
-    assert_int_equal(
-        fb_environment_client(environment, FB_SERVICE_S3, &stop, FB_STOP_DRAIN, &client, &error),
-        FB_OK);
+    assert_int_equal(fb_environment_client(environment, FB_SERVICE_S3, &stream, &stop,
+                                           FB_STOP_DRAIN, &client, &error),
+                     FB_OK);
     assert_string_equal(client.endpoint, s3);
     assert_string_equal(client.region, "r-1");
     assert_ptr_equal(client.stop, &stop);
     assert_int_equal(client.stop_at, FB_STOP_DRAIN);
+    assert_true(client.requester_pays);
+    assert_string_equal(client.bucket_owner, owner);
     assert_int_equal(client.connect_timeout_ms, 1);
     assert_int_equal(client.request_timeout_ms, 2);
     fb_environment_client_done(&client);
-    assert_int_equal(
-        fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, FB_STOP_NOT, &client, &error),
-        FB_OK);
+    assert_int_equal(fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, NULL,
+                                           FB_STOP_NOT, &client, &error),
+                     FB_OK);
     assert_string_equal(client.endpoint, dynamodb);
     fb_environment_client_done(&client);
     fb_environment_free(environment);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -423,6 +424,107 @@ static void an_answer_may_be_written_in_any_way(void **state)
     }
 }
 
+/* {"UnprocessedItems":{}}, as gzip -n makes it. */
+static const char gzipped_nothing[] =
+    "\037\213\010\000\000\000\000\000\002\003\253\126\012\315\053\050\312\117\116\055\056\116"
+    "\115\361\054\111\315\055\126\262\252\256\255\005\000\373\336\167\371\027\000\000\000";
+
+struct gzip_case {
+    const char *head;
+    size_t answer_size;
+    enum fb_status status;
+};
+
+static void a_gzipped_answer_is_checked_as_sent_and_inflated(void **state)
+{
+    static const struct gzip_case cases[] = {
+        {"Content-Encoding: gzip\nx-amz-crc32: 2073836653", sizeof gzipped_nothing - 1, FB_OK},
+        {"Content-Encoding: GZIP", sizeof gzipped_nothing - 1, FB_OK},
+        {"Content-Encoding: gzip\nx-amz-crc32: 1", sizeof gzipped_nothing - 1, FB_CORRUPT},
+        {"Content-Encoding: gzip", sizeof gzipped_nothing - 2, FB_CORRUPT},
+        {"Content-Encoding: gzip", sizeof gzipped_nothing, FB_CORRUPT},
+        {"Content-Encoding: br", sizeof gzipped_nothing - 1, FB_CORRUPT},
+        {NULL, sizeof gzipped_nothing - 1, FB_CORRUPT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_step steps[] = {{.http_status = 200,
+                                       .head = cases[i].head,
+                                       .answer = gzipped_nothing,
+                                       .answer_size = cases[i].answer_size}};
+        struct entries entries;
+        struct fixture f;
+        enum fb_status status;
+
+        SET_UP(f, steps);
+        make_entries(&entries);
+        status = write_table(&f, &entries, "ticker");
+        if (status != cases[i].status)
+            fail_msg("case %zu: %s: %s", i, fb_status_name(status), f.error.message);
+        free_entries(&entries);
+        tear_down(&f);
+    }
+}
+
+/* 1 GiB of spaces would be 1 MB of gzip; a MiB of them shows as well that the limit holds. */
+static void a_gzip_bomb_is_cut_off(void **state)
+{
+    unsigned char bomb[4096];
+    unsigned char *spaces = malloc(1024 * 1024);
+    z_stream stream = {.next_out = bomb, .avail_out = sizeof bomb};
+    struct script_step steps[] = {
+        {.http_status = 200, .head = "Content-Encoding: gzip", .answer = (const char *)bomb}};
+    struct entries entries;
+    struct fixture f;
+
+    (void)state;
+    assert_non_null(spaces);
+    memset(spaces, ' ', 1024 * 1024);
+    stream.next_in = spaces;
+    stream.avail_in = 1024 * 1024;
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    steps[0].answer_size = sizeof bomb - stream.avail_out;
+    deflateEnd(&stream);
+    SET_UP(f, steps);
+    make_entries(&entries);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_CORRUPT);
+    assert_non_null(strstr(f.error.message, "inflates to more"));
+    free_entries(&entries);
+    tear_down(&f);
+    free(spaces);
+}
+
+static void a_gzipped_refusal_is_read(void **state)
+{
+    static const char refusal[] =
+        "\037\213\010\000\000\000\000\000\002\003\253\126\212\217\057\251\054\110\125\262\122\252"
+        "\120\016\311\050\312\057\051\311\311\314\113\167\255\110\116\055\050\311\314\317\123\252"
+        "\005\000\061\345\300\123\042\000\000\000";
+    static const struct script_step steps[] = {
+        {.http_status = 400,
+         .head = "Content-Encoding: gzip",
+         .answer = refusal,
+         .answer_size = sizeof refusal - 1},
+        {.http_status = 400,
+         .head = "Content-Encoding: gzip",
+         .answer = refusal,
+         .answer_size = sizeof refusal - 5},
+    };
+    struct entries entries;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    make_entries(&entries);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_THROTTLED);
+    assert_int_equal(write_table(&f, &entries, "ticker"), FB_INVALID);
+    assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
+    free_entries(&entries);
+    tear_down(&f);
+}
+
 static void an_answer_that_is_cut_off_is_corrupt(void **state)
 {
     static const char whole[] = BACK("ticker", PUT(ITEM("a", "2.0")) "," PUT(ITEM("a", "1")));
@@ -549,6 +651,29 @@ static void a_table_is_described(void **state)
     tear_down(&f);
 }
 
+static void a_table_by_arn_is_asked_for_in_its_region(void **state)
+{
+    static const struct script_step steps[] = {
+        {.url = "https://dynamodb.ap-south-1.amazonaws.com/",
+         .body = "{\"TableName\":\"arn:aws:dynamodb:ap-south-1:123456789012:table/t\"}",
+         .http_status = 400,
+         .answer = "{\"__type\":\"x#AccessDeniedException\"}"},
+    };
+    struct fb_table table;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_dynamodb_describe_table(&f.client,
+                                                "arn:aws:dynamodb:ap-south-1:123456789012:table/t",
+                                                &table, &f.error),
+                     FB_DENIED);
+    assert_int_equal(
+        fb_dynamodb_describe_table(&f.client, "arn:aws:dynamodb:../x:1:table/t", &table, &f.error),
+        FB_INVALID);
+    tear_down(&f);
+}
+
 static void an_answer_that_describes_no_table_is_corrupt(void **state)
 {
     static const char *const answers[] = {
@@ -629,12 +754,16 @@ int main(void)
         cmocka_unit_test(what_comes_back_is_found_by_its_key),
         cmocka_unit_test(an_answer_that_cannot_be_right_is_corrupt),
         cmocka_unit_test(an_answer_may_be_written_in_any_way),
+        cmocka_unit_test(a_gzipped_answer_is_checked_as_sent_and_inflated),
+        cmocka_unit_test(a_gzip_bomb_is_cut_off),
+        cmocka_unit_test(a_gzipped_refusal_is_read),
         cmocka_unit_test(an_answer_that_is_cut_off_is_corrupt),
         cmocka_unit_test(a_spoilt_answer_does_no_harm),
         cmocka_unit_test(an_endless_answer_is_cut_off),
         cmocka_unit_test(a_throttled_batch_says_so),
         cmocka_unit_test(a_batch_outside_the_limits_is_never_sent),
         cmocka_unit_test(a_table_is_described),
+        cmocka_unit_test(a_table_by_arn_is_asked_for_in_its_region),
         cmocka_unit_test(an_answer_that_describes_no_table_is_corrupt),
         cmocka_unit_test(a_missing_table_is_not_found),
         cmocka_unit_test(a_signature_not_yet_current_corrects_the_clock),

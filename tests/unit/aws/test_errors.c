@@ -35,7 +35,7 @@ static const struct answer_case answer_cases[] = {
     {"{\"__type\":\"x#ResourceNotFoundException\",\"message\":\"Requested resource not found\"}",
      400, "ResourceNotFoundException", FB_NOT_FOUND, FB_UNHEALTHY, "table's name"},
     {"{\"__type\":\"x#AccessDeniedException\",\"Message\":\"User is not authorized\"}", 400,
-     "AccessDeniedException", FB_DENIED, FB_UNHEALTHY, "dynamodb:BatchWriteItem"},
+     "AccessDeniedException", FB_DENIED, FB_UNHEALTHY, "lack a permission on table t"},
     {"{\"__type\":\"x#UnrecognizedClientException\",\"message\":\"The security token included in "
      "the request is invalid.\"}",
      400, "UnrecognizedClientException", FB_DENIED, FB_UNHEALTHY, "access key"},
@@ -52,7 +52,13 @@ static const struct answer_case answer_cases[] = {
      "<RequestId>R1</RequestId></Error>",
      503, "SlowDown", FB_THROTTLED, FB_RETRY_SLOWER, "Please reduce"},
     {"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", 403,
-     "AccessDenied", FB_DENIED, FB_UNHEALTHY, "s3:ListBucket"},
+     "AccessDenied", FB_DENIED, FB_UNHEALTHY, "lack a permission"},
+    {"{\"__type\":\"x#ThrottlingException:http://internal.amazon.com/coral/\"}", 400,
+     "ThrottlingException", FB_THROTTLED, FB_RETRY_SLOWER, "slowly by itself"},
+    {"{\"__type\":\"com.amazonaws.dynamodb.v20120810#ThrottlingException\",\"mess", 400,
+     "ThrottlingException", FB_THROTTLED, FB_RETRY_SLOWER, ""},
+    {"{\"__type\":\"com.amazonaws.dynamodb.v20120810#Throttl", 400, "", FB_INVALID, FB_UNHEALTHY,
+     "no AWS error"},
     {"<Error><Code>NoSuchBucket</Code></Error>", 404, "NoSuchBucket", FB_NOT_FOUND, FB_UNHEALTHY,
      "bucket's name"},
     {"<ErrorResponse xmlns=\"urn:x\"><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code>"
@@ -99,6 +105,70 @@ static void every_form_of_error_is_read_and_judged(void **state)
     }
 }
 
+/* What a person reads of the codes that matter, and what to do about each. */
+struct sentence_case {
+    const char *operation, *subject, *code, *said;
+    const char *advice;
+};
+
+static const struct sentence_case sentence_cases[] = {
+    {"ListObjectsV2", "s3://b/p/", "AccessDenied", "Access Denied",
+     "lack s3:ListBucket on s3://b/p/"},
+    {"GetObject", "s3://b/k", "AccessDenied", "Access Denied", "lack s3:GetObject on s3://b/k"},
+    {"DescribeTable", "table t", "AccessDeniedException", "",
+     "lack dynamodb:DescribeTable on table t"},
+    {"BatchWriteItem", "table t", "AccessDeniedException", "",
+     "lack dynamodb:BatchWriteItem on table t"},
+    {"GetObject", "s3://b/k", "AccessDenied",
+     "User: arn:aws:sts::1:assumed-role/r is not authorized to perform: kms:Decrypt on resource: "
+     "arn:aws:kms:r:1:key/k because no identity-based policy allows the kms:Decrypt action",
+     "lack kms:Decrypt; the bucket uses SSE-KMS"},
+    {"BatchWriteItem", "table t", "AccessDeniedException", "KMS key access denied error: x",
+     "see the key's policy"},
+    {"GetObject", "s3://b/k", "InvalidRequest",
+     "The object was stored using a form of Server Side Encryption. The correct parameters must be "
+     "provided to retrieve the object.",
+     "SSE-C"},
+    {"GetObject", "s3://b/k", "KMS.DisabledException", "", "disabled; enable it"},
+    {"GetObject", "s3://b/k", "KMS.NotFoundException", "", "does not exist any more"},
+    {"GetObject", "s3://b/k", "KMS.KMSInvalidStateException", "", "cannot be used now"},
+    {"GetObject", "s3://b/k", "InvalidObjectState", "", "restore-object"},
+    {"ListObjectsV2", "s3://b/", "NoSuchBucket", "", "check the bucket's name"},
+    {"ListObjectsV2", "s3://b/", "AuthorizationHeaderMalformed", "", "region to the bucket's"},
+    {"ListObjectsV2", "s3://b/", "InvalidAccessKeyId", "", "check the access key"},
+    {"BatchWriteItem", "table t", "UnrecognizedClientException", "", "region is enabled"},
+    {"ListObjectsV2", "s3://b/", "SignatureDoesNotMatch", "", "secret access key"},
+    {"BatchWriteItem", "table t", "MissingAuthenticationTokenException", "", "Authorization"},
+    {"ListObjectsV2", "s3://b/", "RequestTimeTooSkewed", "", "machine's clock"},
+    {"ListObjectsV2", "s3://b/", "ExpiredToken", "", "new credentials"},
+    {"ListObjectsV2", "s3://b/", "SlowDown", "", "slowly by itself"},
+    {"BatchWriteItem", "table t", "ProvisionedThroughputExceededException", "", "write capacity"},
+    {"BatchWriteItem", "table t", "RequestLimitExceeded", "", "quota"},
+    {"BatchWriteItem", "table t", "ResourceNotFoundException", "", "the region and the account"},
+    {"BatchWriteItem", "table t", "ItemCollectionSizeLimitExceededException", "", "10 GB"},
+    {"ListObjectsV2", "s3://b/", "OptInRequired", "", "support"},
+};
+
+static void the_codes_that_matter_say_what_to_do(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof sentence_cases / sizeof *sentence_cases; i++) {
+        const struct sentence_case *c = &sentence_cases[i];
+        struct fb_http_response response = {
+            .http_status = 403, .request_id = "R1", .extended_id = "X2"};
+        struct fb_error error = {0};
+        char body[512];
+
+        snprintf(body, sizeof body, "<Error><Code>%s</Code><Message>%s</Message></Error>", c->code,
+                 c->said);
+        fb_aws_error_make(&response, body, strlen(body), c->operation, c->subject, &error);
+        if (strstr(error.message, c->advice) == NULL ||
+            strstr(error.message, " (request R1, X2)") == NULL)
+            fail_msg("%s: %s", c->code, error.message);
+        assert_string_equal(error.extended_id, "X2");
+    }
+}
+
 static void what_was_signed_is_never_quoted(void **state)
 {
     static const char *const bodies[] = {
@@ -138,13 +208,15 @@ static void a_huge_error_body_is_not_parsed(void **state)
 
 static void the_request_id_comes_from_the_head_or_the_body(void **state)
 {
-    static const char body[] = "<Error><Code>X</Code><RequestId>BODY</RequestId></Error>";
+    static const char body[] =
+        "<Error><Code>X</Code><RequestId>BODY</RequestId><HostId>HOST</HostId></Error>";
     struct fb_http_response response = {.http_status = 500};
     struct fb_error error = {0};
 
     (void)state;
     fb_aws_error_make(&response, body, sizeof body - 1, "Op", "s3://b/", &error);
     assert_string_equal(error.request_id, "BODY");
+    assert_string_equal(error.extended_id, "HOST");
     strcpy(response.request_id, "HEAD");
     fb_aws_error_make(&response, body, sizeof body - 1, "Op", "s3://b/", &error);
     assert_string_equal(error.request_id, "HEAD");
@@ -186,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_of_error_is_read_and_judged),
+        cmocka_unit_test(the_codes_that_matter_say_what_to_do),
         cmocka_unit_test(what_was_signed_is_never_quoted),
         cmocka_unit_test(a_huge_error_body_is_not_parsed),
         cmocka_unit_test(the_request_id_comes_from_the_head_or_the_body),

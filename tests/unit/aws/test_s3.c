@@ -10,6 +10,7 @@
 
 #include "../support/script_transport.h"
 #include "../support/static_credentials.h"
+#include "firebridge/aws/call.h"
 #include "firebridge/aws/s3.h"
 #include "firebridge/base/time.h"
 
@@ -290,14 +291,15 @@ static void odd_keys_are_encoded_once_and_not_normalised(void **state)
     }
 }
 
-static void a_bucket_is_a_host_of_aws_unless_it_has_a_dot(void **state)
+static void a_key_stands_behind_the_bucket_or_its_host(void **state)
 {
     static const struct {
-        const char *region, *bucket, *url;
+        const char *bucket, *url;
     } cases[] = {
-        {"eu-west-1", "bucket", "https://bucket.s3.eu-west-1.amazonaws.com/k"},
-        {"eu-west-1", "my.bucket", "https://s3.eu-west-1.amazonaws.com/my.bucket/k"},
-        {"cn-north-1", "bucket", "https://bucket.s3.cn-north-1.amazonaws.com.cn/k"},
+        {"bucket", "https://bucket.s3.eu-west-1.amazonaws.com/k"},
+        {"my.bucket", "https://s3.eu-west-1.amazonaws.com/my.bucket/k"},
+        {"arn:aws:s3:us-west-2:123456789012:accesspoint/mine",
+         "https://mine-123456789012.s3-accesspoint.us-west-2.amazonaws.com/k"},
     };
 
     (void)state;
@@ -310,10 +312,181 @@ static void a_bucket_is_a_host_of_aws_unless_it_has_a_dot(void **state)
         SET_UP(f, steps);
         request.context = &f;
         f.client.endpoint = NULL;
-        f.client.region = cases[i].region;
         assert_int_equal(fb_s3_get(&f.client, &request, &f.error), FB_OK);
         tear_down(&f);
     }
+}
+
+static void signed_for_us_west_2(const struct fb_http_request *request)
+{
+    assert_non_null(strstr(script_header(request, "Authorization"), "/us-west-2/s3/aws4_request"));
+}
+
+static void an_access_point_is_signed_for_its_own_region(void **state)
+{
+    static const struct script_step steps[] = {
+        {.seen = signed_for_us_west_2, .http_status = 200, .answer = "x"}};
+    struct fb_s3_get_request request = {.bucket =
+                                            "arn:aws:s3:us-west-2:123456789012:accesspoint/mine",
+                                        .key = "k",
+                                        .size_bytes = 1,
+                                        .sink = note_body};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    request.context = &f;
+    f.client.endpoint = NULL;
+    assert_int_equal(fb_s3_get(&f.client, &request, &f.error), FB_OK);
+    tear_down(&f);
+}
+
+#define HERE       "https://bucket.s3.eu-west-1.amazonaws.com/k"
+#define THERE      "https://bucket.s3.us-west-2.amazonaws.com/k"
+#define REDIRECTED "<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message></Error>"
+
+/* How S3 says that a bucket is elsewhere (user guide, "Request redirection and the REST API"). */
+static const struct script_step redirects[] = {
+    {.http_status = 301, .head = "x-amz-bucket-region: us-west-2", .answer = REDIRECTED},
+    {.http_status = 301, .head = "x-amz-bucket-region: us-west-2"},
+    {.http_status = 307,
+     .head = "x-amz-bucket-region: us-west-2",
+     .answer = "<Error><Code>TemporaryRedirect</Code></Error>"},
+    {.http_status = 400,
+     .answer = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>expecting 'us-west-2'"
+               "</Message><Region>us-west-2</Region></Error>"},
+};
+
+static void a_bucket_in_another_region_is_followed_and_remembered(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof redirects / sizeof *redirects; i++) {
+        struct script_step steps[] = {
+            redirects[i],
+            {.url = THERE, .seen = signed_for_us_west_2, .http_status = 200, .answer = "x"},
+            {.url = THERE, .seen = signed_for_us_west_2, .http_status = 200, .answer = "y"},
+            {.url = "https://other.s3.eu-west-1.amazonaws.com/k", .http_status = 200},
+        };
+        struct fb_s3_get_request request = {
+            .bucket = "other", .key = "k", .size_bytes = 0, .sink = note_body};
+        struct fixture f;
+
+        steps[0].url = HERE;
+        SET_UP(f, steps);
+        f.client.endpoint = NULL;
+        f.client.scratch = fb_call_scratch_new();
+        assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+        assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+        assert_string_equal(f.seen, "xy");
+        assert_int_equal(fb_s3_get(&f.client, &request, &f.error), FB_OK);
+        fb_call_scratch_free(f.client.scratch);
+        tear_down(&f);
+    }
+}
+
+static void a_bucket_at_an_address_is_followed_there(void **state)
+{
+    struct script_step steps[] = {
+        redirects[3],
+        {.url = BASE "/bucket/k", .seen = signed_for_us_west_2, .http_status = 200},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    tear_down(&f);
+}
+
+/* Where the lead ends: nothing signed goes to another partition, in circles, or just anywhere. */
+static void a_region_that_cannot_be_is_not_followed(void **state)
+{
+    static const char *const heads[] = {
+        "x-amz-bucket-region: cn-north-1",    "x-amz-bucket-region: eu-west-1",
+        "x-amz-bucket-region: evil.example/", "x-amz-bucket-region: ",
+        "Location: https://evil.example/",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        struct script_step steps[] = {
+            {.url = HERE, .http_status = 301, .head = heads[i], .answer = REDIRECTED}};
+        struct fixture f;
+
+        SET_UP(f, steps);
+        f.client.endpoint = NULL;
+        assert_int_equal(get(&f, "k", NULL, 0), FB_INVALID);
+        assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
+        tear_down(&f);
+    }
+}
+
+static void a_second_redirect_in_one_call_is_not_followed(void **state)
+{
+    struct script_step steps[] = {
+        redirects[0],
+        {.url = THERE,
+         .http_status = 301,
+         .head = "x-amz-bucket-region: ap-south-1",
+         .answer = REDIRECTED},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    f.client.endpoint = NULL;
+    assert_int_equal(get(&f, "k", NULL, 0), FB_INVALID);
+    assert_non_null(strstr(f.error.message, "the bucket is in region ap-south-1"));
+    tear_down(&f);
+}
+
+static void pays_and_checks_the_owner(const struct fb_http_request *request)
+{
+    assert_string_equal(script_header(request, "x-amz-request-payer"), "requester");
+    assert_string_equal(script_header(request, "x-amz-expected-bucket-owner"), "123456789012");
+    assert_non_null(strstr(script_header(request, "Authorization"),
+                           "x-amz-expected-bucket-owner;x-amz-request-payer"));
+}
+
+static void who_pays_and_who_must_own_is_said_in_every_call(void **state)
+{
+    static const struct script_step steps[] = {
+        {.seen = pays_and_checks_the_owner, .http_status = 200, .answer = PAGE_BEGIN PAGE_END},
+        {.seen = pays_and_checks_the_owner, .http_status = 200},
+    };
+    struct fb_s3_list_result result;
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    f.client.requester_pays = true;
+    f.client.bucket_owner = "123456789012";
+    assert_int_equal(list(&f, &result), FB_OK);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    tear_down(&f);
+}
+
+/* A bucket's policy may deny UNSIGNED-PAYLOAD, and over http it would sign nothing of the body. */
+static void signs_that_nothing_is_sent(const struct fb_http_request *request)
+{
+    assert_string_equal(script_header(request, "x-amz-content-sha256"),
+                        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+static void a_payload_is_signed_whatever_the_scheme(void **state)
+{
+    static const struct script_step steps[] = {
+        {.seen = signs_that_nothing_is_sent, .http_status = 200},
+        {.url = HERE, .seen = signs_that_nothing_is_sent, .http_status = 200},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    f.client.endpoint = NULL;
+    assert_int_equal(get(&f, "k", NULL, 0), FB_OK);
+    tear_down(&f);
 }
 
 static void a_wrong_bucket_region_or_endpoint_is_refused_before_any_request(void **state)
@@ -321,10 +494,8 @@ static void a_wrong_bucket_region_or_endpoint_is_refused_before_any_request(void
     static const struct {
         const char *bucket, *region, *endpoint;
     } cases[] = {
-        {"a/b", "eu-west-1", BASE}, {"", "eu-west-1", BASE},
-        {"bucket", "", BASE},       {"bucket", "eu west", BASE},
-        {"bucket", "r", "ftp://x"}, {"bucket", "r", "http://user@x"},
-        {"bucket", "r", "http://"}, {"bucket", "r", "http://x/path"},
+        {"a/b", "eu-west-1", BASE},  {"", "eu-west-1", BASE},    {"bucket", "", BASE},
+        {"bucket", "eu west", BASE}, {"bucket", "r", "ftp://x"}, {"bucket", "r", "http://x/path"},
     };
 
     (void)state;
@@ -477,6 +648,34 @@ static void what_is_not_the_object_never_reaches_the_sink(void **state)
     }
 }
 
+/* A chunked answer has no length in its head. */
+static void an_answer_that_ends_early_or_late_is_not_the_whole_object(void **state)
+{
+    static const struct {
+        uint64_t size_bytes;
+        enum fb_status status;
+        const char *seen;
+    } cases[] = {
+        {10, FB_OK, "0123456789"},
+        {11, FB_UNAVAILABLE, "0123456789"},
+        {9, FB_CORRUPT, "01234567"},
+        {0, FB_CORRUPT, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct script_step steps[] = {
+            {.http_status = 200, .answer = "0123456789", .piece_bytes = 4}};
+        struct fixture f;
+
+        SET_UP(f, steps);
+        f.size_bytes = cases[i].size_bytes;
+        assert_int_equal(get(&f, "k", NULL, 0), cases[i].status);
+        assert_string_equal(f.seen, cases[i].seen);
+        tear_down(&f);
+    }
+}
+
 static void a_broken_connection_says_which_object(void **state)
 {
     static const struct script_step steps[] = {{.http_status = 200,
@@ -507,7 +706,8 @@ static enum fb_status refuse_body(void *context, const struct fb_http_response *
 static void the_sink_ends_a_get_with_its_status(void **state)
 {
     static const struct script_step steps[] = {{.http_status = 200, .answer = "x"}};
-    struct fb_s3_get_request request = {.bucket = "bucket", .key = "k", .sink = refuse_body};
+    struct fb_s3_get_request request = {
+        .bucket = "bucket", .key = "k", .size_bytes = UINT64_MAX, .sink = refuse_body};
     struct fixture f;
 
     (void)state;
@@ -642,6 +842,73 @@ static void no_error_holds_a_secret(void **state)
     tear_down(&f);
 }
 
+static void put_is_whole(const struct fb_http_request *request)
+{
+    /* SHA-256 of the body. */
+    assert_string_equal(script_header(request, "x-amz-content-sha256"),
+                        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    assert_non_null(strstr(script_header(request, "Authorization"),
+                           "SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date"));
+}
+
+static void a_put_is_signed_with_the_hash_of_its_body(void **state)
+{
+    static const struct script_step steps[] = {
+        {.method = "PUT",
+         .url = BASE "/bucket/d/a%20b%2B.gz",
+         .header = "Content-Type: application/gzip",
+         .body = "hello",
+         .seen = put_is_whole,
+         .http_status = 200,
+         .head = "ETag: \"e\""},
+        {.http_status = 403,
+         .answer = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"},
+        {.status = FB_UNAVAILABLE, .reason = "time-out"},
+    };
+    const struct fb_s3_put_request request = {.bucket = "bucket",
+                                              .key = "d/a b+.gz",
+                                              .content_type = "application/gzip",
+                                              .bytes = "hello",
+                                              .size = 5};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_OK);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_DENIED);
+    assert_non_null(strstr(f.error.message, "PutObject of s3://bucket/d/a b+.gz"));
+    assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_UNAVAILABLE);
+    tear_down(&f);
+}
+
+static void a_delete_is_answered_without_a_body(void **state)
+{
+    static const struct script_step steps[] = {
+        {.method = "DELETE", .url = BASE "/bucket/d/k", .body = "", .http_status = 204},
+        {.http_status = 404,
+         .answer = "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>"},
+    };
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(fb_s3_delete(&f.client, "bucket", "d/k", &f.error), FB_OK);
+    assert_int_equal(fb_s3_delete(&f.client, "bucket", "d/k", &f.error), FB_NOT_FOUND);
+    tear_down(&f);
+}
+
+static void an_answer_without_a_body_is_no_object(void **state)
+{
+    static const struct script_step steps[] = {{.http_status = 204}};
+    struct fixture f;
+
+    (void)state;
+    SET_UP(f, steps);
+    assert_int_equal(get(&f, "k", NULL, 0), FB_CORRUPT);
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -651,12 +918,20 @@ int main(void)
         cmocka_unit_test(a_damaged_page_reports_nothing),
         cmocka_unit_test(a_callback_ends_the_listing_with_its_status),
         cmocka_unit_test(odd_keys_are_encoded_once_and_not_normalised),
-        cmocka_unit_test(a_bucket_is_a_host_of_aws_unless_it_has_a_dot),
+        cmocka_unit_test(a_key_stands_behind_the_bucket_or_its_host),
+        cmocka_unit_test(an_access_point_is_signed_for_its_own_region),
+        cmocka_unit_test(a_bucket_in_another_region_is_followed_and_remembered),
+        cmocka_unit_test(a_bucket_at_an_address_is_followed_there),
+        cmocka_unit_test(a_region_that_cannot_be_is_not_followed),
+        cmocka_unit_test(a_second_redirect_in_one_call_is_not_followed),
+        cmocka_unit_test(who_pays_and_who_must_own_is_said_in_every_call),
+        cmocka_unit_test(a_payload_is_signed_whatever_the_scheme),
         cmocka_unit_test(a_wrong_bucket_region_or_endpoint_is_refused_before_any_request),
         cmocka_unit_test(a_get_goes_on_from_its_offset),
         cmocka_unit_test(a_range_that_begins_elsewhere_never_reaches_the_sink),
         cmocka_unit_test(what_a_get_is_refused_with_is_told_apart),
         cmocka_unit_test(what_is_not_the_object_never_reaches_the_sink),
+        cmocka_unit_test(an_answer_that_ends_early_or_late_is_not_the_whole_object),
         cmocka_unit_test(a_broken_connection_says_which_object),
         cmocka_unit_test(the_sink_ends_a_get_with_its_status),
         cmocka_unit_test(a_wrong_clock_is_corrected_within_the_call),
@@ -665,6 +940,9 @@ int main(void)
         cmocka_unit_test(an_expired_token_is_renewed_once),
         cmocka_unit_test(missing_credentials_are_no_missing_object),
         cmocka_unit_test(no_error_holds_a_secret),
+        cmocka_unit_test(a_put_is_signed_with_the_hash_of_its_body),
+        cmocka_unit_test(a_delete_is_answered_without_a_body),
+        cmocka_unit_test(an_answer_without_a_body_is_no_object),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,12 @@ struct fixture {
     struct fb_error error;
 };
 
+static void use_options(struct fixture *f, const struct fb_curl_options *options)
+{
+    fb_transport_free(f->transport);
+    assert_int_equal(fb_curl_new(options, &f->transport, &f->error), FB_OK);
+}
+
 static void set_up(struct fixture *f, const char *const *answers)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -135,7 +141,7 @@ static void set_up(struct fixture *f, const char *const *answers)
     snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/a//../b%%20c", f->server.port);
     f->request = (struct fb_http_request){.method = "GET", .url = f->url};
     fb_buffer_init(&f->body, (size_t)1024 * 1024);
-    assert_int_equal(fb_curl_new(&(struct fb_curl_options){0}, &f->transport, &f->error), FB_OK);
+    use_options(f, &(struct fb_curl_options){0});
 }
 
 static void start(struct fixture *f)
@@ -319,6 +325,196 @@ static void a_large_body_survives_a_dead_kept_connection(void **state)
     tear_down(&f);
 }
 
+static void chunks_are_put_together_and_their_trailers_change_nothing(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: \"e\"\r\n\r\n"
+        "2\r\nab\r\n3;x=y\r\ncde\r\n0\r\nETag: \"other\"\r\n\r\n",
+        OK_EMPTY, NULL};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, answers);
+    f.server.keeps_alive = true;
+    start(&f);
+    assert_int_equal(perform(&f), FB_OK);
+    assert_int_equal(f.body.size, 5);
+    assert_memory_equal(f.body.bytes, "abcde", 5);
+    assert_string_equal(f.response.etag, "\"e\"");
+    assert_true(f.response.content_length == UINT64_MAX);
+    assert_int_equal(perform(&f), FB_OK);
+    assert_int_equal(f.server.connections, 1);
+    tear_down(&f);
+}
+
+static void a_head_without_an_end_is_cut_off(void **state)
+{
+    static char head[80 * 1024] = "HTTP/1.1 200 OK\r\n";
+    static char interim[80 * 1024];
+    const char *const answers[] = {head, interim, NULL};
+    struct fixture f;
+
+    (void)state;
+    while (strlen(head) < sizeof head - 32)
+        strcat(head, "X-Filler: aaaaaaaaaa\r\n");
+    while (strlen(interim) < sizeof interim - 64)
+        strcat(interim, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+    set_up(&f, answers);
+    start(&f);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(perform(&f), FB_CORRUPT);
+        assert_non_null(strstr(f.error.message, "over 64 KiB"));
+    }
+    tear_down(&f);
+}
+
+static void an_old_connection_is_replaced_between_requests(void **state)
+{
+    static const char *const answers[] = {OK_EMPTY, OK_EMPTY, OK_EMPTY, NULL};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, answers);
+    use_options(&f, &(struct fb_curl_options){.max_age_s = 1});
+    f.server.keeps_alive = true;
+    start(&f);
+    assert_int_equal(perform(&f), FB_OK);
+    assert_int_equal(perform(&f), FB_OK);
+    assert_int_equal(f.server.connections, 1);
+    pause_ms(2100); /* curl counts in whole seconds */
+    assert_int_equal(perform(&f), FB_OK);
+    assert_int_equal(f.server.connections, 2);
+    tear_down(&f);
+}
+
+static void plain_http_goes_nowhere_but_near(void **state)
+{
+    static const char *const answers[] = {NULL};
+    static const char *const urls[] = {
+        "http://nowhere.invalid/", "HTTP://nowhere.invalid/", "http://127.0.0.1.nowhere.invalid/",
+        "http://169.254.169.254@nowhere.invalid/", "http://10.0.0.1/"};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, answers);
+    start(&f);
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        f.request.url = urls[i];
+        assert_int_equal(perform(&f), FB_INVALID);
+        assert_non_null(strstr(f.error.message, "allow_http"));
+    }
+    tear_down(&f);
+}
+
+static void a_proxy_is_asked_to_connect_and_heard_when_it_does_not(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum fb_status status;
+        const char *message;
+    } cases[] = {
+        {"HTTP/1.1 407 Authenticate\r\nContent-Length: 0\r\n\r\n", FB_DENIED,
+         "a user and a password"},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", FB_UNAVAILABLE,
+         "does not connect to db.invalid:443: HTTP 403"},
+        {"HTTP/1.1 502 x\r\nContent-Length: 0\r\n\r\n", FB_UNAVAILABLE, "HTTP 502"},
+        {"", FB_UNAVAILABLE, "db.invalid:443"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const answers[] = {cases[i].answer, NULL};
+        struct fixture f;
+        char proxy[64];
+
+        set_up(&f, answers);
+        snprintf(proxy, sizeof proxy, "http://user:hunter2@127.0.0.1:%u", f.server.port);
+        use_options(&f, &(struct fb_curl_options){.proxy = proxy});
+        start(&f);
+        f.request.url = "https://db.invalid/secret";
+        if (perform(&f) != cases[i].status || strstr(f.error.message, cases[i].message) == NULL)
+            fail_msg("case %zu: %s", i, f.error.message);
+        assert_null(strstr(f.error.message, "hunter2"));
+        assert_memory_equal(f.server.request, "CONNECT db.invalid:443 HTTP/1.1\r\n", 33);
+        assert_non_null(
+            strstr(f.server.request, "\r\nProxy-Authorization: Basic dXNlcjpodW50ZXIy\r\n"));
+        assert_null(strstr(f.server.request, "secret"));
+        tear_down(&f);
+    }
+}
+
+static void nothing_near_goes_through_a_proxy(void **state)
+{
+    static const char *const answers[] = {OK_EMPTY, NULL};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, answers);
+    use_options(&f, &(struct fb_curl_options){.proxy = "http://proxy.invalid:1",
+                                              .http_proxy = "http://proxy.invalid:1"});
+    start(&f);
+    assert_int_equal(perform(&f), FB_OK);
+    assert_memory_equal(f.server.request, "GET /a", 6);
+    tear_down(&f);
+}
+
+static void what_no_proxy_names_goes_directly(void **state)
+{
+    static const char *const answers[] = {NULL};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, answers);
+    use_options(&f, &(struct fb_curl_options){.proxy = "http://127.0.0.1:1",
+                                              .no_proxy = "other.example, direct.invalid"});
+    start(&f);
+    f.request.url = "https://direct.invalid/";
+    assert_int_equal(perform(&f), FB_UNAVAILABLE);
+    assert_non_null(strstr(f.error.message, "resolve host"));
+    f.request.url = "https://proxied.invalid/";
+    assert_int_equal(perform(&f), FB_UNAVAILABLE);
+    assert_null(strstr(f.error.message, "resolve host"));
+    tear_down(&f);
+}
+
+/* In curl's own hands it would be. */
+static void the_environment_is_not_read(void **state)
+{
+    static const char *const answers[] = {NULL};
+    struct fixture f;
+
+    (void)state;
+    setenv("https_proxy", "http://127.0.0.1:1", 1);
+    set_up(&f, answers);
+    start(&f);
+    f.request.url = "https://nowhere.invalid/";
+    assert_int_equal(perform(&f), FB_UNAVAILABLE);
+    assert_non_null(strstr(f.error.message, "resolve host"));
+    unsetenv("https_proxy");
+    tear_down(&f);
+}
+
+static void a_wrong_proxy_is_refused_and_not_shown(void **state)
+{
+    static const char *const proxies[] = {"socks5://user:pass@x",     "http://user:pass@",
+                                          "http://user:pass@x:99999", "http://user:pass@x/path",
+                                          "http://user:pass@x y",     ""};
+    struct fb_transport *transport = NULL;
+    struct fb_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
+        assert_int_equal(
+            fb_curl_new(&(struct fb_curl_options){.proxy = proxies[i]}, &transport, &error),
+            FB_INVALID);
+        assert_null(strstr(error.message, "pass@"));
+        assert_int_equal(
+            fb_curl_new(&(struct fb_curl_options){.http_proxy = proxies[i]}, &transport, &error),
+            FB_INVALID);
+    }
+    assert_null(transport);
+}
+
 static void half_an_answer_is_unavailable(void **state)
 {
     static const struct {
@@ -357,6 +553,7 @@ static void nobody_at_home_is_unavailable(void **state)
 
     (void)state;
     set_up(&f, answers);
+    use_options(&f, &(struct fb_curl_options){.allow_http = true});
     start(&f);
     f.request.url = "http://127.0.0.1:1/";
     assert_int_equal(perform(&f), FB_UNAVAILABLE);
@@ -405,18 +602,26 @@ static int64_t now_ms(void)
 
 static void a_silent_server_is_a_stall(void **state)
 {
-    static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
-                                          NULL};
-    struct fixture f;
+    static const struct {
+        const char *answer, *message;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "silent after 4 bytes"},
+        {"HTTP/1.1 200 O", "silent after 0 bytes"}, /* not even its first byte in time */
+    };
 
     (void)state;
-    set_up(&f, answers);
-    f.server.pause_ms = 3000;
-    f.request.stall_timeout_ms = 500;
-    start(&f);
-    assert_int_equal(perform(&f), FB_UNAVAILABLE);
-    assert_non_null(strstr(f.error.message, "silent after 4 bytes"));
-    tear_down(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const answers[] = {cases[i].answer, NULL};
+        struct fixture f;
+
+        set_up(&f, answers);
+        f.server.pause_ms = 3000;
+        f.request.stall_timeout_ms = 500;
+        start(&f);
+        assert_int_equal(perform(&f), FB_UNAVAILABLE);
+        assert_non_null(strstr(f.error.message, cases[i].message));
+        tear_down(&f);
+    }
 }
 
 static enum fb_status take_long(void *context, const struct fb_http_response *response,
@@ -554,6 +759,15 @@ int main(void)
         cmocka_unit_test(bodies_small_and_large_arrive_whole_over_one_connection),
         cmocka_unit_test(a_put_without_a_body_says_so),
         cmocka_unit_test(a_large_body_survives_a_dead_kept_connection),
+        cmocka_unit_test(chunks_are_put_together_and_their_trailers_change_nothing),
+        cmocka_unit_test(a_head_without_an_end_is_cut_off),
+        cmocka_unit_test(an_old_connection_is_replaced_between_requests),
+        cmocka_unit_test(plain_http_goes_nowhere_but_near),
+        cmocka_unit_test(a_proxy_is_asked_to_connect_and_heard_when_it_does_not),
+        cmocka_unit_test(nothing_near_goes_through_a_proxy),
+        cmocka_unit_test(what_no_proxy_names_goes_directly),
+        cmocka_unit_test(the_environment_is_not_read),
+        cmocka_unit_test(a_wrong_proxy_is_refused_and_not_shown),
         cmocka_unit_test(half_an_answer_is_unavailable),
         cmocka_unit_test(nobody_at_home_is_unavailable),
         cmocka_unit_test(the_sink_ends_the_exchange_with_its_status),

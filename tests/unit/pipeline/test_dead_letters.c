@@ -40,8 +40,8 @@ static int remove_directory(void **state)
 static struct fb_dead_letters *open_letters(uint64_t max_letters, uint64_t in_records,
                                             bool accept_all)
 {
+    struct fb_letter_files_options files = {.root = directory, .stream = "s", .clock = &now.clock};
     struct fb_dead_letters_options options = {
-        .directory = directory,
         .stream = "s",
         .bucket = "b",
         .clock = &now.clock,
@@ -51,6 +51,7 @@ static struct fb_dead_letters *open_letters(uint64_t max_letters, uint64_t in_re
     };
     struct fb_dead_letters *letters = NULL;
 
+    assert_int_equal(fb_letter_files_new(&files, &options.sink, NULL), FB_OK);
     assert_int_equal(fb_dead_letters_open(&options, &letters, NULL), FB_OK);
     return letters;
 }
@@ -117,7 +118,7 @@ static void a_letter_names_its_record_and_keeps_its_bytes(void **state)
 
     (void)state;
     assert_int_equal(add(letters, 7), FB_OK);
-    assert_int_equal(fb_dead_letters_sync(letters, NULL), FB_OK);
+    assert_int_equal(fb_dead_letters_sync(letters, true, NULL), FB_OK);
     fb_dead_letters_close(letters);
     file = open_file("20261122", "r");
     assert_non_null(file);

@@ -170,8 +170,8 @@ static bool do_not_sleep(struct fb_clock *clock, struct fb_stop *token, enum fb_
 static int set_up(void **state)
 {
     struct fb_state_object identity = {.id = 1, .key = strdup("k"), .etag = strdup("e")};
-    struct fb_dead_letters_options options = {
-        .directory = directory, .stream = "s", .bucket = "b", .clock = &now};
+    struct fb_letter_files_options files = {.root = directory, .stream = "s", .clock = &now};
+    struct fb_dead_letters_options options = {.stream = "s", .bucket = "b", .clock = &now};
 
     (void)state;
     memset(&table, 0, sizeof table);
@@ -185,6 +185,7 @@ static int set_up(void **state)
     snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
     if (mkdtemp(directory) == NULL || fb_item_pool_new(1 << 20, &pool, NULL) != FB_OK ||
         fb_progress_new(false, &progress, NULL) != FB_OK ||
+        fb_letter_files_new(&files, &options.sink, NULL) != FB_OK ||
         fb_dead_letters_open(&options, &letters, NULL) != FB_OK)
         return -1;
     return fb_progress_object_begin(progress, &identity, 0, &object) == FB_OK ? 0 : -1;

@@ -338,11 +338,10 @@ static int set_up(void **state)
 {
     static const struct fb_map_assignment items[] = {{"id", "{id}", false}, {"n", "{n}", true}};
     const struct fb_mapping_options mapped = {.items = items, .item_count = 2, .write = "add"};
-    struct fb_dead_letters_options options = {.directory = directory,
-                                              .stream = "s",
-                                              .bucket = "b",
-                                              .clock = &virtual_clock.clock,
-                                              .accept_all = true};
+    struct fb_letter_files_options files = {
+        .root = directory, .stream = "s", .clock = &virtual_clock.clock};
+    struct fb_dead_letters_options options = {
+        .stream = "s", .bucket = "b", .clock = &virtual_clock.clock, .accept_all = true};
 
     (void)state;
     for (size_t i = 0; i < LATE; i++)
@@ -358,6 +357,7 @@ static int set_up(void **state)
     make_records();
     snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
     return mkdtemp(directory) != NULL && fb_mapping_new(&mapped, 1, &mapping, NULL) == FB_OK &&
+                   fb_letter_files_new(&files, &options.sink, NULL) == FB_OK &&
                    fb_dead_letters_open(&options, &letters, NULL) == FB_OK
                ? 0
                : -1;

@@ -226,9 +226,7 @@ static struct fb_stream_options options_once(void)
                                .max_inflated_size = UINT64_MAX,
                                .max_layers = 3}},
         .max_in_flight = 1 << 16,
-        .max_dead_letters = 50,
-        .max_dead_letters_in = 500,
-        .dead_letter_directory = letters_directory,
+        .letters = {.directory = letters_directory, .max_letters = 50, .in_records = 500},
         .once = true,
         .once_patience_ms = 20000,
         .stall_timeout_ms = 1000,
@@ -531,14 +529,14 @@ static void too_many_rejected_items_leave_the_frontier_unmoved(void **state)
     options.writers = 1;
     options.linger_ms = 0;
     options.max_in_flight = 1 << 22;
-    options.max_dead_letters = 300;
-    options.max_dead_letters_in = 5000;
+    options.letters.max_letters = 300;
+    options.letters.in_records = 5000;
     add_random_objects(4, 800);
     rejects_all = true;
     report = run_to_end(&options);
     assert_true(report.failed);
     rejects_all = false;
-    options.max_dead_letters = 5000;
+    options.letters.max_letters = 5000;
     report = run_to_end(&options);
     assert_int_equal(report.records, 3200);
     assert_false(report.left_undone);
@@ -560,7 +558,7 @@ static void too_many_dead_letters_stop_the_stream_and_the_frontier_is_unmoved(vo
     assert_true(report.failed);
     assert_true(report.left_undone);
     assert_non_null(strstr(report.problem, "--accept-dead-letters"));
-    options.accept_dead_letters = true;
+    options.letters.accept_all = true;
     report = run_to_end(&options);
     assert_false(report.left_undone);
     /* All of them again, from the first. */
@@ -590,7 +588,7 @@ static void a_dead_letter_does_not_hold_up_many_small_objects(void **state)
     struct fb_stream_report report;
 
     (void)state;
-    options.max_dead_letters_in = 100000;
+    options.letters.in_records = 100000;
     add_object(0, 0, "{}", 2);
     for (unsigned i = 1; i < 1500; i++)
         add_object(i / 60, i % 60, "{\"id\":\"k1\"}", 11);

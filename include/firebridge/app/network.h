@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How AWS is reached from here: endpoints, proxies and authorities, as the conf and the environment
+ * say. (SDKs and Tools reference guide, "Service-specific endpoints", "Dual-stack and FIPS
+ * endpoints"; the variables of proxies are as curl has them.)
+ *
+ * Read: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_DYNAMODB,
+ * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT,
+ * AWS_CA_BUNDLE, HTTPS_PROXY, HTTP_PROXY, NO_PROXY. What the conf says wins.
+ * Threads: made by one; constant then.
+ */
+#ifndef FIREBRIDGE_APP_NETWORK_H
+#define FIREBRIDGE_APP_NETWORK_H
+
+#include "firebridge/app/conf.h"
+#include "firebridge/aws/client.h"
+
+enum fb_service { FB_SERVICE_S3, FB_SERVICE_DYNAMODB, FB_SERVICE_COUNT };
+
+/* The strings are the conf's and the environment's. */
+struct fb_network {
+    struct fb_curl_options curl;
+    bool use_fips, use_dualstack;
+    const char *endpoints[FB_SERVICE_COUNT]; /* NULL: AWS's own */
+};
+
+/*
+ * FB_INVALID, with what to do, for an endpoint that is none, that is plain http where that is not
+ * allowed, or that excludes the FIPS or dual-stack kind which is asked for.
+ */
+enum fb_status fb_network_read(const struct fb_conf_aws *aws, struct fb_network *ret_network,
+                               struct fb_error *error) FB_MUST_CHECK;
+
+/* A variable's value; one that is set but empty counts as not set, as in the SDKs. */
+const char *fb_network_variable(const char *name);
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `firebridge redrive`: dead letters through the conf as it is now. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firebridge/app/cli.h"
+#include "firebridge/app/environment.h"
+#include "firebridge/aws/dynamodb.h"
+#include "firebridge/aws/s3.h"
+#include "firebridge/base/backoff.h"
+#include "firebridge/base/nearest.h"
+#include "firebridge/pipeline/redrive.h"
+
+struct redrive {
+    const struct fb_redrive_cmd_options *options;
+    struct fb_conf *conf;
+    struct fb_environment *environment;
+    struct fb_mapping **mappings; /* of each stream that is asked for; NULL in it: none */
+    char *directory;              /* of all streams' files */
+    uint64_t seed;
+    bool has_head; /* the table's first line is printed */
+};
+
+static bool complain(const char *stream, const char *message)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text, "stream %s: %s", stream, message);
+    fb_make_printable(text);
+    fb_cli_report(NULL, text);
+    return false;
+}
+
+/* ---- what was asked for ---- */
+
+static bool is_asked_for(const struct redrive *redrive, const struct fb_conf_stream *stream)
+{
+    return redrive->options->stream == NULL || strcmp(redrive->options->stream, stream->name) == 0;
+}
+
+static bool has_stream(const struct redrive *redrive)
+{
+    struct fb_nearest nearest;
+    char text[256];
+
+    fb_nearest_init(&nearest, redrive->options->stream == NULL ? "" : redrive->options->stream);
+    for (size_t i = 0; i < redrive->conf->stream_count; i++) {
+        if (is_asked_for(redrive, &redrive->conf->streams[i]))
+            return true;
+        fb_nearest_offer(&nearest, redrive->conf->streams[i].name);
+    }
+    snprintf(text, sizeof text, "the conf has no stream %.64s%s%.64s%s", redrive->options->stream,
+             nearest.name == NULL ? "" : "; did you mean ",
+             nearest.name == NULL ? "" : nearest.name, nearest.name == NULL ? "" : "?");
+    fb_cli_report(NULL, text);
+    return false;
+}
+
+/* A mistyped reason would find no letter, and look as if all were well. */
+static bool has_reason(const char *reason)
+{
+    struct fb_nearest nearest;
+    char text[256];
+
+    if (reason == NULL || strcmp(reason, FB_REASON_DAMAGED_OBJECT) == 0)
+        return true;
+    fb_nearest_init(&nearest, reason);
+    for (int i = FB_DEAD_NONE + 1; i < FB_DEAD_REASON_COUNT; i++) {
+        const char *name = fb_dead_reason_name((enum fb_dead_reason)i);
+
+        if (strcmp(name, reason) == 0)
+            return true;
+        fb_nearest_offer(&nearest, name);
+    }
+    snprintf(text, sizeof text, "--reason %.64s: no dead letter has it%s%s%s", reason,
+             nearest.name == NULL ? "" : "; did you mean ",
+             nearest.name == NULL ? "" : nearest.name, nearest.name == NULL ? "" : "?");
+    fb_cli_report(NULL, text);
+    return false;
+}
+
+static bool may_overwrite(const struct fb_redrive_cmd_options *options)
+{
+    if (options->dry_run || options->overwrite)
+        return true;
+    fb_cli_report(NULL, "a record that became a dead letter is older than what was written of its "
+                        "key since, and would take its place. See with --dry-run what would be "
+                        "written; if that is right, say --overwrite");
+    return false;
+}
+
+/* ---- one stream ---- */
+
+static enum fb_status connect_client(void *context, enum fb_stream_side side, struct fb_stop *stop,
+                                     enum fb_stop_level stop_at, struct fb_client *ret_client,
+                                     struct fb_error *error)
+{
+    struct redrive *redrive = context;
+
+    return fb_environment_client(redrive->environment,
+                                 side == FB_SIDE_TABLE ? FB_SERVICE_DYNAMODB : FB_SERVICE_S3, NULL,
+                                 stop, stop_at, ret_client, error);
+}
+
+static enum fb_status describe_table(struct redrive *redrive, const struct fb_conf_stream *stream,
+                                     const struct fb_mapping *mapping, struct fb_table *ret_table,
+                                     struct fb_error *error)
+{
+    struct fb_client client;
+    enum fb_status status = fb_environment_client(redrive->environment, FB_SERVICE_DYNAMODB, stream,
+                                                  NULL, FB_STOP_NOT, &client, error);
+
+    if (status != FB_OK)
+        return status;
+    status = fb_dynamodb_describe_table(&client, stream->table, ret_table, error);
+    fb_environment_client_done(&client);
+    if (status == FB_OK)
+        status = fb_conf_check_key(stream, mapping, &ret_table->schema, error);
+    return status;
+}
+
+static void tell(void *context, const char *message)
+{
+    fb_cli_report(context, message);
+}
+
+static struct fb_record_reader_options reader_options(const struct fb_conf_stream *stream,
+                                                      const struct fb_table *table,
+                                                      const struct fb_mapping *mapping,
+                                                      uint64_t seed)
+{
+    const struct fb_object_reader_options object = fb_conf_reader_options(stream);
+
+    return (struct fb_record_reader_options){
+        .schema = &table->schema,
+        .hash_seed = seed,
+        .max_record_size = object.max_record_size,
+        .form = object.form,
+        .mapping = mapping,
+    };
+}
+
+static enum fb_status run_stream(struct redrive *redrive, const struct fb_conf_stream *stream,
+                                 const struct fb_layout *layout, const struct fb_mapping *mapping,
+                                 struct fb_redrive_counts *counts, struct fb_error *error)
+{
+    struct fb_table table;
+    struct fb_redrive_options options = {
+        .stream = stream->name,
+        .table = stream->table,
+        .schema = &table.schema,
+        .layout = layout,
+        .directory = redrive->directory,
+        .letters_bucket = stream->letters_bucket,
+        .letters_prefix = stream->letters_prefix,
+        .since_ms = redrive->options->since_ms,
+        .reason = redrive->options->reason,
+        .dry_run = redrive->options->dry_run,
+        .writers = stream->writers,
+        .max_in_flight = stream->max_in_flight,
+        .give_up_after_ms = redrive->conf->daemon.once_patience_ms,
+        .stall_timeout_ms = redrive->conf->aws.stall_timeout_ms,
+        .calls = {.list_page = fb_s3_list_page,
+                  .get = fb_s3_get,
+                  .put = fb_s3_put,
+                  .remove = fb_s3_delete,
+                  .batch_write = fb_dynamodb_batch_write,
+                  .connect = connect_client,
+                  .disconnect = fb_environment_client_done,
+                  .connect_context = redrive},
+        .clock = fb_clock_system(),
+        .tell = tell,
+    };
+    enum fb_status status = describe_table(redrive, stream, mapping, &table, error);
+
+    if (status == FB_OK && fb_conf_may_add(stream))
+        return fb_fail(error, FB_UNSUPPORTED,
+                       "its records add (write = add), and nothing would keep a letter from being "
+                       "added twice; deliver such records again, as an object in a folder of now");
+    options.reader = reader_options(stream, &table, mapping, redrive->seed);
+    return status == FB_OK ? fb_redrive_run(&options, counts, error) : status;
+}
+
+static void print_json(const struct redrive *redrive, const char *stream,
+                       const struct fb_redrive_counts *counts)
+{
+    printf("{\"stream\":\"%s\",\"dry_run\":%s,\"letters\":%" PRIu64 ",\"written\":%" PRIu64
+           ",\"left_out\":%" PRIu64 ",\"repeats\":%" PRIu64 ",\"failed\":%" PRIu64
+           ",\"unfit\":%" PRIu64 ",\"unreadable\":%" PRIu64 "}\n",
+           stream, redrive->options->dry_run ? "true" : "false", counts->letters, counts->written,
+           counts->left_out, counts->repeats, counts->failed, counts->unfit, counts->unreadable);
+}
+
+static void print_counts(struct redrive *redrive, const char *stream,
+                         const struct fb_redrive_counts *counts)
+{
+    if (redrive->options->as_json) {
+        print_json(redrive, stream, counts);
+        return;
+    }
+    if (!redrive->has_head)
+        printf("%-20s %9s %9s %9s %9s %9s %9s %10s\n", "stream", "letters",
+               redrive->options->dry_run ? "writable" : "written", "left out", "repeats", "failed",
+               "unfit", "unreadable");
+    redrive->has_head = true;
+    printf("%-20s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64
+           " %10" PRIu64 "\n",
+           stream, counts->letters, counts->written, counts->left_out, counts->repeats,
+           counts->failed, counts->unfit, counts->unreadable);
+}
+
+/* True when nothing is left. */
+static bool redrive_stream(struct redrive *redrive, const struct fb_conf_stream *stream,
+                           const struct fb_mapping *mapping)
+{
+    struct fb_redrive_counts counts = {0};
+    struct fb_layout *layout = NULL;
+    struct fb_error error = {0};
+    enum fb_status status = fb_conf_layout(stream, &layout, &error);
+
+    if (status == FB_OK)
+        status = run_stream(redrive, stream, layout, mapping, &counts, &error);
+    fb_layout_free(layout);
+    print_counts(redrive, stream->name, &counts);
+    (void)fflush(stdout);
+    if (status != FB_OK)
+        return complain(stream->name, error.message);
+    return counts.failed + counts.unfit + counts.unreadable == 0;
+}
+
+/* ---- all of them ---- */
+
+/* Before there is a thread or a secret: jq's processes are forked from this one. */
+static bool make_mappings(struct redrive *redrive)
+{
+    const size_t count = redrive->conf->stream_count;
+    struct fb_error error = {0};
+
+    redrive->mappings = calloc(count, sizeof *redrive->mappings);
+    if (redrive->mappings == NULL)
+        return complain("*", "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const struct fb_conf_stream *stream = &redrive->conf->streams[i];
+
+        if (is_asked_for(redrive, stream) &&
+            fb_conf_mapping(stream, redrive->seed, &redrive->mappings[i], &error) != FB_OK)
+            return complain(stream->name, error.message);
+    }
+    return true;
+}
+
+static void free_mappings(struct redrive *redrive)
+{
+    for (size_t i = 0; redrive->mappings != NULL && i < redrive->conf->stream_count; i++)
+        fb_mapping_free(redrive->mappings[i]);
+    free(redrive->mappings);
+}
+
+static bool set_up(struct redrive *redrive)
+{
+    struct fb_error error = {0};
+    char *state_dir = NULL;
+    enum fb_status status = fb_environment_state_dir(redrive->conf, &state_dir);
+
+    if (status == FB_OK && asprintf(&redrive->directory, "%s/dead-letters", state_dir) < 0) {
+        redrive->directory = NULL;
+        status = FB_NO_MEMORY;
+    }
+    free(state_dir);
+    if (status != FB_OK) {
+        fb_cli_report(NULL, "out of memory");
+        return false;
+    }
+    status = fb_environment_new(redrive->conf, fb_clock_system(), &redrive->environment, &error);
+    if (status != FB_OK)
+        fb_cli_report(NULL, error.message);
+    return status == FB_OK;
+}
+
+static int redrive_all(struct redrive *redrive)
+{
+    int status = FB_EXIT_OK;
+
+    if (!has_stream(redrive) || !make_mappings(redrive) || !set_up(redrive))
+        return FB_EXIT_WRONG;
+    for (size_t i = 0; i < redrive->conf->stream_count; i++)
+        if (is_asked_for(redrive, &redrive->conf->streams[i]) &&
+            !redrive_stream(redrive, &redrive->conf->streams[i], redrive->mappings[i]))
+            status = FB_EXIT_WRONG;
+    return status;
+}
+
+int fb_cmd_redrive(const struct fb_redrive_cmd_options *options)
+{
+    struct redrive redrive = {.options = options, .seed = fb_random_entropy()};
+    int status = FB_EXIT_WRONG;
+
+    if (!has_reason(options->reason) || !may_overwrite(options))
+        return FB_EXIT_USAGE;
+    fb_log_set_level(FB_LOG_ERROR);
+    redrive.conf = fb_cli_read_conf(options->conf_path);
+    if (redrive.conf != NULL)
+        status = redrive_all(&redrive);
+    fb_environment_free(redrive.environment);
+    free(redrive.directory);
+    if (redrive.conf != NULL)
+        free_mappings(&redrive);
+    fb_conf_free(redrive.conf);
+    return status;
+}
