@@ -118,15 +118,14 @@ enum fb_status fb_marker_append_put(const struct fb_markers *markers,
 /* "OFFSET.PART" and nothing else. */
 static bool read_place(const char *text, struct fb_place *ret_place)
 {
-    unsigned long long offset_bytes;
-    unsigned long long part;
     char again[48];
-    int size = -1;
+    char *at;
 
-    if (text == NULL || sscanf(text, "%19llu.%19llu%n", &offset_bytes, &part, &size) != 2 ||
-        size < 0 || text[size] != '\0')
+    if (text == NULL)
         return false;
-    *ret_place = (struct fb_place){offset_bytes, part};
+    ret_place->offset_bytes = strtoull(text, &at, 10);
+    ret_place->part = *at == '.' ? strtoull(at + 1, NULL, 10) : 0;
+    /* Whatever was read otherwise than it is written shows. */
     format_place(*ret_place, again, sizeof again);
     return strcmp(again, text) == 0;
 }

@@ -1,4 +1,4 @@
-#SPDX - License - Identifier : Apache - 2.0
+# SPDX-License-Identifier: Apache-2.0
 """The manual names every key of the conf file and every command of the program."""
 import pathlib
 import re
@@ -36,9 +36,7 @@ def test_the_examples_of_the_formats_are_real_runs():
     commands = console_blocks.commands(text)
     shown = {path.name for path in (ROOT / "docs" / "samples").iterdir()
              if any(f"docs/samples/{path.name} " in f"{command} " for command in commands)}
-    assert shown ==
-{path.name for path in (ROOT / "docs" / "samples").iterdir()
-}
+    assert shown == {path.name for path in (ROOT / "docs" / "samples").iterdir()}
     assert len(commands) == 20
     assert console_blocks.rewrite(text) == text, "make docs writes what is printed now"
 
@@ -81,7 +79,7 @@ def test_mandoc_has_nothing_to_say(page):
         text=True,
         check=False,
     )
-#Each page refers to the other, which need not be installed here.
+    # Each page refers to the other, which need not be installed here.
     complaints = [
         line for line in lint.stdout.splitlines() if "referenced manual not found" not in line
     ]

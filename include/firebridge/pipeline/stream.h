@@ -60,12 +60,10 @@ struct fb_stream_options {
     struct fb_layout *layout;
     int64_t start_ms; /* 0: the whole prefix */
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
-    bool adds;                /* its records may add: all goes by transactions, exactly once */
     const char *marker_table; /* of one that adds; NULL: the table itself */
     const char *marker_ttl_attribute;
     int64_t marker_ttl_ms;
     unsigned decoders; /* over 1 only with in_any_order */
-    bool in_any_order; /* objects are read side by side, each with a frontier of its own */
     unsigned writers;  /* at least one for each decoder */
     int64_t linger_ms;
     struct fb_object_reader_options reader; /* but its schema and seed */
@@ -74,9 +72,11 @@ struct fb_stream_options {
                                 struct fb_error *error);
     const void *check_context;
     enum fb_on_damage on_damage;
+    bool adds;         /* its records may add: all goes by transactions, exactly once */
+    bool in_any_order; /* objects are read side by side, each with a frontier of its own */
+    bool once;         /* work through what is there, then end */
     uint64_t max_in_flight;
     struct fb_stream_letters letters;
-    bool once;                /* work through what is there, then end */
     int64_t once_patience_ms; /* with once: give up after so long without any success */
     int64_t stall_timeout_ms;
 
