@@ -221,7 +221,7 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
     const struct fb_record last = fb_run_record(self->run, to - 1);
     struct fb_error reason = {0};
     enum fb_status status;
-    size_t count;
+    size_t count = 0;
 
     for (;;) {
         status = compose(self, place_behind(&last), &count, error);
