@@ -85,7 +85,7 @@ enum fb_status fb_map_check_adding(const struct fb_mapping *mapping,
             MADE_MAX);
     for (size_t i = 0; i < options->item_count; i++)
         for (size_t j = 0; j < i; j++)
-            if (strcmp(options->items[i].name, options->items[j].name) == 0)
+            if (mapping->items[i].hash == mapping->items[j].hash)
                 return fb_fail(error, FB_INVALID, "add.%.255s: item.%.255s sets the same attribute",
                                options->items[i].name, options->items[i].name);
     return FB_OK;
