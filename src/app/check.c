@@ -15,12 +15,14 @@
 #include <unistd.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/app/conf_file.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
 #include "firebridge/aws/transact.h"
 #include "firebridge/base/thread.h"
+#include "firebridge/base/time.h"
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/pipeline/marker.h"
 #include "firebridge/state/state.h"
@@ -342,11 +344,65 @@ static void check_state_dir(struct check *check)
     free(existing);
 }
 
-/* Without credentials every call would fail for the same reason: then none is made. */
-static bool check_credentials(struct check *check)
+/* Whose they are and when they end, never what they are. */
+static void print_credentials(struct check *check, struct fb_credentials_cache *cache,
+                              const char *whose)
 {
-    struct fb_credentials_cache *cache;
-    struct fb_credentials credentials;
+    struct fb_credentials_report report;
+    char expires[FB_TIME_TEXT_SIZE];
+
+    fb_credentials_cache_report(cache, &report);
+    if (report.expires_ms == INT64_MAX) {
+        find(check, OK, "%scredentials: from %s, which do not expire", whose, report.source);
+        return;
+    }
+    fb_time_format_rfc3339(report.expires_ms, expires);
+    find(check, report.is_extended ? WARN : OK, "%scredentials: from %s, until %s%s", whose,
+         report.source, expires,
+         report.is_extended ? "; they are past their date, and the metadata service says to go on"
+                            : "");
+}
+
+/* Each is asked for once, however many streams share it. */
+static bool check_side(struct check *check, const struct fb_conf_stream *stream,
+                       enum fb_service service)
+{
+    struct fb_principals *principals = fb_environment_principals(check->environment);
+    struct fb_credentials_cache *cache = fb_principals_find(principals, stream, service);
+    bool is_everyones = cache == fb_principals_find(principals, NULL, service);
+    struct fb_credentials_report report;
+    struct fb_error error = {0};
+    char whose[FB_CONF_NAME_MAX_BYTES + 32] = "";
+    int64_t ignored;
+
+    if (!is_everyones)
+        snprintf(whose, sizeof whose, "stream %s: %s: ", stream->name,
+                 service == FB_SERVICE_S3 ? "source" : "table");
+    fb_credentials_cache_report(cache, &report);
+    if (report.expires_ms != 0)
+        return true;
+    if (fb_credentials_cache_tend(cache, &ignored, &error) == FB_OK) {
+        fb_credentials_cache_report(cache, &report);
+        if (report.expires_ms != 0) {
+            print_credentials(check, cache, whose);
+            return true;
+        }
+    } else {
+        find(check, FAIL, "%scredentials: %s", whose, error.message);
+    }
+    return false;
+}
+
+/* Without credentials every call would fail for the same reason: then none is made. */
+static bool check_credentials(struct check *check, const struct fb_conf_stream *stream)
+{
+    bool has_source = check_side(check, stream, FB_SERVICE_S3);
+
+    return check_side(check, stream, FB_SERVICE_DYNAMODB) && has_source;
+}
+
+static bool check_region(struct check *check)
+{
     struct fb_error error = {0};
 
     if (fb_environment_new(check->conf, fb_clock_system(), &check->environment, &error) != FB_OK) {
@@ -354,24 +410,21 @@ static bool check_credentials(struct check *check)
         return false;
     }
     find(check, OK, "region: %s", fb_environment_region(check->environment));
-    cache = fb_environment_credentials(check->environment);
-    if (fb_credentials_cache_get(cache, &credentials, &error) != FB_OK) {
-        find(check, FAIL, "credentials: %s", error.message);
-        return false;
-    }
-    fb_credentials_wipe(&credentials);
-    find(check, OK, "credentials: from %s", fb_credentials_cache_source(cache));
     return true;
 }
 
 static void check_all(struct check *check)
 {
     check_state_dir(check);
-    if (check_credentials(check)) {
+    if (check_region(check)) {
         for (size_t i = 0; i < check->conf->stream_count; i++) {
-            check_table(check, &check->conf->streams[i]);
-            check_prefix(check, &check->conf->streams[i]);
-            check_letters(check, &check->conf->streams[i]);
+            const struct fb_conf_stream *stream = &check->conf->streams[i];
+
+            if (!check_credentials(check, stream))
+                continue;
+            check_table(check, stream);
+            check_prefix(check, stream);
+            check_letters(check, stream);
         }
     }
     fb_environment_free(check->environment);
@@ -406,6 +459,9 @@ int fb_cmd_check(const char *conf_path)
         return FB_EXIT_WRONG;
     }
     check.conf = conf;
+    /* Credentials may come from calls of their own. */
+    if (conf->aws.request_timeout_ms > CALL_TIMEOUT_MS)
+        conf->aws.request_timeout_ms = CALL_TIMEOUT_MS;
     find(&check, OK, "conf: %s, %zu stream%s", conf_path, conf->stream_count,
          conf->stream_count == 1 ? "" : "s");
     check_all(&check);

@@ -8,6 +8,13 @@
 #include "firebridge/app/conf_items.h"
 #include "firebridge/app/conf_value.h"
 
+static void free_principal(struct fb_conf_principal *principal)
+{
+    free(principal->profile);
+    free(principal->role_arn);
+    free(principal->external_id);
+}
+
 static void free_stream(struct fb_conf_stream *stream)
 {
     free(stream->name);
@@ -16,6 +23,9 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->prefix);
     free(stream->expected_bucket_owner);
     free(stream->table);
+    free_principal(&stream->principal);
+    free_principal(&stream->source_principal);
+    free_principal(&stream->table_principal);
     free(stream->time_zone);
     fb_conf_list_done(&stream->exclude);
     free(stream->compression);
@@ -39,6 +49,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->letters_bucket);
     free(stream->letters_prefix);
     fb_conf_list_done(&stream->write_map);
+    free(stream->version_attribute);
     *stream = (struct fb_conf_stream){0};
 }
 
@@ -48,7 +59,9 @@ static void free_aws(struct fb_conf_aws *aws)
     free(aws->endpoint_s3);
     free(aws->endpoint_dynamodb);
     free(aws->endpoint_imds);
-    free(aws->profile);
+    free(aws->endpoint_sts);
+    free_principal(&aws->principal);
+    free(aws->role_session_name);
     free(aws->proxy);
     free(aws->no_proxy);
     free(aws->ca_bundle);

@@ -120,6 +120,7 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
         .write = stream->write,
         .write_map = names_of(&stream->write_map),
         .write_map_count = stream->write_map.count,
+        .version_attribute = stream->version_attribute,
     };
 }
 
@@ -147,6 +148,26 @@ enum fb_status fb_conf_mapping(const struct fb_conf_stream *stream, uint64_t has
         status = fb_mapping_new(&options, hash_seed, ret_mapping, error);
     fb_layout_free(layout);
     return status;
+}
+
+/* An id that no role has is a mistake of the eye: it would go nowhere. */
+static enum fb_status check_external_id(const struct fb_conf_principal *principal, const char *side,
+                                        struct fb_error *error)
+{
+    if (principal->external_id == NULL ||
+        (principal->role_arn != NULL && strcmp(principal->role_arn, FB_CONF_NO_ROLE) != 0))
+        return FB_OK;
+    return fb_fail(error, FB_INVALID, "%sexternal_id goes with %srole_arn, which is not there",
+                   side, side);
+}
+
+static enum fb_status check_principals(const struct fb_conf_stream *stream, struct fb_error *error)
+{
+    enum fb_status status = check_external_id(&stream->principal, "", error);
+
+    if (status == FB_OK)
+        status = check_external_id(&stream->source_principal, "source.", error);
+    return status == FB_OK ? check_external_id(&stream->table_principal, "table.", error) : status;
 }
 
 static enum fb_status check_reading(const struct fb_conf_stream *stream, struct fb_error *error)
@@ -266,7 +287,10 @@ static enum fb_status check_stream(const struct fb_conf *conf, const struct fb_c
     struct fb_conf_place place = stream->place;
     struct fb_error error = {0};
     char message[1024];
-    enum fb_status status = check_reading(stream, &error);
+    enum fb_status status = check_principals(stream, &error);
+
+    if (status == FB_OK)
+        status = check_reading(stream, &error);
 
     if (status == FB_OK) {
         status = check_order(stream, &error);
@@ -289,7 +313,13 @@ static enum fb_status check_stream(const struct fb_conf *conf, const struct fb_c
 enum fb_status fb_conf_check_streams(const struct fb_conf *conf, fb_conf_report_fn report,
                                      void *context)
 {
-    enum fb_status worst = FB_OK;
+    struct fb_error error = {0};
+    enum fb_status worst = check_external_id(&conf->aws.principal, "", &error);
+
+    if (worst != FB_OK) {
+        fb_error_prefix(&error, "[aws]");
+        report(context, error.message);
+    }
 
     for (size_t i = 0; i < conf->stream_count; i++) {
         enum fb_status status = check_stream(conf, &conf->streams[i], report, context);

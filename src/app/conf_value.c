@@ -187,6 +187,20 @@ static enum fb_status parse_endpoint(const struct fb_conf_key *key, const char *
     return keep_text(key, text, base);
 }
 
+static enum fb_status parse_role(const struct fb_conf_key *key, const char *text, void *base,
+                                 struct fb_error *error)
+{
+    const char *account = strstr(text, ":iam::");
+    bool is_arn = strncmp(text, "arn:aws", 7) == 0 && account != NULL &&
+                  strspn(account + 6, "0123456789") == 12 &&
+                  strncmp(account + 18, ":role/", 6) == 0 && account[24] != '\0';
+
+    if (strcmp(text, FB_CONF_NO_ROLE) != 0 && !is_arn)
+        return fb_fail(error, FB_INVALID,
+                       "\"%s\"; expected arn:aws:iam::ACCOUNT:role/NAME, or none", text);
+    return keep_text(key, text, base);
+}
+
 static enum fb_status parse_proxy(const struct fb_conf_key *key, const char *text, void *base,
                                   struct fb_error *error)
 {
@@ -394,6 +408,7 @@ const struct fb_conf_type fb_conf_type_text = {"text", parse_text, false};
 const struct fb_conf_type fb_conf_type_word = {"word", parse_word, false};
 const struct fb_conf_type fb_conf_type_path = {"path", parse_path, false};
 const struct fb_conf_type fb_conf_type_endpoint = {"address", parse_endpoint, false};
+const struct fb_conf_type fb_conf_type_role = {"role", parse_role, false};
 const struct fb_conf_type fb_conf_type_proxy = {"proxy", parse_proxy, false};
 const struct fb_conf_type fb_conf_type_duration = {"duration", parse_duration, false};
 const struct fb_conf_type fb_conf_type_size = {"size", parse_size, false};

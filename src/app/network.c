@@ -19,13 +19,21 @@ struct service {
 static const struct service services[FB_SERVICE_COUNT] = {
     [FB_SERVICE_S3] = {"endpoint.s3", "AWS_ENDPOINT_URL_S3"},
     [FB_SERVICE_DYNAMODB] = {"endpoint.dynamodb", "AWS_ENDPOINT_URL_DYNAMODB"},
+    [FB_SERVICE_STS] = {"endpoint.sts", "AWS_ENDPOINT_URL_STS"},
 };
 
 const char *fb_network_variable(const char *name)
 {
     const char *value = getenv(name);
 
-    return value != NULL && *value != '\0' ? value : NULL;
+    return value != NULL && value[strspn(value, " \t\r\n")] != '\0' ? value : NULL;
+}
+
+bool fb_network_says(const char *name, const char *expected)
+{
+    const char *value = fb_network_variable(name);
+
+    return value != NULL && strcasecmp(value, expected) == 0;
 }
 
 static const char *first_of(const char *a, const char *b)
@@ -36,9 +44,7 @@ static const char *first_of(const char *a, const char *b)
 /* Any value but true is false (SDKs and Tools reference guide). */
 static bool is_true(const char *name)
 {
-    const char *value = fb_network_variable(name);
-
-    return value != NULL && strcasecmp(value, "true") == 0;
+    return fb_network_says(name, "true");
 }
 
 /* curl's own order: small letters first. HTTP_PROXY in capitals is what a CGI's caller can set. */
@@ -99,8 +105,9 @@ static enum fb_status check_endpoint(const struct fb_network *network, const cha
 enum fb_status fb_network_read(const struct fb_conf_aws *aws, struct fb_network *ret_network,
                                struct fb_error *error)
 {
-    const char *const in_conf[FB_SERVICE_COUNT] = {
-        [FB_SERVICE_S3] = aws->endpoint_s3, [FB_SERVICE_DYNAMODB] = aws->endpoint_dynamodb};
+    const char *const in_conf[FB_SERVICE_COUNT] = {[FB_SERVICE_S3] = aws->endpoint_s3,
+                                                   [FB_SERVICE_DYNAMODB] = aws->endpoint_dynamodb,
+                                                   [FB_SERVICE_STS] = aws->endpoint_sts};
     struct fb_network network = {
         .curl = {.ca_bundle = first_of(aws->ca_bundle, fb_network_variable("AWS_CA_BUNDLE")),
                  .allow_http = aws->allow_http},

@@ -14,6 +14,7 @@
 #include "firebridge/app/conf.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
+#include "firebridge/app/refresher.h"
 #include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/stream.h"
@@ -21,6 +22,9 @@
 
 /* How long the main thread sleeps between looks; the watchdog's ping needs no more. */
 #define TICK_MS 1000
+
+/* How long items wait where `coalesce` stands alone. */
+#define COALESCE_FOR_MS 1000
 
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
@@ -36,6 +40,7 @@ struct daemon {
     const struct fb_run_options *options;
     struct fb_conf *conf;
     struct fb_environment *environment;
+    struct fb_refresher *refresher;
     struct fb_state *state;
     char *dead_letter_directory;
     struct fb_layout **layouts;
@@ -150,6 +155,13 @@ static enum fb_status check_key(const void *context, const struct fb_key_schema 
     return fb_conf_check_key(plan->stream, plan->mapping, schema, error);
 }
 
+/* A number alone would let the last items wait for ever. */
+static int64_t coalesce_for_ms(const struct fb_conf_stream *conf)
+{
+    return conf->coalesce > 0 && conf->coalesce_for_ms == 0 ? COALESCE_FOR_MS
+                                                            : conf->coalesce_for_ms;
+}
+
 static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_error *error)
 {
     const struct fb_conf_stream *conf = &daemon->conf->streams[i];
@@ -174,6 +186,10 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .in_any_order = fb_conf_in_any_order(conf),
         .writers = conf->writers,
         .linger_ms = conf->linger_ms,
+        .coalesce_for_ms = coalesce_for_ms(conf),
+        .coalesce_items = conf->coalesce,
+        .max_write_units = conf->max_write_units,
+        .removes_nulls = conf->null == FB_MAP_NULL_UNSET,
         .reader = fb_conf_reader_options(conf),
         .on_damage = conf->on_damaged_object,
         .max_in_flight = conf->max_in_flight,
@@ -192,7 +208,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
                   .list_page = fb_s3_list_page,
                   .get = fb_s3_get,
                   .put = fb_s3_put,
-                  .batch_write = fb_dynamodb_batch_write,
+                  .write = fb_dynamodb_write,
                   .adding = {.transact_write = fb_dynamodb_transact_write,
                              .get_item = fb_dynamodb_get_item},
                   .connect = connect_client,
@@ -220,6 +236,9 @@ static enum fb_status set_up(struct daemon *daemon, struct fb_error *error)
         status = open_state(daemon, error);
     if (status == FB_OK)
         status = fb_environment_new(daemon->conf, fb_clock_system(), &daemon->environment, error);
+    if (status == FB_OK)
+        status = fb_refresher_start(fb_environment_principals(daemon->environment),
+                                    fb_clock_system(), &daemon->refresher, error);
     for (size_t i = 0; status == FB_OK && i < daemon->conf->stream_count; i++) {
         status = start_stream(daemon, i, error);
         if (status == FB_OK)
@@ -232,6 +251,8 @@ static void stop_streams(struct daemon *daemon, enum fb_stop_level level)
 {
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_stream_stop(daemon->streams[i], level);
+    if (level == FB_STOP_NOW && daemon->environment != NULL)
+        fb_environment_stop(daemon->environment);
 }
 
 static void begin_stop(struct daemon *daemon, const char *why)
@@ -350,12 +371,16 @@ static bool sum_up(struct daemon *daemon)
 
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
-        char deletes[48] = "", left_out[48] = "", passed_over[64] = "", mismatches[80] = "";
+        char deletes[48] = "", kept[64] = "", left_out[48] = "", passed_over[64] = "",
+             mismatches[80] = "";
 
         fb_stream_report(daemon->streams[i], &report);
         if (report.items_deleted > 0)
             snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
                      (unsigned long long)report.items_deleted);
+        if (report.items_kept > 0)
+            snprintf(kept, sizeof kept, ", %llu left as the table has them",
+                     (unsigned long long)report.items_kept);
         if (report.left_out > 0)
             snprintf(left_out, sizeof left_out, ", %llu left out",
                      (unsigned long long)report.left_out);
@@ -367,12 +392,13 @@ static bool sum_up(struct daemon *daemon)
             snprintf(passed_over, sizeof passed_over,
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
-        fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
-                    "%llu folded into a later one of their key, %llu dead letters%s%s%s%s",
+        fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls%s, "
+                    "%llu coalesced (%llu write units saved), %llu dead letters%s%s%s%s",
                     daemon->conf->streams[i].name, (unsigned long long)report.objects,
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
-                    deletes, (unsigned long long)report.calls,
-                    (unsigned long long)report.items_folded,
+                    deletes, (unsigned long long)report.calls, kept,
+                    (unsigned long long)report.items_coalesced,
+                    (unsigned long long)report.write_units_saved,
                     (unsigned long long)report.dead_letters, left_out, mismatches, passed_over,
                     report.objects_damaged > 0    ? "; some objects could not be read"
                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"
@@ -394,6 +420,9 @@ static void tear_down(struct daemon *daemon)
         fb_layout_free(daemon->layouts[i]);
     for (size_t i = 0; daemon->plans != NULL && i < daemon->conf->stream_count; i++)
         fb_mapping_free(daemon->plans[i].mapping);
+    if (daemon->environment != NULL)
+        fb_environment_stop(daemon->environment);
+    fb_refresher_free(daemon->refresher);
     fb_environment_free(daemon->environment);
     fb_state_close(daemon->state);
     free(daemon->streams);

@@ -63,16 +63,17 @@ static enum fb_status open_state(const struct fb_conf *conf, char **ret_director
     return status;
 }
 
-static enum fb_status describe(struct fb_environment *environment, const char *name,
-                               struct fb_table *ret_table, struct fb_error *error)
+static enum fb_status describe(struct fb_environment *environment,
+                               const struct fb_conf_stream *stream, struct fb_table *ret_table,
+                               struct fb_error *error)
 {
     struct fb_client client;
-    enum fb_status status = fb_environment_client(environment, FB_SERVICE_DYNAMODB, NULL, NULL,
+    enum fb_status status = fb_environment_client(environment, FB_SERVICE_DYNAMODB, stream, NULL,
                                                   FB_STOP_NOT, &client, error);
 
     if (status != FB_OK)
         return status;
-    status = fb_dynamodb_describe_table(&client, name, ret_table, error);
+    status = fb_dynamodb_describe_table(&client, stream->table, ret_table, error);
     fb_environment_client_done(&client);
     return status;
 }
@@ -106,7 +107,7 @@ static int adopt_stream(const struct fb_conf *conf, const char *name)
         return FB_EXIT_WRONG;
     status = fb_environment_new(conf, fb_clock_system(), &environment, &error);
     if (status == FB_OK)
-        status = describe(environment, stream->table, &table, &error);
+        status = describe(environment, stream, &table, &error);
     fb_environment_free(environment);
     if (status == FB_OK)
         status = adopt(conf, stream, &table, &error);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "firebridge/aws/aws_error.h"
+#include "firebridge/aws/dynamodb_call.h"
 #include "firebridge/aws/sigv4.h"
+#include "firebridge/base/secret.h"
 #include "firebridge/base/time.h"
 
 /* AWS refuses what is more than 5 min off (S3: 15 min); less is not what the error is about. */
@@ -41,7 +43,7 @@ struct call_state {
 
 struct fb_call_scratch *fb_call_scratch_new(void)
 {
-    struct fb_call_scratch *scratch = calloc(1, sizeof *scratch);
+    struct fb_call_scratch *scratch = fb_secret_new(sizeof *scratch);
 
     if (scratch == NULL)
         return NULL;
@@ -58,7 +60,7 @@ void fb_call_scratch_free(struct fb_call_scratch *scratch)
     fb_sigv4_signature_done(&scratch->signature);
     fb_buffer_done(&scratch->url);
     fb_buffer_done(&scratch->refusal);
-    free(scratch);
+    fb_secret_free(scratch, sizeof *scratch);
 }
 
 const char *fb_call_scratch_bucket_region(const struct fb_call_scratch *scratch, const char *bucket)
@@ -194,6 +196,7 @@ static enum fb_status send_signed(struct call_state *state, const struct fb_http
 /* Signs at the time it is, sends, and judges the answer. */
 static enum fb_status attempt(struct call_state *state, struct fb_error *error)
 {
+    struct fb_buffer *const refusal = refusal_of(state);
     const struct fb_call *call = state->call;
     struct fb_http_header headers[FB_CALL_HEADER_MAX + 5];
     size_t count = 0;
@@ -217,13 +220,14 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
     status = send_signed(state, headers, count, error);
     if (status != FB_OK || is_success(state->response.http_status))
         return status;
+    /* The checksum is of the bytes as they were sent. */
     if (call->refusal != NULL)
-        memcpy(call->refusal->crc32, state->response.crc32, sizeof call->refusal->crc32);
+        call->refusal->is_intact = fb_dynamodb_crc_fits(state->response.crc32, refusal);
     /* What cannot be inflated stays what it is, and is no AWS error then. */
-    if (fb_http_is_gzip(&state->response) && fb_http_gunzip(refusal_of(state)) != FB_OK)
-        fb_buffer_reset(refusal_of(state));
-    return fb_aws_error_make(&state->response, refusal_of(state)->bytes, refusal_of(state)->size,
-                             call->operation, call->subject, error);
+    if (fb_http_is_gzip(&state->response) && fb_http_gunzip(refusal) != FB_OK)
+        fb_buffer_reset(refusal);
+    return fb_aws_error_make(&state->response, refusal->bytes, refusal->size, call->operation,
+                             call->subject, error);
 }
 
 static enum fb_status take_credentials(struct call_state *state, struct fb_error *error)

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The instance metadata service, version 2 only: a token by PUT, then GETs with it.
+ * The instance metadata service: version 2, which gives a token for a PUT and answers GETs with
+ * it. Version 1, without a token, only where the conf says so: whoever makes the instance send a
+ * GET of their choice could read the role's keys there.
  * (EC2 user guide, "Use the Instance Metadata Service to access instance metadata".)
  */
 #include "firebridge/aws/providers.h"
 
-#include <jansson.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "firebridge/base/time.h"
+#include "metadata.h"
 
 #define IMDS_ADDRESS      "http://169.254.169.254"
+#define IMDS_ADDRESS_IPV6 "http://[fd00:ec2::254]"
 #define TIMEOUT_MS        1000 /* it is on this very machine, or nowhere */
-#define TRIES             3
 #define TOKEN_TTL_SECONDS "21600"
-#define ANSWER_MAX_BYTES  ((size_t)64 * 1024)
 
 #define ROLE_PATH "/latest/meta-data/iam/security-credentials/"
 
@@ -25,175 +25,134 @@
 #define ROLE_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+=,.@_-"
 
 struct imds {
-    struct fb_transport *transport;
-    struct fb_clock *clock;
-    char address[256];
-    char peer[256]; /* for messages */
-    char token[512];
-    struct fb_buffer answer;
-    struct fb_http_response response;
+    const struct fb_chain_options *options;
+    const char *address;
+    size_t address_size; /* without slashes behind it */
+    char token[512];     /* empty: version 1 */
+    struct fb_metadata metadata;
 };
 
 struct imds_provider {
-    struct fb_provider provider;    /* first */
-    struct fb_transport *transport; /* owned, even when it is switched off */
-    struct imds imds;
+    struct fb_provider provider; /* first */
+    struct fb_chain_options options;
 };
 
-static enum fb_status imds_init(struct imds *imds, const struct fb_chain_options *options)
+static enum fb_status imds_init(struct imds *imds, const struct fb_chain_options *options,
+                                struct fb_error *error)
 {
     const char *address = options->imds_endpoint;
-    const char *peer;
+    enum fb_status status = FB_INVALID;
 
-    if (address == NULL || address[0] == '\0')
-        address = IMDS_ADDRESS;
-    *imds = (struct imds){.transport = options->transport, .clock = options->clock};
-    if (options->imds_disabled)
-        imds->transport = NULL;
-    if (strlen(address) >= sizeof imds->address)
-        return FB_TOO_LARGE;
-    snprintf(imds->address, sizeof imds->address, "%s", address);
-    while (imds->address[0] != '\0' && imds->address[strlen(imds->address) - 1] == '/')
-        imds->address[strlen(imds->address) - 1] = '\0';
-    peer = strstr(imds->address, "://");
-    snprintf(imds->peer, sizeof imds->peer, "%s", peer == NULL ? imds->address : peer + 3);
-    fb_buffer_init(&imds->answer, ANSWER_MAX_BYTES);
-    return FB_OK;
+    if (address == NULL)
+        address = options->imds_ipv6 ? IMDS_ADDRESS_IPV6 : IMDS_ADDRESS;
+    *imds = (struct imds){.options = options, .address = address, .address_size = strlen(address)};
+    while (imds->address_size > 0 && address[imds->address_size - 1] == '/')
+        imds->address_size--;
+    if (imds->address_size > 255)
+        fb_fail(error, status, "the metadata service's address is too long");
+    else if (strncmp(address, "http://", 7) != 0 && strncmp(address, "https://", 8) != 0)
+        fb_fail(error, status,
+                "the metadata service's address '%.200s' does not begin with http://", address);
+    else if ((status = fb_metadata_init(&imds->metadata, options, address, TIMEOUT_MS)) != FB_OK)
+        fb_fail(error, status, "no memory for an answer");
+    return status;
 }
 
-/* Its memory held keys. */
-static void imds_wipe(struct imds *imds)
+static void imds_done(struct imds *imds)
 {
-    if (imds->answer.bytes != NULL)
-        OPENSSL_cleanse(imds->answer.bytes, imds->answer.capacity);
-    fb_buffer_done(&imds->answer);
+    fb_metadata_done(&imds->metadata);
     OPENSSL_cleanse(imds->token, sizeof imds->token);
 }
 
-static enum fb_status exchange_once(struct imds *imds, const char *method, const char *path,
-                                    struct fb_error *error)
+static enum fb_status exchange(struct imds *imds, const char *method, const char *path,
+                               const struct fb_http_header *header, struct fb_error *error)
 {
-    struct fb_http_header header = {"X-aws-ec2-metadata-token", imds->token};
-    struct fb_http_request request = {.method = method,
-                                      .headers = &header,
-                                      .header_count = 1,
-                                      .connect_timeout_ms = TIMEOUT_MS,
-                                      .total_timeout_ms = TIMEOUT_MS};
     char url[640];
-    enum fb_status status;
 
-    if (strcmp(method, "PUT") == 0)
-        header = (struct fb_http_header){"X-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL_SECONDS};
-    snprintf(url, sizeof url, "%s%s", imds->address, path);
-    request.url = url;
-    /* At once, so that growing leaves no copy behind. */
-    fb_buffer_reset(&imds->answer);
-    status = fb_buffer_reserve(&imds->answer, ANSWER_MAX_BYTES);
-    if (status != FB_OK)
-        return fb_fail(error, status, "no memory for an answer");
-    status = imds->transport->perform(imds->transport, &request, fb_http_collect, &imds->answer,
-                                      &imds->response, error);
-    if (status == FB_OK && imds->answer.size == ANSWER_MAX_BYTES)
-        status = fb_fail(error, FB_CORRUPT, "%s sent too long an answer", imds->peer);
-    return status == FB_OK ? fb_buffer_terminate(&imds->answer) : status;
+    snprintf(url, sizeof url, "%.*s%s", (int)imds->address_size, imds->address, path);
+    return fb_metadata_exchange(&imds->metadata, method, url, header, error);
 }
 
-/* FB_OK: a whole answer below 500. What the service cannot say now, it is asked thrice. */
-static enum fb_status exchange(struct imds *imds, const char *method, const char *path,
-                               struct fb_error *error)
+/*
+ * The packets that carry a token live for so many hops as the instance's options say; by default
+ * it is one, which does not reach into a container. A question without a token is answered there,
+ * if only by a refusal.
+ */
+static bool is_hop_limit(struct imds *imds)
 {
-    enum fb_status status = FB_UNAVAILABLE;
+    const struct fb_http_header none = {NULL, NULL};
 
-    for (int i = 0; i < TRIES; i++) {
-        if (i > 0)
-            fb_sleep_ms(imds->clock, NULL, FB_STOP_NOW, 100 * i);
-        status = exchange_once(imds, method, path, error);
-        if (status == FB_OK && imds->response.http_status < 500)
-            return FB_OK;
-        if (status == FB_OK)
-            status = fb_fail(error, FB_UNAVAILABLE, "%s answered HTTP %ld", imds->peer,
-                             imds->response.http_status);
-    }
-    return status;
+    imds->metadata.tries = 1;
+    return exchange(imds, "GET", "/latest/meta-data/", &none, NULL) == FB_OK;
+}
+
+/* Without a token: version 1, where it is allowed; else what to do about it. */
+static enum fb_status do_without_token(struct imds *imds, long http_status, struct fb_error *error)
+{
+    imds->token[0] = '\0';
+    if (imds->options->imds_v1_fallback)
+        return FB_OK;
+    if (http_status != 0)
+        return fb_fail(error, FB_NOT_FOUND, "%s refuses a token (HTTP %ld): is it switched off?",
+                       imds->metadata.peer, http_status);
+    if (is_hop_limit(imds))
+        return fb_fail(error, FB_UNAVAILABLE,
+                       "%s answers, but its token does not arrive: in a container, the hop limit "
+                       "of the instance's metadata options must be 2 (aws ec2 "
+                       "modify-instance-metadata-options --http-put-response-hop-limit 2)",
+                       imds->metadata.peer);
+    error->status = FB_NOT_FOUND;
+    fb_error_prefix(error, "no answer");
+    return FB_NOT_FOUND;
 }
 
 /* No answer at all means that this is no instance, which is no error of its own. */
 static enum fb_status take_token(struct imds *imds, struct fb_error *error)
 {
+    const struct fb_http_header ttl = {"X-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL_SECONDS};
+    struct fb_metadata *metadata = &imds->metadata;
+    const struct fb_buffer *answer = &metadata->answer;
     enum fb_status status;
-    size_t size;
 
-    if (imds->transport == NULL)
+    if (imds->options->imds_disabled)
         return fb_fail(error, FB_NOT_FOUND, "switched off");
-    imds->response = (struct fb_http_response){0};
-    status = exchange(imds, "PUT", "/latest/api/token", error);
-    size = imds->answer.size;
-    if (status == FB_UNAVAILABLE && imds->response.http_status == 0) {
-        error->status = FB_NOT_FOUND;
-        fb_error_prefix(error, "no answer");
-        return FB_NOT_FOUND;
-    }
+    status = exchange(imds, "PUT", "/latest/api/token", &ttl, error);
+    if (status == FB_UNAVAILABLE && metadata->response.http_status == 0)
+        return do_without_token(imds, 0, error);
     if (status != FB_OK)
         return status;
-    if (imds->response.http_status != 200)
-        return fb_fail(error, FB_NOT_FOUND, "%s refuses a token (HTTP %ld): is it switched off?",
-                       imds->peer, imds->response.http_status);
-    if (size == 0 || size >= sizeof imds->token || strcspn(imds->answer.bytes, "\r\n \t") != size)
+    if (metadata->response.http_status != 200)
+        return do_without_token(imds, metadata->response.http_status, error);
+    if (answer->size == 0 || answer->size >= sizeof imds->token ||
+        strcspn(answer->bytes, "\r\n \t") != answer->size)
         return fb_fail(error, FB_NOT_FOUND, "what answers at %s is no metadata service",
-                       imds->peer);
-    memcpy(imds->token, imds->answer.bytes, size + 1);
+                       metadata->peer);
+    memcpy(imds->token, answer->bytes, answer->size + 1);
     return FB_OK;
 }
 
 static enum fb_status get(struct imds *imds, const char *path, const char *what,
                           struct fb_error *error)
 {
-    enum fb_status status = exchange(imds, "GET", path, error);
+    const struct fb_http_header header = {
+        imds->token[0] == '\0' ? NULL : "X-aws-ec2-metadata-token", imds->token};
+    enum fb_status status = exchange(imds, "GET", path, &header, error);
+    long http_status = imds->metadata.response.http_status;
 
     if (status != FB_OK)
         return status;
-    if (imds->response.http_status == 404)
+    if (http_status == 404)
         return fb_fail(error, FB_NOT_FOUND, "the instance has no %s", what);
-    if (imds->response.http_status != 200)
+    if (http_status != 200)
         return fb_fail(error, FB_UNAVAILABLE, "%s answered HTTP %ld when asked for the %s",
-                       imds->peer, imds->response.http_status, what);
+                       imds->metadata.peer, http_status, what);
     return FB_OK;
 }
 
-static bool take_member(const json_t *root, const char *name, char *to, size_t size)
+static enum fb_status take_keys(struct imds *imds, struct fb_provider *provider,
+                                struct fb_credentials *ret_credentials, struct fb_error *error)
 {
-    const char *text = json_string_value(json_object_get(root, name));
-
-    return text != NULL && fb_provider_copy(to, size, text) == FB_OK;
-}
-
-static enum fb_status read_keys(const struct imds *imds, struct fb_credentials *ret_credentials,
-                                struct fb_error *error)
-{
-    json_t *root = json_loadb(imds->answer.bytes, imds->answer.size, 0, NULL);
-    const char *code = json_string_value(json_object_get(root, "Code"));
-    const char *expires = json_string_value(json_object_get(root, "Expiration"));
-    struct fb_credentials read = {0};
-    enum fb_status status = FB_OK;
-
-    if (code != NULL && strcmp(code, "Success") != 0)
-        status = fb_fail(error, FB_UNAVAILABLE, "the role's keys are not to be had: %.64s", code);
-    else if (!take_member(root, "AccessKeyId", read.access_key_id, sizeof read.access_key_id) ||
-             !take_member(root, "SecretAccessKey", read.secret_access_key,
-                          sizeof read.secret_access_key) ||
-             !take_member(root, "Token", read.session_token, sizeof read.session_token) ||
-             expires == NULL || fb_time_parse_rfc3339(expires, &read.expires_ms) != FB_OK)
-        status = fb_fail(error, FB_CORRUPT, "the answer of %s holds no keys", imds->peer);
-    else
-        *ret_credentials = read;
-    fb_credentials_wipe(&read);
-    json_decref(root);
-    return status;
-}
-
-static enum fb_status take_keys(struct imds *imds, struct fb_credentials *ret_credentials,
-                                struct fb_error *error)
-{
+    const struct fb_buffer *answer = &imds->metadata.answer;
     char path[sizeof ROLE_PATH + 128];
     size_t size;
     enum fb_status status = take_token(imds, error);
@@ -202,34 +161,37 @@ static enum fb_status take_keys(struct imds *imds, struct fb_credentials *ret_cr
         status = get(imds, ROLE_PATH, "role", error);
     if (status != FB_OK)
         return status;
-    size = strspn(imds->answer.bytes, ROLE_CHARACTERS);
-    if (size == 0 && imds->answer.size == 0)
+    size = strspn(answer->bytes, ROLE_CHARACTERS);
+    if (size == 0 && answer->size == 0)
         return fb_fail(error, FB_NOT_FOUND, "the instance has no role");
-    if (size == 0 || size > 128 || strchr("\r\n", imds->answer.bytes[size]) == NULL)
-        return fb_fail(error, FB_CORRUPT, "what %s answers is no role's name", imds->peer);
-    snprintf(path, sizeof path, "%s%.*s", ROLE_PATH, (int)size, imds->answer.bytes);
+    if (size == 0 || size > 128 || strchr("\r\n", answer->bytes[size]) == NULL)
+        return fb_fail(error, FB_CORRUPT, "what %s answers is no role's name", imds->metadata.peer);
+    snprintf(path, sizeof path, "%s%.*s", ROLE_PATH, (int)size, answer->bytes);
     status = get(imds, path, "keys for its role", error);
-    return status == FB_OK ? read_keys(imds, ret_credentials, error) : status;
+    if (status == FB_OK)
+        status = fb_metadata_read_keys(&imds->metadata, ret_credentials, error);
+    if (status == FB_OK)
+        snprintf(provider->detail, sizeof provider->detail, "role %s%s", path + strlen(ROLE_PATH),
+                 imds->token[0] == '\0' ? ", by version 1" : "");
+    return status;
 }
 
 static enum fb_status imds_get(struct fb_provider *provider, struct fb_credentials *ret_credentials,
                                struct fb_error *error)
 {
-    struct imds *imds = &((struct imds_provider *)provider)->imds;
-    struct fb_error own_error = {0};
-    enum fb_status status = take_keys(imds, ret_credentials, error == NULL ? &own_error : error);
+    const struct imds_provider *self = (const struct imds_provider *)provider;
+    struct imds imds;
+    enum fb_status status = imds_init(&imds, &self->options, error);
 
-    imds_wipe(imds);
+    if (status == FB_OK)
+        status = take_keys(&imds, provider, ret_credentials, error);
+    imds_done(&imds);
     return status;
 }
 
 static void imds_free(struct fb_provider *provider)
 {
-    struct imds_provider *self = (struct imds_provider *)provider;
-
-    imds_wipe(&self->imds);
-    fb_transport_free(self->transport);
-    free(self);
+    free(provider);
 }
 
 struct fb_provider *fb_imds_provider_new(const struct fb_chain_options *options)
@@ -238,13 +200,29 @@ struct fb_provider *fb_imds_provider_new(const struct fb_chain_options *options)
 
     if (self == NULL)
         return NULL;
-    self->provider = (struct fb_provider){"instance metadata (IMDSv2)", imds_get, imds_free};
-    if (imds_init(&self->imds, options) != FB_OK) {
-        free(self);
-        return NULL;
-    }
-    self->transport = options->transport;
+    self->provider = (struct fb_provider){.name = "instance metadata (IMDSv2)",
+                                          .get = imds_get,
+                                          .free = imds_free,
+                                          .extends_expired = true};
+    self->options = *options;
     return &self->provider;
+}
+
+static enum fb_status take_region(struct imds *imds, char *ret_region, size_t size,
+                                  struct fb_error *error)
+{
+    char *answer = imds->metadata.answer.bytes;
+    enum fb_status status = take_token(imds, error);
+
+    if (status == FB_OK)
+        status = get(imds, "/latest/meta-data/placement/region", "region", error);
+    if (status != FB_OK)
+        return status;
+    answer[strcspn(answer, "\r\n")] = '\0';
+    status = answer[0] == '\0' ? FB_CORRUPT : fb_provider_copy(ret_region, size, answer);
+    return status == FB_OK
+               ? FB_OK
+               : fb_fail(error, status, "what %s answers is no region", imds->metadata.peer);
 }
 
 enum fb_status fb_imds_region(const struct fb_chain_options *options, char *ret_region, size_t size,
@@ -252,23 +230,13 @@ enum fb_status fb_imds_region(const struct fb_chain_options *options, char *ret_
 {
     struct fb_error own_error = {0};
     struct imds imds;
-    enum fb_status status = imds_init(&imds, options);
+    enum fb_status status;
 
     if (error == NULL)
         error = &own_error;
-    if (status != FB_OK)
-        return fb_fail(error, status, "the metadata service's address is too long");
-    status = take_token(&imds, error);
+    status = imds_init(&imds, options, error);
     if (status == FB_OK)
-        status = get(&imds, "/latest/meta-data/placement/region", "region", error);
-    if (status == FB_OK) {
-        imds.answer.bytes[strcspn(imds.answer.bytes, "\r\n")] = '\0';
-        status = imds.answer.bytes[0] == '\0'
-                     ? FB_CORRUPT
-                     : fb_provider_copy(ret_region, size, imds.answer.bytes);
-        if (status != FB_OK)
-            fb_fail(error, status, "what %s answers is no region", imds.peer);
-    }
-    imds_wipe(&imds);
+        status = take_region(&imds, ret_region, size, error);
+    imds_done(&imds);
     return status;
 }

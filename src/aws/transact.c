@@ -153,7 +153,7 @@ static enum fb_status read_refusal(const struct fb_dynamodb_call *call,
     const struct fb_call_refusal *refusal = call->refusal;
     enum fb_status status;
 
-    if (!fb_dynamodb_crc_fits(refusal->crc32, &refusal->body))
+    if (!refusal->is_intact)
         return fb_dynamodb_call_refuse(call, error, "its x-amz-crc32 does not fit");
     status =
         fb_transact_read_reasons(refusal->body.bytes, refusal->body.size, actions, count, error);

@@ -77,6 +77,15 @@ enum fb_status fb_map_check_adding(const struct fb_mapping *mapping,
         return fb_fail(error, FB_INVALID,
                        "write: where all records add, their fields do not become attributes; make "
                        "those with item.NAME, and leave out rename, flatten, drop and keep");
+    for (size_t i = 0; mapping->may_add && i < mapping->write_map_count; i++)
+        if (mapping->write_map[i].operation != FB_PUT &&
+            mapping->write_map[i].operation != FB_DELETE &&
+            mapping->write_map[i].operation != FB_ADD)
+            return fb_fail(
+                error, FB_INVALID,
+                "write.map: add goes together with put and delete, but not with %s; make "
+                "two streams of it",
+                fb_operation_name(mapping->write_map[i].operation));
     if (mapping->may_add && options->item_count > MADE_MAX)
         return fb_fail(
             error, FB_INVALID,

@@ -16,7 +16,8 @@
 struct compiler {
     const struct fb_mapping_options *options;
     struct fb_mapping *mapping;
-    bool is_second; /* the tree stands: now its nodes are told what to do */
+    bool is_second;     /* the tree stands: now its nodes are told what to do */
+    bool wants_version; /* some record's operation may be `newer` */
     struct fb_error *error;
 };
 
@@ -377,6 +378,7 @@ static bool take_operation(struct compiler *compiler, const char *word,
     if (!fb_operation_find(word, strlen(word), ret_operation))
         return false;
     compiler->mapping->may_add |= *ret_operation == FB_ADD;
+    compiler->wants_version |= *ret_operation == FB_NEWER;
     return true;
 }
 
@@ -442,6 +444,26 @@ static enum fb_status take_write(struct compiler *compiler)
     return status == FB_OK ? take_write_map(compiler) : status;
 }
 
+static enum fb_status take_version(struct compiler *compiler)
+{
+    const char *const version = compiler->options->version_attribute;
+
+    if (!compiler->wants_version)
+        return FB_OK;
+    if (version == NULL)
+        return fb_fail(compiler->error, FB_INVALID,
+                       "write: newer needs version_attribute, the name of an item's attribute "
+                       "that grows");
+    if (*version == '\0' || strlen(version) > FB_ATTRIBUTE_NAME_MAX_BYTES)
+        return fb_fail(compiler->error, FB_INVALID,
+                       "version_attribute: an attribute's name has 1 to %d bytes",
+                       FB_ATTRIBUTE_NAME_MAX_BYTES);
+    compiler->mapping->version = strdup(version);
+    return compiler->mapping->version != NULL
+               ? FB_OK
+               : fb_fail(compiler->error, FB_NO_MEMORY, "no memory for a mapping");
+}
+
 static enum fb_status take_jq(struct compiler *compiler)
 {
     const struct fb_jq_programs programs = {.filter = compiler->options->filter_jq,
@@ -485,6 +507,8 @@ static enum fb_status compile(struct compiler *compiler)
     if (status == FB_OK)
         status = take_keeps(compiler);
     if (status == FB_OK)
+        status = take_version(compiler);
+    if (status == FB_OK)
         status = take_jq(compiler);
     return status;
 }
@@ -492,8 +516,8 @@ static enum fb_status compile(struct compiler *compiler)
 bool fb_mapping_is_needed(const struct fb_mapping_options *options)
 {
     return options->item_count > 0 || options->rename_count > 0 || options->flatten_count > 0 ||
-           options->drop_count > 0 || options->keep_count > 0 ||
-           options->null != FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
+           options->drop_count > 0 || options->keep_count > 0 || options->null > FB_MAP_NULL_KEEP ||
+           options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
            options->utf8 != FB_MAP_UTF8_DEAD_LETTER || options->where != NULL ||
            options->filter_jq != NULL || options->transform_jq != NULL ||
            options->write_map_count > 0 ||
@@ -535,10 +559,16 @@ void fb_mapping_free(struct fb_mapping *mapping)
     for (size_t i = 0; i < mapping->write_map_count; i++)
         free(mapping->write_map[i].value);
     free(mapping->write_map);
+    free(mapping->version);
     fb_map_template_free(mapping->write);
     fb_map_template_free(mapping->missing_value);
     fb_map_where_free(mapping->where);
     fb_map_tree_done(&mapping->tree);
     fb_jq_free(mapping->jq);
     free(mapping);
+}
+
+const char *fb_mapping_version_attribute(const struct fb_mapping *mapping)
+{
+    return mapping == NULL ? NULL : mapping->version;
 }

@@ -6,6 +6,9 @@
 static const char *const names[] = {
     [FB_PUT] = "put",
     [FB_DELETE] = "delete",
+    [FB_INSERT] = "insert",
+    [FB_NEWER] = "newer",
+    [FB_UPDATE] = "update",
     [FB_ADD] = "add",
     [FB_LEAVE_OUT] = "leave-out",
 };

@@ -203,7 +203,7 @@ static void note_written(struct adding *self)
     fb_patience_success(&self->patience);
     atomic_fetch_add_explicit(&counters->items_written, tally.items, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->items_deleted, tally.deletes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->items_folded, tally.records - tally.items,
+    atomic_fetch_add_explicit(&counters->items_coalesced, tally.records - tally.items,
                               memory_order_relaxed);
 }
 

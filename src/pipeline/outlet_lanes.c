@@ -25,6 +25,13 @@ static void flush(struct fb_outlet *outlet)
         fb_lane_flush(self->lanes[i]);
 }
 
+/* The pool is used up: nothing may wait for later records of its key. */
+static void hurry(struct lanes_outlet *self)
+{
+    for (size_t i = 0; i < self->lane_count; i++)
+        fb_lane_wake(self->lanes[i]);
+}
+
 static enum fb_status route(struct lanes_outlet *self, const struct fb_record *record,
                             struct fb_error *error)
 {
@@ -33,6 +40,7 @@ static enum fb_status route(struct lanes_outlet *self, const struct fb_record *r
 
     if (status == FB_CANCELED) {
         flush(&self->outlet);
+        hurry(self);
         status = fb_item_pool_get(self->pool, record, self->outlet.options.stop, &item);
     }
     if (status == FB_NO_MEMORY)

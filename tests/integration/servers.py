@@ -150,11 +150,11 @@ class Server:
         self.stop()
 
 
-def client(service, url, key, secret):
+def client(service, url, key, secret, token=None):
     """boto3 as a person would use it, but for the address and path-style buckets."""
     return boto3.client(
         service, endpoint_url=url, region_name=REGION, aws_access_key_id=key,
-        aws_secret_access_key=secret,
+        aws_secret_access_key=secret, aws_session_token=token,
         config=botocore.config.Config(s3={"addressing_style": "path"}, read_timeout=30,
                                       max_pool_connections=32))
 

@@ -106,7 +106,7 @@ def test_check_that_nobody_answers_fails_and_changes_nothing(conf, tmp_path):
     assert lines[0] == f"ok    conf: {conf}, 1 stream"
     assert lines[1] == f"ok    state_dir: {tmp_path}/state can be made"
     assert lines[2] == "ok    region: us-east-1"
-    assert lines[3] == "ok    credentials: from environment"
+    assert lines[3] == "ok    credentials: from environment, which do not expire"
     assert lines[4].startswith("FAIL  stream ticker: table ticker: ")
     assert lines[5].startswith("FAIL  stream ticker: listing s3://my-bucket/ticker/: ")
     assert len(lines) == 6

@@ -19,12 +19,25 @@
 #include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/layout.h"
 
+/* As whom. What is NULL is not said there: principals.h has what counts then. */
+struct fb_conf_principal {
+    char *profile;
+    char *role_arn; /* or FB_CONF_NO_ROLE */
+    char *external_id;
+};
+
+#define FB_CONF_NO_ROLE "none"
+
 struct fb_conf_aws {
     char *region;      /* NULL: from the environment, the shared config or IMDS */
     char *endpoint_s3; /* NULL: AWS's own */
     char *endpoint_dynamodb;
     char *endpoint_imds;
-    char *profile;
+    char *endpoint_sts;
+    struct fb_conf_principal principal;
+    char *role_session_name;
+    int64_t role_duration_ms; /* 1h */
+    bool imds_v1_fallback;
     bool use_fips, use_dualstack, allow_http;
     char *proxy;    /* NULL: the environment's; "none": none */
     char *no_proxy; /* NULL: the environment's */
@@ -79,12 +92,14 @@ struct fb_conf_delimiter {
 
 struct fb_conf_stream {
     char *name;
-    char *source; /* as written */
-    char *bucket; /* from source */
-    char *prefix; /* from source, may hold expressions */
-    bool requester_pays;
+    char *source;                /* as written */
+    char *bucket;                /* from source */
+    char *prefix;                /* from source, may hold expressions */
     char *expected_bucket_owner; /* NULL: any */
     char *table;
+    struct fb_conf_principal principal; /* of both sides */
+    struct fb_conf_principal source_principal;
+    struct fb_conf_principal table_principal;
     enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
     struct fb_conf_list exclude;
@@ -101,6 +116,7 @@ struct fb_conf_stream {
     enum fb_format format;
     struct fb_conf_delimiter delimiter;
     char field_separator; /* '\0': the format's own */
+    bool requester_pays;  /* stands here for the padding's sake */
     struct fb_conf_list columns;
     struct fb_conf_list number_columns; /* of `types` */
     char *pattern;                      /* NULL: none */
@@ -114,10 +130,14 @@ struct fb_conf_stream {
     struct fb_conf_list renames;
     struct fb_conf_list drops;
     struct fb_conf_list keeps;
-    enum fb_map_null null;
     struct fb_conf_missing missing;
     char *write; /* put */
     struct fb_conf_list write_map;
+    enum fb_map_null null;
+    char *version_attribute; /* NULL: none */
+    unsigned coalesce;       /* items in a lane; 0: as many as coalesce_for brings */
+    int64_t coalesce_for_ms;
+    unsigned max_write_units; /* a second; 0: no limit */
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
     char *marker_table;         /* of write = add; NULL: the table itself */

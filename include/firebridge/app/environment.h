@@ -5,8 +5,12 @@
  * environment.
  *
  * Read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
- * AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, HOME, AWS_REGION, AWS_DEFAULT_REGION,
- * AWS_EC2_METADATA_DISABLED, STATE_DIRECTORY, and what network.h names.
+ * AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, CREDENTIALS_DIRECTORY, HOME, AWS_REGION,
+ * AWS_DEFAULT_REGION, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME,
+ * AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI,
+ * AWS_CONTAINER_AUTHORIZATION_TOKEN, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE,
+ * AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
+ * AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, STATE_DIRECTORY, and what network.h names.
  * Threads: made and freed by one; the rest from any thread.
  */
 #ifndef FIREBRIDGE_APP_ENVIRONMENT_H
@@ -14,12 +18,13 @@
 
 #include "firebridge/app/conf.h"
 #include "firebridge/app/network.h"
+#include "firebridge/app/principals.h"
 #include "firebridge/aws/client.h"
 
 struct fb_environment;
 
 /*
- * Makes the credential chain and finds the region (which may ask the instance). Asks nobody for
+ * Makes the credential chains and finds the region (which may ask the instance). Asks nobody for
  * credentials yet. `conf` outlives it.
  */
 enum fb_status fb_environment_new(const struct fb_conf *conf, struct fb_clock *clock,
@@ -30,11 +35,16 @@ enum fb_status fb_environment_new(const struct fb_conf *conf, struct fb_clock *c
 void fb_environment_free(struct fb_environment *environment);
 
 const char *fb_environment_region(const struct fb_environment *environment);
-struct fb_credentials_cache *fb_environment_credentials(struct fb_environment *environment);
+struct fb_principals *fb_environment_principals(struct fb_environment *environment);
+
+/* Ends what is under way for credentials, and what will be. From any thread. */
+void fb_environment_stop(struct fb_environment *environment);
 
 /*
- * A client with a transport of its own, for one thread, with the conf's endpoint and limits.
- * `stream` says what S3 is told of its bucket; NULL: nothing.
+ * A client with a transport of its own, for one thread, with the conf's endpoint and limits, for a
+ * side of a stream of the conf: as whom, and what S3 is told of the bucket. `stream` NULL: as whom
+ * [aws] says; so dead letters are written to S3, whose bucket is neither the stream's source nor
+ * its table.
  */
 enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_service service,
                                      const struct fb_conf_stream *stream, struct fb_stop *stop,

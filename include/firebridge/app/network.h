@@ -4,7 +4,7 @@
  * say. (SDKs and Tools reference guide, "Service-specific endpoints", "Dual-stack and FIPS
  * endpoints"; the variables of proxies are as curl has them.)
  *
- * Read: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_DYNAMODB,
+ * Read: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_STS,
  * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT,
  * AWS_CA_BUNDLE, HTTPS_PROXY, HTTP_PROXY, NO_PROXY. What the conf says wins.
  * Threads: made by one; constant then.
@@ -15,7 +15,7 @@
 #include "firebridge/app/conf.h"
 #include "firebridge/aws/client.h"
 
-enum fb_service { FB_SERVICE_S3, FB_SERVICE_DYNAMODB, FB_SERVICE_COUNT };
+enum fb_service { FB_SERVICE_S3, FB_SERVICE_DYNAMODB, FB_SERVICE_STS, FB_SERVICE_COUNT };
 
 /* The strings are the conf's and the environment's. */
 struct fb_network {
@@ -31,7 +31,10 @@ struct fb_network {
 enum fb_status fb_network_read(const struct fb_conf_aws *aws, struct fb_network *ret_network,
                                struct fb_error *error) FB_MUST_CHECK;
 
-/* A variable's value; one that is set but empty counts as not set, as in the SDKs. */
+/* A variable's value; one that is set but blank counts as not set, as in the SDKs. */
 const char *fb_network_variable(const char *name);
+
+/* It has this value, whatever the case. */
+bool fb_network_says(const char *name, const char *expected);
 
 #endif

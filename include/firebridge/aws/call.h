@@ -19,7 +19,7 @@
 /* The answer of a call that failed, where it holds more than an error. `body` has its maximum. */
 struct fb_call_refusal {
     struct fb_buffer body;
-    char crc32[16]; /* x-amz-crc32, or empty */
+    bool is_intact; /* its x-amz-crc32 is right, or there is none */
 };
 
 struct fb_call {
@@ -37,9 +37,9 @@ struct fb_call {
     size_t body_bytes;
     int64_t total_timeout_ms;
     int64_t stall_timeout_ms;
-    bool is_s3;           /* signs as S3 wants it */
+    bool is_s3;                      /* signs as S3 wants it */
     struct fb_call_refusal *refusal; /* NULL: the first 64 KiB are kept, to be judged */
-    fb_http_sink_fn sink; /* sees the body of a 200 or 206, and of nothing else */
+    fb_http_sink_fn sink;            /* sees the body of a 200 or 206, and of nothing else */
     void *context;
 };
 

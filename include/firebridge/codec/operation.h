@@ -13,6 +13,9 @@
 enum fb_operation {
     FB_PUT,    /* takes the place of what is there */
     FB_DELETE, /* of the key */
+    FB_INSERT, /* unless something is there */
+    FB_NEWER,  /* unless what is there has the same version, or a greater one */
+    FB_UPDATE, /* sets its attributes, and leaves the others that are there */
     FB_ADD,    /* adds to its numbers, sets its other attributes, and leaves the rest */
     FB_LEAVE_OUT,
 };
@@ -23,7 +26,7 @@ const char *fb_operation_name(enum fb_operation operation);
 /* False when no operation that a conf may name is called so. */
 bool fb_operation_find(const char *name, size_t size, enum fb_operation *ret_operation);
 
-/* For messages. */
-#define FB_OPERATION_NAMES "put, delete or add"
+/* "put, delete, insert, ...", for messages. */
+#define FB_OPERATION_NAMES "put, delete, insert, newer, update or add"
 
 #endif

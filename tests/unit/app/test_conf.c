@@ -51,7 +51,7 @@ static void every_default_is_what_a_careful_person_would_pick(void **state)
     conf = conf_folder_read();
     assert_null(conf->aws.region);
     assert_null(conf->aws.endpoint_s3);
-    assert_null(conf->aws.profile);
+    assert_null(conf->aws.principal.profile);
     assert_int_equal(conf->aws.connect_timeout_ms, 10000);
     assert_int_equal(conf->aws.request_timeout_ms, 30000);
     assert_int_equal(conf->aws.stall_timeout_ms, 30000);
@@ -102,7 +102,7 @@ static void every_key_can_be_set(void **state)
     assert_string_equal(conf->aws.endpoint_s3, "http://127.0.0.1:8080");
     assert_string_equal(conf->aws.endpoint_dynamodb, "https://db.example");
     assert_string_equal(conf->aws.endpoint_imds, "http://[fd00:ec2::254]");
-    assert_string_equal(conf->aws.profile, "some one");
+    assert_string_equal(conf->aws.principal.profile, "some one");
     assert_string_equal(conf->aws.ca_bundle, "/etc/ca.pem");
     assert_int_equal(conf->aws.connect_timeout_ms, 1500);
     assert_int_equal(conf->aws.request_timeout_ms, 60000);

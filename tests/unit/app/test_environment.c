@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +23,16 @@ static const char *const variables[] = {
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_CA_BUNDLE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "CREDENTIALS_DIRECTORY",
     "STATE_DIRECTORY",
     "HOME",
 };
@@ -75,7 +86,7 @@ static void the_shared_config_gives_a_region_where_nobody_else_does(void **state
     close(fd);
     setenv("AWS_CONFIG_FILE", path, 1);
     expect_region(&conf, "shared-1");
-    conf.aws.profile = profile;
+    conf.aws.principal.profile = profile;
     expect_region(&conf, "other-1");
     unlink(path);
 }
@@ -97,25 +108,108 @@ static void without_a_region_it_says_where_it_looked(void **state)
                      FB_INVALID);
 }
 
-static void keys_in_the_environment_are_used(void **state)
+/* The key id that the environment leads to; empty: none, and `message` is in the reason. */
+static void expect_key(const char *id, const char *message)
 {
     struct fb_conf conf = {0};
     struct fb_environment *environment = NULL;
-    struct fb_credentials credentials;
+    struct fb_credentials credentials = {0};
     struct fb_error error = {0};
+    enum fb_status status;
 
-    (void)state;
     setenv("AWS_REGION", "r-1", 1);
-    setenv("AWS_ACCESS_KEY_ID", "AKID", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
-    assert_int_equal(
-        fb_credentials_cache_get(fb_environment_credentials(environment), &credentials, &error),
-        FB_OK);
-    assert_string_equal(credentials.access_key_id, "AKID");
-    assert_string_equal(credentials.session_token, "");
+    status = fb_credentials_cache_get(
+        fb_principals_find(fb_environment_principals(environment), NULL, FB_SERVICE_S3),
+        &credentials, &error);
+    assert_string_equal(credentials.access_key_id, id);
+    if (status != FB_OK && strstr(error.message, message) == NULL)
+        fail_msg("%s", error.message);
     fb_credentials_wipe(&credentials);
     fb_environment_free(environment);
+}
+
+static void keys_in_the_environment_are_used(void **state)
+{
+    (void)state;
+    setenv("AWS_ACCESS_KEY_ID", "AKID", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    expect_key("AKID", "");
+}
+
+static void a_blank_variable_counts_as_not_set(void **state)
+{
+    (void)state;
+    setenv("AWS_ACCESS_KEY_ID", "", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", " \t", 1);
+    setenv("AWS_PROFILE", "", 1);
+    setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "", 1);
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "", 1);
+    expect_key("", "web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set; container: "
+                   "AWS_CONTAINER_CREDENTIALS_*_URI is not set; instance metadata");
+    setenv("AWS_ACCESS_KEY_ID", "AKID", 1);
+    expect_key("", "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
+}
+
+static void put_file(const char *path, const char *id)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fprintf(file, "[default]\naws_access_key_id = %s\naws_secret_access_key = S\n", id);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void the_shared_files_are_the_variables_systemds_or_the_homes(void **state)
+{
+    char folder[] = "/tmp/fb-environment-XXXXXX";
+    char path[128];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/.aws", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    setenv("HOME", folder, 1);
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    snprintf(path, sizeof path, "%s/.aws/credentials", folder);
+    put_file(path, "HOME");
+    expect_key("HOME", "");
+    snprintf(path, sizeof path, "%s/aws-credentials", folder);
+    put_file(path, "SYSTEMD");
+    expect_key("SYSTEMD", "");
+    snprintf(path, sizeof path, "%s/other", folder);
+    put_file(path, "OTHER");
+    setenv("AWS_SHARED_CREDENTIALS_FILE", path, 1);
+    expect_key("OTHER", "");
+    setenv("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", 1);
+    expect_key("HOME", "");
+    unlink(path);
+    snprintf(path, sizeof path, "%s/aws-credentials", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/.aws/credentials", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/.aws", folder);
+    rmdir(path);
+    rmdir(folder);
+}
+
+/* The address is none, so that nobody is asked, and the reason names it. */
+static void the_metadata_services_address_may_be_the_profiles(void **state)
+{
+    char path[] = "/tmp/fb-environment-XXXXXX";
+    static const char text[] = "[default]\nec2_metadata_service_endpoint = of-the-file\n";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    setenv("AWS_CONFIG_FILE", path, 1);
+    setenv("AWS_EC2_METADATA_DISABLED", "false", 1);
+    expect_key("", "the metadata service's address 'of-the-file'");
+    setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "of-the-variable", 1);
+    expect_key("", "the metadata service's address 'of-the-variable'");
+    unlink(path);
 }
 
 static void a_client_has_the_endpoint_of_its_service(void **state)
@@ -218,6 +312,9 @@ int main(void)
         test(the_shared_config_gives_a_region_where_nobody_else_does),
         test(without_a_region_it_says_where_it_looked),
         test(keys_in_the_environment_are_used),
+        test(a_blank_variable_counts_as_not_set),
+        test(the_shared_files_are_the_variables_systemds_or_the_homes),
+        test(the_metadata_services_address_may_be_the_profiles),
         test(a_client_has_the_endpoint_of_its_service),
         test(the_state_lies_where_the_conf_or_systemd_says),
         test(the_identity_names_what_decides_record_numbers),

@@ -32,17 +32,20 @@ static void static_free(struct fb_provider *provider)
 
 void static_provider_init(struct static_provider *provider, int64_t expires_ms)
 {
-    *provider = (struct static_provider){.provider = {"test", static_get, static_free},
-                                         .reason = "scripted",
-                                         .expires_ms = expires_ms};
+    *provider = (struct static_provider){
+        .provider = {.name = "test", .get = static_get, .free = static_free},
+        .reason = "scripted",
+        .expires_ms = expires_ms};
 }
 
 struct fb_credentials_cache *static_cache_new(struct static_provider *provider,
                                               struct fb_clock *clock)
 {
     struct fb_provider *providers[] = {&provider->provider};
+    const struct fb_credentials_cache_options options = {
+        .providers = providers, .provider_count = 1, .clock = clock};
     struct fb_credentials_cache *cache = NULL;
 
-    assert_int_equal(fb_credentials_cache_new(providers, 1, clock, &cache, NULL), FB_OK);
+    assert_int_equal(fb_credentials_cache_new(&options, &cache, NULL), FB_OK);
     return cache;
 }
