@@ -96,10 +96,10 @@ static const struct {
     unsigned refused; /* bits */
 } refusals[] = {
     /* The marker is there: whatever else is said. */
-    {CANCELED(BECAUSE("ConditionalCheckFailed") "," NONE "," NONE), FB_CHANGED, FB_UNHEALTHY,
+    {CANCELED(BECAUSE("ConditionalCheckFailed") "," NONE "," NONE), FB_CHANGED, FB_DONE_BEFORE,
      "ConditionalCheckFailedException", 0},
     {CANCELED(BECAUSE("ConditionalCheckFailed") "," BECAUSE("ValidationError") "," NONE),
-     FB_CHANGED, FB_UNHEALTHY, "ConditionalCheckFailedException", 2},
+     FB_CHANGED, FB_DONE_BEFORE, "ConditionalCheckFailedException", 2},
     {CANCELED(NONE "," NONE "," BECAUSE("TransactionConflict")), FB_UNAVAILABLE, FB_RETRY,
      "TransactionConflictException", 0},
     {CANCELED(NONE "," BECAUSE("ThrottlingError") "," BECAUSE("TransactionConflict")), FB_THROTTLED,
