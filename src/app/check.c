@@ -20,9 +20,11 @@
 #include "firebridge/app/identity.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
+#include "firebridge/aws/transact.h"
 #include "firebridge/base/thread.h"
 #include "firebridge/base/time.h"
 #include "firebridge/pipeline/layout.h"
+#include "firebridge/pipeline/marker.h"
 #include "firebridge/state/state.h"
 
 #define CALL_TIMEOUT_MS 5000
@@ -119,6 +121,58 @@ static void print_table(struct check *check, const struct fb_conf_stream *stream
         find(check, FAIL, "stream %s: %s", stream->name, error.message);
 }
 
+/* Markers that do not expire stay for ever. */
+static void print_expiry(struct check *check, const struct fb_conf_stream *stream,
+                         const char *table, struct fb_client *client)
+{
+    const char *const ours = stream->marker_ttl_attribute;
+    char attribute[FB_KEY_NAME_MAX + 1];
+    struct fb_error error = {0};
+
+    if (fb_dynamodb_describe_ttl(client, table, attribute, &error) != FB_OK)
+        find(check, WARN,
+             "stream %s: whether markers expire cannot be seen (dynamodb:DescribeTimeToLive): %s",
+             stream->name, error.message);
+    else if (attribute[0] == '\0')
+        find(check, WARN,
+             "stream %s: time to live is off in table %s, so markers stay for ever: aws dynamodb "
+             "update-time-to-live --table-name %s --time-to-live-specification "
+             "Enabled=true,AttributeName=%s",
+             stream->name, table, table, ours);
+    else if (strcmp(attribute, ours) != 0)
+        find(check, WARN,
+             "stream %s: items of table %s expire by %s, so markers stay for ever; set "
+             "marker_ttl_attribute = %s",
+             stream->name, table, attribute, attribute);
+    else
+        find(check, OK, "stream %s: markers in table %s expire by %s, after %lld days",
+             stream->name, table, ours,
+             (long long)(fb_conf_marker_ttl_ms(stream) / (24 * 3600 * INT64_C(1000))));
+}
+
+/* Of a stream that adds: where its markers are to stand. */
+static void check_markers(struct check *check, const struct fb_conf_stream *stream,
+                          const struct fb_table *table, struct fb_client *client)
+{
+    const bool is_apart = stream->marker_table != NULL;
+    struct fb_table own = *table;
+    struct fb_error error = {0};
+    const struct fb_markers markers = {
+        .table = is_apart ? stream->marker_table : stream->table,
+        .schema = &own.schema,
+        .ttl_attribute = stream->marker_ttl_attribute,
+    };
+    enum fb_status status =
+        is_apart ? fb_dynamodb_describe_table(client, markers.table, &own, &error) : FB_OK;
+
+    if (status == FB_OK)
+        status = fb_markers_check(&markers, &error);
+    if (status != FB_OK)
+        find(check, FAIL, "stream %s: %s", stream->name, error.message);
+    else
+        print_expiry(check, stream, markers.table, client);
+}
+
 static void check_table(struct check *check, const struct fb_conf_stream *stream)
 {
     struct fb_client client;
@@ -127,10 +181,13 @@ static void check_table(struct check *check, const struct fb_conf_stream *stream
 
     if (!new_client(check, stream, FB_SIDE_TABLE, &client))
         return;
-    if (fb_dynamodb_describe_table(&client, stream->table, &table, &error) == FB_OK)
+    if (fb_dynamodb_describe_table(&client, stream->table, &table, &error) == FB_OK) {
         print_table(check, stream, &table);
-    else
+        if (fb_conf_may_add(stream))
+            check_markers(check, stream, &table, &client);
+    } else {
         find(check, FAIL, "stream %s: table %s: %s", stream->name, stream->table, error.message);
+    }
     fb_environment_client_done(&client);
 }
 

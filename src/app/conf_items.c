@@ -5,9 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *fb_conf_item_prefix(bool is_added)
+{
+    return is_added ? FB_CONF_ADD_PREFIX : FB_CONF_ITEM_PREFIX;
+}
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 bool fb_conf_item_begins(const char *text)
 {
-    return strncmp(text, FB_CONF_ITEM_PREFIX, strlen(FB_CONF_ITEM_PREFIX)) == 0;
+    return begins_with(text, FB_CONF_ITEM_PREFIX) || begins_with(text, FB_CONF_ADD_PREFIX);
 }
 
 static bool is_plain(char c)
@@ -34,11 +44,13 @@ static const char *copy_name(const char *at, char *name, size_t *ret_size)
     return *at == '"' ? at + 1 : NULL;
 }
 
-enum fb_status fb_conf_item_take_name(const char **text, char name[FB_CONF_ITEM_NAME_MAX_BYTES + 1],
+enum fb_status fb_conf_item_take_name(const char **text, struct fb_conf_item_name *ret_name,
                                       struct fb_error *error)
 {
+    struct fb_conf_item_name name = {.is_added = begins_with(*text, FB_CONF_ADD_PREFIX)};
+    const char *const prefix = fb_conf_item_prefix(name.is_added);
     size_t size;
-    const char *at = copy_name(*text + strlen(FB_CONF_ITEM_PREFIX), name, &size);
+    const char *at = copy_name(*text + strlen(prefix), name.text, &size);
 
     if (at == NULL)
         return fb_fail(error, FB_INVALID, "%s; expected a second double quote behind the name",
@@ -46,15 +58,15 @@ enum fb_status fb_conf_item_take_name(const char **text, char name[FB_CONF_ITEM_
     at += strspn(at, " \t");
     if (*at != '=')
         return fb_fail(error, FB_INVALID,
-                       "%s; expected item.NAME = TEMPLATE; a name of other characters than "
+                       "%s; expected %sNAME = TEMPLATE; a name of other characters than "
                        "letters, digits, _ - and . stands in double quotes",
-                       *text);
+                       *text, prefix);
     if (size == 0 || size > FB_CONF_ITEM_NAME_MAX_BYTES)
         return fb_fail(error, FB_INVALID,
-                       "expected item.NAME = TEMPLATE, with a name of 1 to %d "
-                       "bytes",
+                       "expected %sNAME = TEMPLATE, with a name of 1 to %d bytes", prefix,
                        FB_CONF_ITEM_NAME_MAX_BYTES);
-    name[size] = '\0';
+    name.text[size] = '\0';
+    *ret_name = name;
     *text = at;
     return FB_OK;
 }
@@ -74,12 +86,13 @@ void fb_conf_items_done(struct fb_conf_items *items)
     *items = (struct fb_conf_items){0};
 }
 
-static size_t find(const struct fb_conf_items *items, const char *name)
+static size_t find(const struct fb_conf_items *items, const struct fb_map_assignment *wanted)
 {
     size_t i;
 
     for (i = 0; i < items->count; i++)
-        if (strcmp(items->assignments[i].name, name) == 0)
+        if (items->assignments[i].is_added == wanted->is_added &&
+            strcmp(items->assignments[i].name, wanted->name) == 0)
             break;
     return i;
 }
@@ -109,10 +122,12 @@ static bool make_room(struct fb_conf_items *items)
     return true;
 }
 
-static enum fb_status put(struct fb_conf_items *items, size_t i, const char *name,
-                          const char *value, struct fb_conf_place place)
+static enum fb_status put(struct fb_conf_items *items, size_t i,
+                          const struct fb_map_assignment *assignment, struct fb_conf_place place)
 {
-    struct fb_map_assignment copy = {.name = strdup(name), .value = strdup(value)};
+    struct fb_map_assignment copy = {.name = strdup(assignment->name),
+                                     .value = strdup(assignment->value),
+                                     .is_added = assignment->is_added};
 
     if (copy.name == NULL || copy.value == NULL || (i == items->count && !make_room(items))) {
         free_assignment(&copy);
@@ -127,15 +142,16 @@ static enum fb_status put(struct fb_conf_items *items, size_t i, const char *nam
     return FB_OK;
 }
 
-enum fb_status fb_conf_items_set(struct fb_conf_items *items, const char *name, const char *value,
+enum fb_status fb_conf_items_set(struct fb_conf_items *items,
+                                 const struct fb_map_assignment *assignment,
                                  struct fb_conf_place place, struct fb_error *error)
 {
-    const size_t i = find(items, name);
+    const size_t i = find(items, assignment);
 
-    if (*value != '\0') {
+    if (*assignment->value != '\0') {
         if (i == FB_CONF_ITEMS_MAX)
             return fb_fail(error, FB_INVALID, "a stream has at most %d items", FB_CONF_ITEMS_MAX);
-        if (put(items, i, name, value, place) != FB_OK)
+        if (put(items, i, assignment, place) != FB_OK)
             return fb_fail(error, FB_NO_MEMORY, "out of memory");
     } else if (i < items->count) {
         take_out(items, i);

@@ -41,6 +41,12 @@ static const struct fb_conf_choice unwraps[] = {
     {NULL, 0},
 };
 
+static const struct fb_conf_choice orders[] = {
+    {"key", FB_ORDER_KEY},
+    {"none", FB_ORDER_NONE},
+    {NULL, 0},
+};
+
 static const struct fb_conf_choice nulls[] = {
     {"keep", FB_MAP_NULL_KEEP},
     {"drop", FB_MAP_NULL_DROP},
@@ -236,7 +242,7 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
      .sentence = "What becomes of a string that is not UTF-8: dead-letter, replace or binary."},
     {STREAM(write), .name = "write", .type = &fb_conf_type_text,
      .default_text = "put",
-     .sentence = "What is done with it: put, delete, insert, newer, update, or a template like {op}."},
+     .sentence = "What is done with it: put, delete, insert, newer, update, add, or a template."},
     {STREAM(write_map), .name = "write.map", .type = &fb_conf_type_list,
      .sentence = "What the values of write mean, like I: insert, U: put, D: delete, by commas."},
     {STREAM(version_attribute), .name = "version_attribute", .type = &fb_conf_type_text,
@@ -250,6 +256,19 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {STREAM(max_write_units), .name = "max_write_units", .type = &fb_conf_type_count,
      .default_text = "0", .max = 10000000,
      .sentence = "The write units that the stream consumes in a second at most; 0: no limit."},
+    {STREAM(marker_table), .name = "marker_table", .type = &fb_conf_type_table,
+     .sentence = "Where the markers of write = add stand; without it in the table itself."},
+    {STREAM(marker_ttl_ms), .name = "marker_ttl", .type = &fb_conf_type_duration,
+     .min = 30 * DAY, .max = 3660 * DAY,
+     .sentence = "How long a marker stays; at least 30 days and twice the look-back."},
+    {STREAM(marker_ttl_attribute), .name = "marker_ttl_attribute", .type = &fb_conf_type_text,
+     .default_text = "ttl",
+     .sentence = "The attribute by which the markers' table lets items expire."},
+    {STREAM(order), .name = "order", .type = &fb_conf_type_choice,
+     .default_text = "key", .choices = orders,
+     .sentence = "With key, the last record of a key wins; with none, objects are read at once."},
+    {STREAM(decoders), .name = "decoders", .type = &fb_conf_type_count, .min = 1, .max = 64,
+     .sentence = "How many objects are read at once, where order allows it."},
     {STREAM(writers), .name = "writers", .type = &fb_conf_type_count,
      .default_text = "16", .min = 1, .max = 256,
      .sentence = "How many calls to DynamoDB may be under way at once."},

@@ -43,6 +43,8 @@ static void free_stream(struct fb_conf_stream *stream)
     fb_conf_list_done(&stream->keeps);
     free(stream->missing.text);
     free(stream->write);
+    free(stream->marker_table);
+    free(stream->marker_ttl_attribute);
     free(stream->dead_letters);
     free(stream->letters_bucket);
     free(stream->letters_prefix);
@@ -181,7 +183,13 @@ static enum fb_status add_items(const struct fb_conf_section *section, struct fb
         char *joined = item->value.text != NULL ? fb_conf_join_lines(item->value.text) : NULL;
 
         status = joined == NULL ? FB_NO_MEMORY
-                                : fb_conf_items_set(items, item->name, joined, place, error);
+                                : fb_conf_items_set(items,
+                                                    &(struct fb_map_assignment){
+                                                        .name = item->name,
+                                                        .value = joined,
+                                                        .is_added = item->is_added,
+                                                    },
+                                                    place, error);
         free(joined);
     }
     return status;
@@ -374,9 +382,9 @@ static void cut_blanks(char *text)
 static enum fb_status set_item(struct fb_conf_stream *stream, const char *assignment,
                                struct fb_error *error)
 {
-    char name[FB_CONF_ITEM_NAME_MAX_BYTES + 1];
+    struct fb_conf_item_name name;
     const struct fb_conf_place nowhere = {0};
-    enum fb_status status = fb_conf_item_take_name(&assignment, name, error);
+    enum fb_status status = fb_conf_item_take_name(&assignment, &name, error);
     char *value;
 
     if (status != FB_OK)
@@ -385,7 +393,10 @@ static enum fb_status set_item(struct fb_conf_stream *stream, const char *assign
     if (value == NULL)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     cut_blanks(value);
-    status = fb_conf_items_set(&stream->items, name, value, nowhere, error);
+    status = fb_conf_items_set(
+        &stream->items,
+        &(struct fb_map_assignment){.name = name.text, .value = value, .is_added = name.is_added},
+        nowhere, error);
     free(value);
     return status;
 }

@@ -22,8 +22,8 @@ struct reader {
     const char *file;
     const char *next, *end;
     unsigned line;
-    size_t section;                             /* of text->sections, or NO_SECTION */
-    char item[FB_CONF_ITEM_NAME_MAX_BYTES + 1]; /* the name in the line at hand */
+    size_t section;                /* of text->sections, or NO_SECTION */
+    struct fb_conf_item_name item; /* the name in the line at hand */
     size_t item_key_size;        /* what "item" takes the place of in the line; 0: it is no item */
     bool is_section_wrong;       /* its header was refused: its keys are passed over */
     bool is_continuing;          /* the line at hand is indented */
@@ -254,6 +254,12 @@ static bool is_in_stream(const struct reader *reader)
            reader->text->sections[reader->section].kind == FB_CONF_STREAM;
 }
 
+static bool begins_item(const char *line, size_t size)
+{
+    return begins_with(line, size, FB_CONF_ITEM_PREFIX) ||
+           begins_with(line, size, FB_CONF_ADD_PREFIX);
+}
+
 static bool take_item(struct reader *reader, const char *line, size_t size)
 {
     char copy[FB_CONF_LINE_MAX_BYTES + 1];
@@ -262,7 +268,7 @@ static bool take_item(struct reader *reader, const char *line, size_t size)
 
     memcpy(copy, line, size);
     copy[size] = '\0';
-    if (fb_conf_item_take_name(&at, reader->item, &error) != FB_OK) {
+    if (fb_conf_item_take_name(&at, &reader->item, &error) != FB_OK) {
         mistake(reader, "%s", error.message);
         return false;
     }
@@ -278,7 +284,7 @@ static bool take_assignment(struct reader *reader, const char *line, size_t size
     reader->is_passing_over = true;
     if (reader->is_section_wrong)
         return false;
-    if (is_in_stream(reader) && size > strlen(FB_CONF_ITEM_PREFIX) && fb_conf_item_begins(line))
+    if (is_in_stream(reader) && begins_item(line, size))
         return take_item(reader, line, size);
     while (name < size && line[name] != '=' && line[name] != ':')
         name++;
@@ -388,7 +394,8 @@ static struct fb_conf_value *find_item(struct reader *reader)
     char *name;
 
     for (size_t i = 0; i < section->item_count; i++)
-        if (strcmp(section->items[i].name, reader->item) == 0)
+        if (section->items[i].is_added == reader->item.is_added &&
+            strcmp(section->items[i].name, reader->item.text) == 0)
             return &section->items[i].value;
     if (section->item_count == FB_CONF_ITEMS_MAX) {
         mistake(reader, "the section has over %d items", FB_CONF_ITEMS_MAX);
@@ -397,12 +404,13 @@ static struct fb_conf_value *find_item(struct reader *reader)
     grown = realloc(section->items, (section->item_count + 1) * sizeof *grown);
     if (grown != NULL)
         section->items = grown;
-    name = grown != NULL ? strdup(reader->item) : NULL;
+    name = grown != NULL ? strdup(reader->item.text) : NULL;
     if (name == NULL) {
         reader->text->status = FB_NO_MEMORY;
         return NULL;
     }
-    grown[section->item_count] = (struct fb_conf_item_value){.name = name};
+    grown[section->item_count] =
+        (struct fb_conf_item_value){.name = name, .is_added = reader->item.is_added};
     return &grown[section->item_count++].value;
 }
 
@@ -432,7 +440,8 @@ static void assign(struct reader *reader, const char *name, const char *text)
         return;
     if (value->text != NULL && value->file == reader->file) {
         mistake(reader, "%s%s is assigned a second time; the first is in line %u",
-                is_item ? FB_CONF_ITEM_PREFIX : "", is_item ? reader->item : name, value->line);
+                is_item ? fb_conf_item_prefix(reader->item.is_added) : "",
+                is_item ? reader->item.text : name, value->line);
         return;
     }
     copy = strdup(text);

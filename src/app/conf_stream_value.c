@@ -151,15 +151,14 @@ static bool is_table(const char *text)
 static enum fb_status parse_table(const struct fb_conf_key *key, const char *text, void *base,
                                   struct fb_error *error)
 {
-    struct fb_conf_stream *stream = base;
+    char **target = (char **)((char *)base + key->offset);
 
-    (void)key;
     if (!is_table(text))
         return fb_fail(error, FB_INVALID,
                        "\"%s\"; expected a table's ARN, or its name: "
                        "3 to 255 letters, digits, _ - and .",
                        text);
-    return fb_conf_set_text(&stream->table, text) ? FB_OK : FB_NO_MEMORY;
+    return fb_conf_set_text(target, text) ? FB_OK : FB_NO_MEMORY;
 }
 
 static enum fb_status parse_start(const struct fb_conf_key *key, const char *text, void *base,

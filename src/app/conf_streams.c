@@ -25,6 +25,54 @@ enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_lay
     return fb_layout_new(&options, ret_layout, error);
 }
 
+/* Enough for any table that one machine can fill. */
+#define DECODERS_IN_ANY_ORDER 4
+
+#define MARKER_TTL_MIN_MS (30 * 24 * 3600 * INT64_C(1000))
+
+static bool ends_in_add(const char *meaning)
+{
+    const char *word = strrchr(meaning, ':');
+
+    word = word == NULL ? meaning : word + 1;
+    return strcmp(word + strspn(word, " \t"), "add") == 0;
+}
+
+bool fb_conf_only_adds(const struct fb_conf_stream *stream)
+{
+    return stream->write != NULL && strcmp(stream->write, "add") == 0;
+}
+
+bool fb_conf_may_add(const struct fb_conf_stream *stream)
+{
+    for (size_t i = 0; i < stream->write_map.count; i++)
+        if (ends_in_add(stream->write_map.entries[i]))
+            return true;
+    return fb_conf_only_adds(stream);
+}
+
+int64_t fb_conf_marker_ttl_ms(const struct fb_conf_stream *stream)
+{
+    const int64_t least_ms = 2 * stream->lookback_ms;
+
+    if (stream->marker_ttl_ms > 0)
+        return stream->marker_ttl_ms;
+    return least_ms > MARKER_TTL_MIN_MS ? least_ms : MARKER_TTL_MIN_MS;
+}
+
+/* Sums come to the same in any order. */
+bool fb_conf_in_any_order(const struct fb_conf_stream *stream)
+{
+    return stream->order == FB_ORDER_NONE || fb_conf_only_adds(stream);
+}
+
+unsigned fb_conf_decoders(const struct fb_conf_stream *stream)
+{
+    if (!fb_conf_in_any_order(stream))
+        return 1;
+    return stream->decoders > 0 ? stream->decoders : DECODERS_IN_ANY_ORDER;
+}
+
 struct fb_object_reader_options fb_conf_reader_options(const struct fb_conf_stream *stream)
 {
     return (struct fb_object_reader_options){
@@ -132,6 +180,27 @@ static enum fb_status check_reading(const struct fb_conf_stream *stream, struct 
     return status == FB_OK ? fb_form_options_check(&reader.form, error) : status;
 }
 
+static enum fb_status check_markers(const struct fb_conf_stream *stream, struct fb_error *error)
+{
+    if (stream->marker_ttl_ms == 0 || stream->marker_ttl_ms >= 2 * stream->lookback_ms)
+        return FB_OK;
+    return fb_fail(error, FB_INVALID,
+                   "marker_ttl: a marker must stay for at least twice the look-back, which is %lld "
+                   "hours",
+                   (long long)(stream->lookback_ms / 3600000));
+}
+
+static enum fb_status check_order(const struct fb_conf_stream *stream, struct fb_error *error)
+{
+    if (stream->decoders <= 1 || fb_conf_in_any_order(stream))
+        return FB_OK;
+    return fb_fail(
+        error, FB_INVALID,
+        "decoders: %u objects at once keep no order of a key; set order = none, or leave "
+        "decoders out",
+        stream->decoders);
+}
+
 static enum fb_status check_mapping(const struct fb_conf_stream *stream, struct fb_error *error)
 {
     struct fb_mapping *mapping = NULL;
@@ -159,12 +228,14 @@ static bool leads(const char *rest)
 /* Of the key that leads what is said of a mapping; else of the section. */
 static struct fb_conf_place place_of(const struct fb_conf_stream *stream, const char *message)
 {
-    const char *item = behind(message, FB_CONF_ITEM_PREFIX);
     struct fb_conf_place place = {0};
 
-    for (size_t i = 0; i < stream->items.count; i++)
-        if (leads(behind(item, stream->items.assignments[i].name)))
+    for (size_t i = 0; i < stream->items.count; i++) {
+        const struct fb_map_assignment *item = &stream->items.assignments[i];
+
+        if (leads(behind(behind(message, fb_conf_item_prefix(item->is_added)), item->name)))
             place = stream->items.places[i];
+    }
     for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++)
         if (fb_conf_keys[k].kind == FB_CONF_STREAM && leads(behind(message, fb_conf_keys[k].name)))
             place = stream->places[k];
@@ -222,7 +293,11 @@ static enum fb_status check_stream(const struct fb_conf *conf, const struct fb_c
         status = check_reading(stream, &error);
 
     if (status == FB_OK) {
-        status = check_mapping(stream, &error);
+        status = check_order(stream, &error);
+        if (status == FB_OK)
+            status = check_markers(stream, &error);
+        if (status == FB_OK)
+            status = check_mapping(stream, &error);
         if (status == FB_OK)
             status = check_letters(conf, stream, &error);
         place = place_of(stream, error.message);

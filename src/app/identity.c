@@ -30,12 +30,14 @@ void fb_stream_fingerprint(const struct fb_conf_stream *stream, char *ret_text, 
     snprintf(ret_text, size,
              RECORD_READER_FORM " max_record_size=%" PRIu64
                                 " compression=%s format=%s delimiter=%s "
-                                "separator=%02x head=%d types=%08lx mapped=%d",
+                                "separator=%02x head=%d types=%08lx mapped=%d%s",
              stream->max_record_size, stream->compression == NULL ? "auto" : stream->compression,
              fb_format_name(stream->format), delimiter, (unsigned char)stream->field_separator,
              stream->columns.count == 0,
              stream->columns.count == 0 ? sum_of(&stream->number_columns) : 0,
-             fb_mapping_is_needed(&mapping));
+             fb_mapping_is_needed(&mapping),
+             /* What was put is not added, and the other way round. */
+             fb_conf_may_add(stream) ? " add" : "");
 }
 
 void fb_stream_identity_of(const struct fb_conf_stream *stream, const struct fb_table *table,

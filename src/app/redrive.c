@@ -181,6 +181,10 @@ static enum fb_status run_stream(struct redrive *redrive, const struct fb_conf_s
     };
     enum fb_status status = describe_table(redrive, stream, mapping, &table, error);
 
+    if (status == FB_OK && fb_conf_may_add(stream))
+        return fb_fail(error, FB_UNSUPPORTED,
+                       "its records add (write = add), and nothing would keep a letter from being "
+                       "added twice; deliver such records again, as an object in a folder of now");
     options.reader = reader_options(stream, &table, mapping, redrive->seed);
     return status == FB_OK ? fb_redrive_run(&options, counts, error) : status;
 }

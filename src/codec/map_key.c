@@ -100,6 +100,11 @@ enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
         const struct fb_map_item *item = find_item(
             mapping, fb_hash_bytes(mapping->tree.hash_seed, attribute->name, attribute->name_size));
 
+        if (mapping->may_add && (item == NULL || item->is_added))
+            return fb_fail(error, FB_INVALID,
+                           "write: an item that is added to has the key that item.NAME gives it; "
+                           "make the table's key attribute %s with item.%s",
+                           attribute->name, attribute->name);
         if (item != NULL && !fits(fb_map_template_type(item->value), attribute->type))
             return fb_fail(error, FB_INVALID,
                            "item.%s: the table's key attribute %s is of type %c, and the template "

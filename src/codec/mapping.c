@@ -11,6 +11,7 @@
 
 #include "firebridge/codec/hash.h"
 #include "firebridge/codec/transcode.h"
+#include "map_add.h"
 
 struct compiler {
     const struct fb_mapping_options *options;
@@ -265,7 +266,7 @@ static enum fb_status take_keeps(struct compiler *compiler)
 {
     struct fb_mapping *mapping = compiler->mapping;
 
-    mapping->keeps_only = compiler->options->keep_count > 0;
+    mapping->keeps_only = compiler->options->keep_count > 0 || fb_mapping_only_adds(mapping);
     for (size_t i = 0; i < compiler->options->keep_count; i++) {
         const char *const text = compiler->options->keeps[i];
         char *name = malloc(strlen(text) + 1);
@@ -297,7 +298,7 @@ static enum fb_status make_item(struct compiler *compiler,
     struct name name = {0};
     enum fb_status status;
 
-    snprintf(key, sizeof key, "item.%.255s", assignment->name);
+    snprintf(key, sizeof key, "%s.%.255s", assignment->is_added ? "add" : "item", assignment->name);
     status = make_name(compiler, key, assignment->name, strlen(assignment->name), 1, &name);
     if (status != FB_OK)
         return status;
@@ -305,10 +306,13 @@ static enum fb_status make_item(struct compiler *compiler,
     item->name_size = name.size;
     item->name_counted_bytes = name.counted_bytes;
     item->hash = name.hash;
+    item->is_added = assignment->is_added;
     status = fb_map_template_new(assignment->value, &compiler->mapping->tree, &item->value,
                                  compiler->error);
     if (status == FB_INVALID || status == FB_TOO_LARGE)
         fb_error_prefix(compiler->error, "%s", key);
+    if (status == FB_OK && item->is_added && !fb_map_may_be_number(assignment->value, item->value))
+        status = wrong(compiler, key, assignment->value, "a number, or a template that gives one");
     return status;
 }
 
@@ -373,6 +377,7 @@ static bool take_operation(struct compiler *compiler, const char *word,
 {
     if (!fb_operation_find(word, strlen(word), ret_operation))
         return false;
+    compiler->mapping->may_add |= *ret_operation == FB_ADD;
     compiler->wants_version |= *ret_operation == FB_NEWER;
     return true;
 }
@@ -492,6 +497,8 @@ static enum fb_status compile(struct compiler *compiler)
         status = take_where(compiler);
     if (status == FB_OK)
         status = take_write(compiler);
+    if (status == FB_OK)
+        status = fb_map_check_adding(compiler->mapping, compiler->options, compiler->error);
     if (status == FB_OK)
         status = take_rules(compiler);
     compiler->is_second = true;

@@ -18,6 +18,7 @@ struct fb_map_item {
     char *name;
     size_t name_size, name_counted_bytes;
     uint64_t hash; /* of the name itself */
+    bool is_added;
     struct fb_map_template *value;
 };
 
@@ -38,7 +39,8 @@ struct fb_mapping {
     struct fb_map_template *write; /* NULL: one for all */
     struct fb_map_write *write_map;
     size_t write_map_count;
-    char *version;   /* the attribute that `newer` compares; NULL: no record is written so */
+    char *version; /* the attribute that `newer` compares; NULL: no record is written so */
+    bool may_add;
     bool keeps_only; /* attributes that no node of the tree keeps are dropped */
     enum fb_map_null null;
     enum fb_map_overflow overflow;

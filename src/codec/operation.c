@@ -4,8 +4,13 @@
 #include <string.h>
 
 static const char *const names[] = {
-    [FB_PUT] = "put",     [FB_DELETE] = "delete", [FB_INSERT] = "insert",
-    [FB_NEWER] = "newer", [FB_UPDATE] = "update", [FB_LEAVE_OUT] = "leave-out",
+    [FB_PUT] = "put",
+    [FB_DELETE] = "delete",
+    [FB_INSERT] = "insert",
+    [FB_NEWER] = "newer",
+    [FB_UPDATE] = "update",
+    [FB_ADD] = "add",
+    [FB_LEAVE_OUT] = "leave-out",
 };
 
 const char *fb_operation_name(enum fb_operation operation)

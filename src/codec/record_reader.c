@@ -327,6 +327,7 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
 {
     ret->number = reader->number++;
     ret->offset_bytes = reader->window.base + reader->window.begin + at;
+    ret->part = 0;
     ret->size_bytes = size;
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
@@ -352,7 +353,7 @@ enum fb_status fb_reader_report_dead(struct fb_record_reader *reader, size_t siz
 void fb_reader_open(struct fb_record_reader *reader, size_t size)
 {
     reader->is_open = true;
-    reader->gave_something = false;
+    reader->parts = 0;
     reader->open_size = size;
 }
 
@@ -368,6 +369,7 @@ void fb_reader_place_formed(struct fb_record_reader *reader, const struct fb_for
                             struct fb_record *ret)
 {
     fb_reader_place_record(reader, formed->at, formed->size, ret);
+    ret->part = reader->parts++;
     ret->end_offset_bytes = reader->window.base + reader->window.begin + reader->open_size;
     ret->operation = formed->operation;
 }
@@ -410,13 +412,12 @@ enum fb_status fb_reader_next_formed(struct fb_record_reader *reader, struct fb_
         return fb_reader_next_output(reader, ret);
     status = reader->form->next(fb_reader_state(reader), &formed);
     if (status == FB_END) {
-        reader->tally.passed_over += !reader->gave_something;
+        reader->tally.passed_over += reader->parts == 0;
         reader->is_open = false;
         fb_reader_pass(reader, reader->open_size);
     }
     if (status != FB_OK)
         return status;
-    reader->gave_something = true;
     fb_reader_place_formed(reader, &formed, ret);
     switch (formed.kind) {
     case FB_FORMED_JSON:

@@ -55,7 +55,7 @@ struct fb_record_reader {
 
     /* A text that `form` has open: at the window's begin. */
     bool is_open;
-    bool gave_something;
+    uint64_t parts;   /* records that came of it */
     size_t open_size; /* up to where the next one is looked for */
 
     struct fb_reader_jq *jq; /* NULL: the mapping has no jq program */

@@ -4,6 +4,7 @@
  * last. Values are told by where they begin in the text; templates read them there.
  */
 #include "firebridge/codec/json_cursor.h"
+#include "map_add.h"
 #include "record_key.h"
 #include "transcode_private.h"
 
@@ -454,6 +455,8 @@ static struct cursor make_attribute(struct fb_transcoder *t, struct cursor c,
     if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_TEXT)
         status = fb_map_template_write(mapping->missing_value, &t->record, &t->scratch, &counted,
                                        &t->fault);
+    if (status == FB_OK && item->is_added)
+        status = fb_map_make_number(item, &t->scratch.out, &counted, &t->fault);
     if (status == FB_OK)
         return add_value(t, c, item, counted);
     if (status == FB_NO_MEMORY)
@@ -544,6 +547,23 @@ static struct cursor leave_out(struct fb_transcoder *t, struct cursor c)
     return c;
 }
 
+/* What the record holds itself is no part of what it adds. */
+static struct cursor begin_alone(struct fb_transcoder *t, struct cursor c)
+{
+    fb_members_close(&t->members, t->frame->first_member);
+    t->frame->seen = 0;
+    t->frame->repeated = false;
+    t->counted = 0;
+    memset(t->key_values, 0, sizeof t->key_values);
+    c.out = t->out + 1;
+    return c;
+}
+
+static bool is_made(const struct fb_transcoder *t, const struct fb_map_item *item)
+{
+    return t->operation == FB_DELETE ? is_key(t, item) : t->operation == FB_ADD || !item->is_added;
+}
+
 struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c)
 {
     const struct fb_mapping *mapping = t->mapping;
@@ -563,11 +583,13 @@ struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c)
         if (unlikely(c.p == NULL))
             return c;
     }
-    /* A delete needs its key alone, which is looked at as such. */
-    if (t->reason_for_later != FB_DEAD_NONE && t->operation != FB_DELETE)
+    /* A delete needs its key alone, which is looked at as such; what is added needs no field. */
+    if (t->operation == FB_ADD)
+        c = begin_alone(t, c);
+    else if (t->reason_for_later != FB_DEAD_NONE && t->operation != FB_DELETE)
         return fb_transcode_refuse(t, t->reason_for_later, t->at, t->what);
     for (size_t i = 0; i < mapping->item_count; i++) {
-        if (t->operation == FB_DELETE && !is_key(t, &mapping->items[i]))
+        if (!is_made(t, &mapping->items[i]))
             continue;
         c = make_attribute(t, c, &mapping->items[i]);
         if (unlikely(c.p == NULL))

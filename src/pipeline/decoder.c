@@ -10,23 +10,19 @@
 #include "firebridge/base/thread.h"
 #include "successor.h"
 
-/* Records that are acknowledged together: small enough to move often, large enough to be cheap. */
-#define SPAN_RECORDS 256
-
 /* A connection that we hold up ourselves for so long is closed and resumed by Range. */
 #define HOLD_LIMIT_MS 20000
 
 /* Objects begun but not passed by the frontier; bounds memory behind one stuck key. */
 #define OBJECTS_IN_FLIGHT 1000
 #define FRONTIER_LOOK_MS  20
-#define LANES_LOOK_MS     20
 
 struct fb_decoder {
     struct fb_decoder_options options;
     struct fb_patience patience;
     struct fb_object_reader *reader;
     pthread_t thread;
-    uint64_t ordinal; /* records seen since the start */
+    bool is_busy, is_waiting; /* as the counters have it */
     char what[1200];
     char reads_as[160]; /* what was logged last of how objects are read */
 };
@@ -34,15 +30,12 @@ struct fb_decoder {
 /* The object at work. */
 struct reading {
     struct fb_decoder *decoder;
-    struct fb_progress_object *object;
+    struct fb_outlet *outlet;
     const struct fb_state_object *identity;
-    struct fb_span *span;
-    uint64_t compressed_bytes;               /* taken from S3 so far; where a Range goes on */
-    uint64_t next_record, next_offset_bytes; /* records before it are done */
-    uint64_t dead_letters;
-    unsigned span_records;
+    uint64_t compressed_bytes;      /* taken from S3 so far; where a Range goes on */
     struct fb_map_object described; /* for a mapping */
     struct fb_layout_partitions partitions;
+    bool has_failed; /* what stopped the reading is the outlet's, and nothing of the object's */
     bool begun;
     bool is_noted;              /* how it is read was said, if it is another way than before */
     enum fb_status sink_status; /* why the sink ended the GET */
@@ -50,111 +43,28 @@ struct reading {
     struct fb_error error;
 };
 
-static enum fb_status ensure_span(struct reading *reading)
+static void flush(struct reading *reading)
 {
-    struct fb_decoder *decoder = reading->decoder;
-
-    if (reading->span != NULL)
-        return FB_OK;
-    reading->span =
-        fb_progress_span_open(decoder->options.progress, reading->object, decoder->ordinal);
-    if (reading->span == NULL)
-        return fb_fail(&reading->error, FB_NO_MEMORY, "no memory for a span");
-    reading->span_records = 0;
-    return FB_OK;
-}
-
-static void close_span(struct reading *reading)
-{
-    if (reading->span == NULL)
-        return;
-    fb_progress_span_close(reading->decoder->options.progress, reading->span, reading->next_record,
-                           reading->next_offset_bytes, reading->decoder->ordinal);
-    reading->span = NULL;
-}
-
-/* Before anything is waited for: what lanes do not see yet would wait with us. */
-static void flush_lanes(struct fb_decoder *decoder)
-{
-    for (size_t i = 0; i < decoder->options.lane_count; i++)
-        fb_lane_flush(decoder->options.lanes[i]);
-}
-
-/* The pool is used up: nothing may wait for later records of its key. */
-static void hurry_lanes(struct fb_decoder *decoder)
-{
-    for (size_t i = 0; i < decoder->options.lane_count; i++)
-        fb_lane_wake(decoder->options.lanes[i]);
-}
-
-static enum fb_status keep_dead_letter(struct reading *reading, const struct fb_record *record,
-                                       const char *reason)
-{
-    struct fb_decoder *decoder = reading->decoder;
-    struct fb_dead_letter letter = {
-        .object = reading->identity,
-        .record_number = record->number,
-        .offset_bytes = record->offset_bytes,
-        .size_bytes = record->size_bytes,
-        .operation = record->operation,
-        .format = record->format,
-        .reason = reason,
-        .message = record->message,
-        .text = record->text,
-        .text_size = record->text_size,
-        .ordinal = decoder->ordinal,
-    };
-
-    reading->dead_letters++;
-    flush_lanes(decoder);
-    return fb_dead_letters_keep(decoder->options.letters, &letter, &decoder->patience,
-                                &reading->error);
-}
-
-static enum fb_status route(struct reading *reading, const struct fb_record *record)
-{
-    struct fb_decoder *decoder = reading->decoder;
-    struct fb_item *item = NULL;
-    enum fb_status status = fb_item_pool_get(decoder->options.pool, record, NULL, &item);
-
-    if (status == FB_CANCELED) {
-        flush_lanes(decoder);
-        hurry_lanes(decoder);
-        status = fb_item_pool_get(decoder->options.pool, record, decoder->options.stop, &item);
-    }
-    if (status == FB_NO_MEMORY)
-        return fb_fail(&reading->error, FB_NO_MEMORY, "no memory for an item");
-    if (status != FB_OK)
-        return status;
-    item->span = reading->span;
-    fb_span_add(reading->span);
-    fb_lane_push(decoder->options.lanes[record->key_hash % decoder->options.lane_count], item);
-    return FB_OK;
+    if (reading->outlet->functions->flush != NULL)
+        reading->outlet->functions->flush(reading->outlet);
 }
 
 static enum fb_status take_record(struct reading *reading, const struct fb_record *record)
 {
-    enum fb_status status = ensure_span(reading);
+    struct fb_outlet *outlet = reading->outlet;
+    enum fb_status status;
 
-    if (status != FB_OK)
-        return status;
-    if (record->reason == FB_DEAD_NONE)
-        status = route(reading, record);
-    else
-        status = keep_dead_letter(reading, record, fb_dead_reason_name(record->reason));
-    if (status != FB_OK)
-        return status;
-    reading->decoder->ordinal++;
-    /* A record is done with all that it becomes. */
-    if (record->is_followed)
+    if (fb_outlet_has_done(outlet, record)) {
+        outlet->end_offset_bytes = record->end_offset_bytes;
         return FB_OK;
-    reading->next_record = record->number + 1;
-    reading->next_offset_bytes = record->end_offset_bytes;
-    atomic_fetch_add_explicit(&reading->decoder->options.counters->records, 1,
-                              memory_order_relaxed);
-    if (++reading->span_records == SPAN_RECORDS)
-        close_span(reading);
-    return FB_OK;
+    }
+    status = outlet->functions->take(outlet, record, &reading->error);
+    reading->has_failed = status != FB_OK;
+    /* A record is done with all that it becomes. */
+    if (status == FB_OK && !record->is_followed)
+        atomic_fetch_add_explicit(&reading->decoder->options.counters->records, 1,
+                                  memory_order_relaxed);
+    return status;
 }
 
 /* Says how objects are read, once for all that are alike. Of a bad first record the form is not
@@ -189,7 +99,7 @@ static enum fb_status take_records(struct reading *reading)
         status = fb_object_reader_next(reading->decoder->reader, &record, &reading->error);
         if (status == FB_OK)
             note_form(reading->decoder, reading);
-        if (status == FB_OK && record.number >= reading->next_record)
+        if (status == FB_OK)
             status = take_record(reading, &record);
     } while (status == FB_OK);
     return status;
@@ -232,7 +142,7 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
     fb_patience_success(&decoder->patience);
     reading->sink_status = decode(reading, bytes, size);
-    flush_lanes(decoder);
+    flush(reading);
     if (reading->sink_status == FB_OK && fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
         reading->sink_status = FB_CANCELED;
     if (reading->sink_status == FB_OK &&
@@ -311,43 +221,28 @@ static enum fb_status finish_body(struct reading *reading)
     begin_once(reading, NULL);
     fb_object_reader_finish(decoder->reader);
     status = take_records(reading);
-    flush_lanes(decoder);
     return status == FB_END ? FB_OK : status;
 }
 
 /* One dead letter stands for all that could not be read of a damaged object. */
 static enum fb_status note_damage(struct reading *reading)
 {
-    struct fb_error damage = reading->error;
-    struct fb_record record = {
-        .number = reading->next_record,
-        .offset_bytes = reading->next_offset_bytes,
-        .text = "",
-    };
-    enum fb_status status = ensure_span(reading);
+    const struct fb_error damage = reading->error;
 
     fb_log_error("stream %s: object %s cannot be read: %s. The %llu records before that are "
                  "written; deliver what is missing again, as a new object in a folder of now",
                  reading->decoder->options.stream, reading->identity->key, damage.message,
-                 (unsigned long long)reading->next_record);
-    snprintf(record.message, sizeof record.message, "%.150s", damage.message);
-    if (status == FB_OK)
-        status = keep_dead_letter(reading, &record, "damaged-object");
-    reading->decoder->ordinal++;
-    return status;
+                 (unsigned long long)reading->outlet->next.record);
+    return fb_outlet_note_damage(reading->outlet, damage.message, &reading->error);
 }
 
 /* What was read before the damage is written before the stream ends, which leaves all else. */
 static void stop_at_damage(struct reading *reading)
 {
     const struct fb_error damage = reading->error;
-    const struct fb_decoder_options *options = &reading->decoder->options;
 
-    close_span(reading);
-    flush_lanes(reading->decoder);
-    while (fb_item_pool_in_use_bytes(options->pool) > 0 &&
-           !fb_stop_wait(options->stop, FB_STOP_NOW, LANES_LOOK_MS))
-        ;
+    if (reading->outlet->functions->settle != NULL)
+        reading->outlet->functions->settle(reading->outlet);
     fb_fail(&reading->error, FB_CORRUPT,
             "object %.300s cannot be read: %.150s. on_damaged_object = stop, so the stream stands "
             "here. Replace or delete the object, or set on_damaged_object = dead-letter, and start "
@@ -363,7 +258,7 @@ static void note_change(struct reading *reading, bool vanished)
                    "records) stays written",
                    reading->decoder->options.stream, reading->identity->key,
                    vanished ? "vanished" : "changed", reading->error.message,
-                   (unsigned long long)reading->next_record);
+                   (unsigned long long)reading->outlet->next.record);
     atomic_fetch_add(vanished ? &counters->objects_vanished : &counters->objects_changed, 1);
 }
 
@@ -415,7 +310,9 @@ static void begin_reading(struct reading *reading)
              decoder->options.bucket, reading->identity->key);
     fb_log_info("stream %s: object %s begins (%llu bytes)%s", decoder->options.stream,
                 reading->identity->key, (unsigned long long)reading->identity->size_bytes,
-                reading->next_record > 0 ? ", behind what is done of it" : "");
+                reading->outlet->next.record > 0 || reading->outlet->next.offset_bytes > 0
+                    ? ", behind what is done of it"
+                    : "");
 }
 
 static void count_others(struct fb_decoder *decoder)
@@ -427,45 +324,67 @@ static void count_others(struct fb_decoder *decoder)
     atomic_fetch_add(&decoder->options.counters->mismatches, tally.mismatches);
 }
 
-/* Takes over the strings of `object`. FB_OK: it has ended, well or not. */
-static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object *object,
-                              uint64_t record, uint64_t offset_bytes)
+/* Whether the object is at its end, well or not: all but what a stop or a failure cuts off. */
+static bool is_at_end(const struct reading *reading, enum fb_status status)
 {
-    struct reading reading = {
-        .decoder = decoder, .next_record = record, .next_offset_bytes = offset_bytes};
-    enum fb_object_state outcome;
-    enum fb_status status =
-        fb_progress_object_begin(decoder->options.progress, object, record, offset_bytes,
-                                 fb_monotonic_ms(decoder->options.clock), &reading.object);
+    return !reading->has_failed && (status == FB_OK || status == FB_CORRUPT ||
+                                    status == FB_CHANGED || status == FB_NOT_FOUND);
+}
 
-    if (status != FB_OK) {
-        fb_state_object_done(object);
-        fb_fail(&reading.error, status, "no memory for an object");
-        goto out;
+/* Of the object's end; what was read of it is on its way. */
+static enum fb_status end_object(struct reading *reading, enum fb_status status)
+{
+    struct fb_outlet *outlet = reading->outlet;
+    const struct fb_error why = reading->error;
+    enum fb_status finished = outlet->functions->finish(outlet, &reading->error);
+    enum fb_object_state outcome;
+
+    if (finished != FB_OK)
+        return finished;
+    reading->error = why;
+    outcome = outcome_of(reading, &status);
+    if (status == FB_OK)
+        fb_progress_object_end(outlet->options.progress, outlet->object, outcome,
+                               outlet->next.record, outlet->dead_letters);
+    return status;
+}
+
+static enum fb_status read_object(struct reading *reading)
+{
+    enum fb_status status;
+
+    begin_reading(reading);
+    status = read_body(reading);
+    if (status == FB_OK)
+        status = finish_body(reading);
+    if (reading->begun)
+        count_others(reading->decoder);
+    if (is_at_end(reading, status))
+        return end_object(reading, status);
+    reading->outlet->functions->leave(reading->outlet);
+    return status;
+}
+
+/* Takes over the strings of `object`. FB_OK: it has ended, well or not. */
+static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object *object)
+{
+    struct reading reading = {.decoder = decoder, .outlet = decoder->options.outlet};
+    enum fb_status status = fb_outlet_begin(reading.outlet, object, &reading.error);
+
+    fb_state_object_done(object);
+    if (status == FB_OK) {
+        reading.identity = reading.outlet->identity;
+        status = read_object(&reading);
     }
-    reading.identity = fb_progress_object_identity(reading.object);
-    begin_reading(&reading);
-    status = read_body(&reading);
-    if (status == FB_OK)
-        status = finish_body(&reading);
-    if (reading.begun)
-        count_others(decoder);
-    outcome = outcome_of(&reading, &status);
-    close_span(&reading);
-    if (status == FB_OK)
-        fb_progress_object_end(decoder->options.progress, reading.object, outcome,
-                               reading.next_record, reading.dead_letters);
     if (status != FB_CANCELED)
         fb_event_raise(decoder->options.changed);
-out:
     if (status != FB_OK && status != FB_CANCELED)
         decoder->options.on_failure(decoder->options.context, &reading.error);
     return status;
 }
 
 /* Asks the state file until it answers. FB_OK, FB_END, FB_CANCELED, or gave up. */
-static enum fb_status next_object(struct fb_decoder *decoder, bool resuming, uint64_t after,
-                                  struct fb_state_object *ret_object)
+static enum fb_status next_object(struct fb_decoder *decoder, struct fb_state_object *ret_object)
 {
     const struct fb_decoder_options *options = &decoder->options;
     struct fb_error error = {0};
@@ -474,10 +393,8 @@ static enum fb_status next_object(struct fb_decoder *decoder, bool resuming, uin
     for (;;) {
         if (fb_stop_level(options->stop) != FB_STOP_NOT)
             return FB_CANCELED;
-        status = resuming
-                     ? fb_state_resume_next(options->state, options->stream_id, after, ret_object,
-                                            &error)
-                     : fb_state_take_next(options->state, options->stream_id, ret_object, &error);
+        status =
+            fb_takeup_next(options->takeup, atomic_load(options->may_take), ret_object, &error);
         if (status == FB_OK || status == FB_END) {
             fb_patience_success(&decoder->patience);
             return status;
@@ -492,24 +409,26 @@ static enum fb_status next_object(struct fb_decoder *decoder, bool resuming, uin
     }
 }
 
-/* What was begun before the last stop is written again, in sequence order. */
-static enum fb_status resume(struct fb_decoder *decoder)
+static void set_busy(struct fb_decoder *decoder, bool is_busy)
 {
-    uint64_t record = decoder->options.frontier_record;
-    uint64_t offset_bytes = decoder->options.frontier_offset_bytes;
-    struct fb_state_object object = {0};
-    uint64_t after = 0;
-    enum fb_status status;
+    if (decoder->is_busy == is_busy)
+        return;
+    decoder->is_busy = is_busy;
+    if (is_busy)
+        atomic_fetch_add(&decoder->options.counters->busy, 1);
+    else
+        atomic_fetch_sub(&decoder->options.counters->busy, 1);
+}
 
-    while ((status = next_object(decoder, true, after, &object)) == FB_OK) {
-        after = object.sequence;
-        status = process(decoder, &object, record, offset_bytes);
-        if (status != FB_OK)
-            return status;
-        record = 0;
-        offset_bytes = 0;
-    }
-    return status == FB_END ? FB_OK : status;
+static void set_waiting(struct fb_decoder *decoder, bool is_waiting)
+{
+    if (decoder->is_waiting == is_waiting)
+        return;
+    decoder->is_waiting = is_waiting;
+    if (is_waiting)
+        atomic_fetch_add(&decoder->options.counters->waiting, 1);
+    else
+        atomic_fetch_sub(&decoder->options.counters->waiting, 1);
 }
 
 /*
@@ -518,41 +437,41 @@ static enum fb_status resume(struct fb_decoder *decoder)
  */
 static void wait_for_frontier(struct fb_decoder *decoder)
 {
-    while (fb_progress_objects(decoder->options.progress) >= OBJECTS_IN_FLIGHT &&
+    while (fb_progress_objects(decoder->options.outlet->options.progress) >= OBJECTS_IN_FLIGHT &&
            !fb_stop_wait(decoder->options.stop, FB_STOP_DRAIN, FRONTIER_LOOK_MS)) {
-        atomic_store(&decoder->options.counters->idle, true);
-        atomic_store(&decoder->options.counters->waits, true);
+        set_busy(decoder, false);
+        set_waiting(decoder, true);
         fb_event_raise(decoder->options.changed);
     }
-    atomic_store(&decoder->options.counters->idle, false);
-    atomic_store(&decoder->options.counters->waits, false);
+    set_busy(decoder, true);
+    set_waiting(decoder, false);
 }
 
 static void *run(void *argument)
 {
     struct fb_decoder *decoder = argument;
     const struct fb_decoder_options *options = &decoder->options;
-    enum fb_status status = resume(decoder);
+    enum fb_status status = FB_OK;
 
     while (status == FB_OK && fb_stop_level(options->stop) == FB_STOP_NOT) {
         struct fb_state_object object = {0};
         uint64_t seen = fb_event_count(options->event);
         bool last_look = atomic_load(options->poller_finished);
 
-        status = atomic_load(options->may_take) ? next_object(decoder, false, 0, &object) : FB_END;
+        status = next_object(decoder, &object);
         if (status == FB_OK) {
-            atomic_store(&options->counters->idle, false);
-            status = process(decoder, &object, 0, 0);
+            set_busy(decoder, true);
+            status = process(decoder, &object);
             wait_for_frontier(decoder);
         } else if (status == FB_END) {
-            atomic_store(&options->counters->idle, true);
+            set_busy(decoder, false);
             if (last_look)
                 break;
             fb_event_wait(options->event, seen, -1);
             status = FB_OK;
         }
     }
-    atomic_store(&options->counters->finished, true);
+    atomic_fetch_sub(&options->counters->running, 1);
     fb_event_raise(options->changed);
     return NULL;
 }
@@ -573,10 +492,14 @@ enum fb_status fb_decoder_new(const struct fb_decoder_options *options,
         return fb_fail(error, FB_NO_MEMORY, "no memory for a decoder");
     decoder->options = *options;
     decoder->options.patience.what = decoder->what;
-    fb_patience_init(&decoder->patience, &decoder->options.patience, options->reader.hash_seed);
+    decoder->is_busy = true;
+    fb_patience_init(&decoder->patience, &decoder->options.patience, options->seed);
     status = fb_object_reader_new(&options->reader, &decoder->reader, error);
-    if (status == FB_OK)
+    if (status == FB_OK) {
+        atomic_fetch_add(&options->counters->busy, 1);
+        atomic_fetch_add(&options->counters->running, 1);
         status = fb_thread_start(&decoder->thread, "decoder", run, decoder, error);
+    }
     if (status != FB_OK) {
         free_parts(decoder);
         return status;

@@ -15,39 +15,40 @@ struct fb_span {
     struct fb_span *next;      /* of the same object, or of the free list */
     struct fb_progress_object *object;
     uint64_t first_ordinal, end_ordinal;
-    uint64_t next_record, next_offset_bytes;
+    struct fb_frontier behind;
 };
 
 struct fb_progress_object {
     struct fb_progress_object *next;
     struct fb_state_object identity;
     struct fb_span *spans, *last_span; /* not passed by the frontier, oldest first */
-    uint64_t frontier_record, frontier_offset_bytes;
-    enum fb_object_state outcome;   /* FB_OBJECT_ACTIVE until it has ended */
-    enum fb_object_state committed; /* as the state file has it */
+    struct fb_frontier frontier;
+    enum fb_object_state outcome;         /* FB_OBJECT_ACTIVE until it has ended */
+    enum fb_object_state viewed;          /* as the last view has it */
+    enum fb_object_state committed_state; /* as the state file has it */
+    struct fb_frontier committed_frontier;
     uint64_t records, dead_letters;
     int64_t begun_ms;
 };
 
 struct fb_progress {
+    bool in_any_order;
     pthread_mutex_t lock; /* guards all lists and what hangs in them, but for spans' counters */
     struct fb_progress_object *objects, *last_object;
     struct fb_span *free_spans;
     size_t object_count;
-    /* The last view, and what was last committed. */
-    struct fb_object_progress *viewed;
+    struct fb_object_progress *viewed; /* what the last view says */
     size_t viewed_capacity;
-    size_t passed; /* objects that the view ends */
-    uint64_t view_record, view_offset_bytes;
-    uint64_t committed_record, committed_offset_bytes;
 };
 
-enum fb_status fb_progress_new(struct fb_progress **ret_progress, struct fb_error *error)
+enum fb_status fb_progress_new(bool in_any_order, struct fb_progress **ret_progress,
+                               struct fb_error *error)
 {
     struct fb_progress *progress = calloc(1, sizeof *progress);
 
     if (progress == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for the progress of a stream");
+    progress->in_any_order = in_any_order;
     pthread_mutex_init(&progress->lock, NULL);
     *ret_progress = progress;
     return FB_OK;
@@ -87,8 +88,7 @@ void fb_progress_free(struct fb_progress *progress)
 }
 
 enum fb_status fb_progress_object_begin(struct fb_progress *progress,
-                                        struct fb_state_object *object, uint64_t first_record,
-                                        uint64_t offset_bytes, int64_t begun_ms,
+                                        struct fb_state_object *object, int64_t begun_ms,
                                         struct fb_progress_object **ret_object)
 {
     struct fb_progress_object *entry = calloc(1, sizeof *entry);
@@ -97,19 +97,17 @@ enum fb_status fb_progress_object_begin(struct fb_progress *progress,
         return FB_NO_MEMORY;
     entry->identity = *object;
     *object = (struct fb_state_object){0};
-    entry->frontier_record = first_record;
-    entry->frontier_offset_bytes = offset_bytes;
+    entry->frontier = entry->identity.frontier;
+    entry->committed_frontier = entry->identity.frontier;
     entry->begun_ms = begun_ms;
     entry->outcome = FB_OBJECT_ACTIVE;
-    entry->committed = FB_OBJECT_ACTIVE;
+    entry->viewed = FB_OBJECT_ACTIVE;
+    entry->committed_state = FB_OBJECT_ACTIVE;
     pthread_mutex_lock(&progress->lock);
-    if (progress->objects == NULL) {
+    if (progress->objects == NULL)
         progress->objects = entry;
-        progress->committed_record = first_record;
-        progress->committed_offset_bytes = offset_bytes;
-    } else {
+    else
         progress->last_object->next = entry;
-    }
     progress->last_object = entry;
     progress->object_count++;
     pthread_mutex_unlock(&progress->lock);
@@ -169,11 +167,10 @@ void fb_span_acknowledge(struct fb_span *span, uint64_t count)
 }
 
 void fb_progress_span_close(struct fb_progress *progress, struct fb_span *span,
-                            uint64_t next_record, uint64_t offset_bytes, uint64_t end_ordinal)
+                            struct fb_frontier behind, uint64_t end_ordinal)
 {
     pthread_mutex_lock(&progress->lock);
-    span->next_record = next_record;
-    span->next_offset_bytes = offset_bytes;
+    span->behind = behind;
     span->end_ordinal = end_ordinal;
     pthread_mutex_unlock(&progress->lock);
     fb_span_acknowledge(span, NOT_CLOSED - span->added);
@@ -212,8 +209,7 @@ static bool advance(struct fb_progress *progress, struct fb_progress_object *obj
            object->spans->end_ordinal <= hold(context, resolved_ordinal)) {
         struct fb_span *span = object->spans;
 
-        object->frontier_record = span->next_record;
-        object->frontier_offset_bytes = span->next_offset_bytes;
+        object->frontier = span->behind;
         object->spans = span->next;
         span->next = progress->free_spans;
         progress->free_spans = span;
@@ -247,51 +243,53 @@ static enum fb_status reserve_view(struct fb_progress *progress)
     return FB_OK;
 }
 
-/* The first record of the first span that is not complete; UINT64_MAX when all are. */
+/* The first record of the oldest span that is not complete; UINT64_MAX when all are. */
 static uint64_t first_unresolved(const struct fb_progress *progress)
 {
+    uint64_t first = UINT64_MAX;
+
     for (const struct fb_progress_object *object = progress->objects; object != NULL;
-         object = object->next)
-        for (const struct fb_span *span = object->spans; span != NULL; span = span->next)
-            if (!is_complete(span))
-                return span->first_ordinal;
-    return UINT64_MAX;
+         object = object->next) {
+        const struct fb_span *span = object->spans;
+
+        while (span != NULL && is_complete(span))
+            span = span->next;
+        if (span != NULL && span->first_ordinal < first)
+            first = span->first_ordinal;
+    }
+    return first;
 }
 
-/* With the lock. Lists every object whose row must change, and counts those that end. */
+static bool has_news(const struct fb_progress_object *object)
+{
+    return object->viewed != object->committed_state ||
+           object->frontier.record != object->committed_frontier.record ||
+           object->frontier.offset_bytes != object->committed_frontier.offset_bytes ||
+           object->frontier.part != object->committed_frontier.part;
+}
+
+/* With the lock. Lists every object whose row must change. */
 static size_t list_changes(struct fb_progress *progress, fb_progress_hold_fn hold, void *context)
 {
-    uint64_t resolved_ordinal = first_unresolved(progress);
-    bool at_frontier = true;
+    const uint64_t resolved_ordinal = first_unresolved(progress);
+    bool may_end = true;
     size_t count = 0;
 
-    progress->passed = 0;
-    progress->view_record = 0;
-    progress->view_offset_bytes = 0;
     for (struct fb_progress_object *object = progress->objects; object != NULL;
          object = object->next) {
-        enum fb_object_state state = FB_OBJECT_ACTIVE;
-
-        if (at_frontier) {
-            bool all = advance(progress, object, hold, context, resolved_ordinal);
-
-            if (all && object->outcome != FB_OBJECT_ACTIVE) {
-                state = object->outcome;
-                progress->passed++;
-            } else {
-                at_frontier = false;
-                progress->view_record = object->frontier_record;
-                progress->view_offset_bytes = object->frontier_offset_bytes;
-            }
-        }
-        if (state == FB_OBJECT_ACTIVE && is_written(object))
-            state = FB_OBJECT_WRITTEN;
-        if (state != object->committed)
+        object->viewed = is_written(object) ? FB_OBJECT_WRITTEN : FB_OBJECT_ACTIVE;
+        if (may_end && advance(progress, object, hold, context, resolved_ordinal) &&
+            object->outcome != FB_OBJECT_ACTIVE)
+            object->viewed = object->outcome;
+        else
+            may_end = progress->in_any_order;
+        if (has_news(object))
             progress->viewed[count++] = (struct fb_object_progress){
                 .id = object->identity.id,
-                .state = state,
+                .state = object->viewed,
                 .records = object->records,
                 .dead_letters = object->dead_letters,
+                .frontier = object->frontier,
             };
     }
     return count;
@@ -310,42 +308,41 @@ enum fb_status fb_progress_view(struct fb_progress *progress, fb_progress_hold_f
         *ret_view = (struct fb_progress_view){
             .checkpoint = {.objects = progress->viewed,
                            .object_count = count,
-                           .frontier_record = progress->view_record,
-                           .frontier_offset_bytes = progress->view_offset_bytes},
-            .is_new = count > 0 || progress->view_record != progress->committed_record ||
-                      progress->view_offset_bytes != progress->committed_offset_bytes,
+                           .in_any_order = progress->in_any_order},
+            .is_new = count > 0,
         };
     }
     pthread_mutex_unlock(&progress->lock);
     return status;
 }
 
-/* With the lock. What the view said of the objects that are left is what the file has now. */
-static void note_committed(struct fb_progress *progress, size_t viewed_count)
+static bool has_ended(const struct fb_progress_object *object)
 {
-    size_t i = 0;
-
-    for (struct fb_progress_object *object = progress->objects; object != NULL && i < viewed_count;
-         object = object->next)
-        if (progress->viewed[i].id == object->identity.id)
-            object->committed = progress->viewed[i++].state;
+    return object->viewed != FB_OBJECT_ACTIVE && object->viewed != FB_OBJECT_WRITTEN;
 }
 
-void fb_progress_committed(struct fb_progress *progress, const struct fb_progress_view *view,
-                           fb_progress_ended_fn on_ended, void *context)
+void fb_progress_committed(struct fb_progress *progress, fb_progress_ended_fn on_ended,
+                           void *context)
 {
-    pthread_mutex_lock(&progress->lock);
-    note_committed(progress, view->checkpoint.object_count);
-    for (; progress->passed > 0; progress->passed--) {
-        struct fb_progress_object *object = progress->objects;
+    struct fb_progress_object **link = &progress->objects;
 
-        progress->objects = object->next;
+    pthread_mutex_lock(&progress->lock);
+    progress->last_object = NULL;
+    while (*link != NULL) {
+        struct fb_progress_object *object = *link;
+
+        object->committed_state = object->viewed;
+        object->committed_frontier = object->frontier;
+        if (!has_ended(object)) {
+            progress->last_object = object;
+            link = &object->next;
+            continue;
+        }
+        *link = object->next;
         progress->object_count--;
         on_ended(context, &object->identity, object->outcome, object->records, object->dead_letters,
                  object->begun_ms);
         free_object(object);
     }
-    progress->committed_record = progress->view_record;
-    progress->committed_offset_bytes = progress->view_offset_bytes;
     pthread_mutex_unlock(&progress->lock);
 }

@@ -91,8 +91,7 @@ static enum fb_status push(struct reading *reading, const struct fb_record *reco
     if (status == FB_OK)
         status = get_item(redrive, record, &item);
     if (status == FB_OK)
-        status = fb_progress_object_begin(redrive->progress, &identity, letter->record_number,
-                                          letter->offset_bytes, 0, &object);
+        status = fb_progress_object_begin(redrive->progress, &identity, 0, &object);
     if (status == FB_OK) {
         item->span = fb_progress_span_open(redrive->progress, object,
                                            (uint64_t)(reading->entry - redrive->entries));

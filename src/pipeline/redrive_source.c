@@ -161,7 +161,7 @@ static enum fb_status take_line(struct run *run, struct fb_error *error)
     if (status == FB_OK)
         status = fb_buffer_append(&redrive->text, "\n", 1);
     if (status == FB_OK && redrive->progress == NULL)
-        status = fb_progress_new(&redrive->progress, NULL);
+        status = fb_progress_new(true, &redrive->progress, NULL);
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for a line");
     status = fb_letter_parse(redrive->text.bytes + entry->at, redrive->line.size, &letter, &own);

@@ -85,7 +85,43 @@ static void note_attempt(struct fb_stream *stream)
         tell_change(stream);
 }
 
-/* Asks until the table is there and ACTIVE. */
+static enum fb_status look_at(struct fb_stream *stream, struct fb_client *client, const char *name,
+                              struct fb_table *table, struct fb_error *error)
+{
+    enum fb_status status = stream->options.calls.describe_table(client, name, table, error);
+
+    if (status == FB_OK && !fb_table_is_usable(table))
+        status = fb_fail(error, FB_NOT_FOUND, "table %s is %s, not ACTIVE", name, table->status);
+    return status;
+}
+
+/* The table of a stream that adds, or another one, must hold markers too. */
+static enum fb_status look_at_markers(struct fb_stream *stream, struct fb_client *client,
+                                      struct fb_error *error)
+{
+    const struct fb_markers markers = fb_stream_markers(stream);
+    enum fb_status status = FB_OK;
+
+    if (stream->options.marker_table != NULL)
+        status =
+            look_at(stream, client, stream->options.marker_table, &stream->marker_table, error);
+    return status != FB_OK ? status : fb_markers_check(&markers, error);
+}
+
+static enum fb_status look_at_tables(struct fb_stream *stream, struct fb_client *client,
+                                     struct fb_error *error)
+{
+    const struct fb_stream_options *options = &stream->options;
+    enum fb_status status = look_at(stream, client, options->table, &stream->table, error);
+
+    if (status == FB_OK && options->check_key != NULL)
+        status = options->check_key(options->check_context, &stream->table.schema, error);
+    if (status == FB_OK && options->adds)
+        status = look_at_markers(stream, client, error);
+    return status;
+}
+
+/* Asks until the tables are there and ACTIVE. */
 static enum fb_status describe(struct fb_stream *stream, struct fb_client *client)
 {
     struct fb_patience_options options = fb_stream_patience(stream, FB_STOP_DRAIN);
@@ -98,14 +134,7 @@ static enum fb_status describe(struct fb_stream *stream, struct fb_client *clien
     options.what = what;
     fb_patience_init(&patience, &options, stream->options.seed);
     for (;;) {
-        status = stream->options.calls.describe_table(client, stream->options.table, &stream->table,
-                                                      &error);
-        if (status == FB_OK && !fb_table_is_usable(&stream->table))
-            status = fb_fail(&error, FB_NOT_FOUND, "table %s is %s, not ACTIVE",
-                             stream->options.table, stream->table.status);
-        if (status == FB_OK && stream->options.check_key != NULL)
-            status = stream->options.check_key(stream->options.check_context, &stream->table.schema,
-                                               &error);
+        status = look_at_tables(stream, client, &error);
         if (status == FB_OK) {
             fb_patience_success(&patience);
             return FB_OK;
@@ -184,11 +213,11 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
 static uint64_t stay_behind(void *context, uint64_t resolved_ordinal)
 {
     struct fb_stream *stream = context;
-    uint64_t seen = atomic_load(&stream->read.records);
+    uint64_t seen = atomic_load(&stream->read.ordinals);
 
     /* Nothing to come and nothing in flight, and not because of a stop: none can be any more. */
-    if (fb_stop_level(&stream->stop) == FB_STOP_NOT && atomic_load(&stream->read.idle) &&
-        fb_item_pool_in_use_bytes(stream->pool) == 0)
+    if (fb_stop_level(&stream->stop) == FB_STOP_NOT && atomic_load(&stream->read.busy) == 0 &&
+        fb_stream_is_settled(stream))
         seen = resolved_ordinal = UINT64_MAX;
     return fb_dead_letters_undecided(stream->letters,
                                      resolved_ordinal < seen ? resolved_ordinal : seen);
@@ -210,7 +239,7 @@ static enum fb_status move_frontier(struct fb_stream *stream, struct fb_error *e
             fb_state_checkpoint(stream->options.state, stream->row.id, &view.checkpoint, error);
     if (status != FB_OK)
         return status;
-    fb_progress_committed(stream->progress, &view, on_object_ended, stream);
+    fb_progress_committed(stream->progress, on_object_ended, stream);
     return FB_OK;
 }
 
@@ -229,7 +258,7 @@ static enum fb_status checkpoint(struct fb_stream *stream, bool all_letters, str
 /* Whether all that was read is acknowledged and nothing more will be read. */
 static bool is_drained(struct fb_stream *stream)
 {
-    return atomic_load(&stream->read.finished) && fb_item_pool_in_use_bytes(stream->pool) == 0;
+    return atomic_load(&stream->read.running) == 0 && fb_stream_is_settled(stream);
 }
 
 /* Commits checkpoints until the stream is drained or told to leave everything. */
@@ -240,12 +269,12 @@ static void supervise(struct fb_stream *stream)
 
     while (!over) {
         uint64_t seen = fb_event_count(&stream->changed);
-        bool finished = atomic_load(&stream->read.finished);
+        bool finished = atomic_load(&stream->read.running) == 0;
         bool drained = is_drained(stream);
         enum fb_status status;
 
         over = drained || fb_stop_level(&stream->stop) == FB_STOP_NOW;
-        status = checkpoint(stream, drained || atomic_load(&stream->read.waits), &error);
+        status = checkpoint(stream, drained || atomic_load(&stream->read.waiting) > 0, &error);
         if (status == FB_OK) {
             fb_patience_success(&stream->checkpoint_patience);
             if (!over)
@@ -353,8 +382,8 @@ void fb_stream_stop(struct fb_stream *stream, enum fb_stop_level level)
     fb_event_raise(&stream->pending);
     fb_event_raise(&stream->changed);
     pthread_mutex_lock(&stream->lock);
-    if (stream->pool != NULL)
-        fb_item_pool_wake(stream->pool);
+    for (size_t i = 0; i < stream->pool_count; i++)
+        fb_item_pool_wake(stream->pools[i]);
     for (size_t i = 0; i < stream->lane_count; i++)
         if (stream->lanes[i] != NULL)
             fb_lane_wake(stream->lanes[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream's parts: made once the table is known, and taken down again. */
+/* A stream's parts: made once the table is known, and taken down again. Each decoder has a pool and
+ * lanes of its own, so none of them waits for another. */
 #include <stdlib.h>
 
 #include "firebridge/base/thread.h"
@@ -82,7 +83,61 @@ enum fb_status fb_stream_open_letters(struct fb_stream *stream, struct fb_error 
     return status;
 }
 
-static enum fb_status start_lanes(struct fb_stream *stream, struct fb_error *error)
+struct fb_markers fb_stream_markers(const struct fb_stream *stream)
+{
+    const struct fb_stream_options *options = &stream->options;
+    const bool is_apart = options->marker_table != NULL;
+
+    return (struct fb_markers){
+        .stream = options->name,
+        .bucket = options->bucket,
+        .table = is_apart ? options->marker_table : options->table,
+        .schema = is_apart ? &stream->marker_table.schema : &stream->table.schema,
+        .ttl_attribute = options->marker_ttl_attribute,
+        .ttl_ms = options->marker_ttl_ms,
+    };
+}
+
+static size_t lanes_of_each(const struct fb_stream *stream)
+{
+    const unsigned each = stream->options.writers / stream->options.decoders;
+
+    return each > 0 ? each : 1;
+}
+
+static enum fb_status make_rooms(struct fb_stream *stream, struct fb_error *error)
+{
+    const unsigned decoders = stream->options.decoders;
+    const size_t lanes = decoders * lanes_of_each(stream);
+
+    stream->readers = calloc(decoders, sizeof *stream->readers);
+    stream->lane_clients = calloc(lanes, sizeof *stream->lane_clients);
+    pthread_mutex_lock(&stream->lock);
+    stream->pools = calloc(decoders, sizeof *stream->pools);
+    stream->lanes = calloc(lanes, sizeof *stream->lanes);
+    pthread_mutex_unlock(&stream->lock);
+    if (stream->readers == NULL || stream->lane_clients == NULL || stream->pools == NULL ||
+        stream->lanes == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "no memory for %zu lanes", lanes);
+    return FB_OK;
+}
+
+static enum fb_status start_pool(struct fb_stream *stream, struct fb_item_pool **ret_pool,
+                                 struct fb_error *error)
+{
+    enum fb_status status =
+        fb_item_pool_new(stream->options.max_in_flight / stream->options.decoders, ret_pool, error);
+
+    if (status != FB_OK)
+        return status;
+    pthread_mutex_lock(&stream->lock);
+    stream->pools[stream->pool_count++] = *ret_pool;
+    pthread_mutex_unlock(&stream->lock);
+    return FB_OK;
+}
+
+static enum fb_status start_lane(struct fb_stream *stream, struct fb_item_pool *pool,
+                                 struct fb_error *error)
 {
     struct fb_lane_options options = {
         .stream = stream->options.name,
@@ -93,7 +148,7 @@ static enum fb_status start_lanes(struct fb_stream *stream, struct fb_error *err
         .write = stream->options.calls.write,
         .clock = stream->options.clock,
         .stop = &stream->stop,
-        .pool = stream->pool,
+        .pool = pool,
         .letters = stream->letters,
         .counters = &stream->written,
         .patience = fb_stream_patience(stream, FB_STOP_NOW),
@@ -101,42 +156,84 @@ static enum fb_status start_lanes(struct fb_stream *stream, struct fb_error *err
         .coalesce_for_ms = stream->options.coalesce_for_ms,
         .coalesce_items = stream->options.coalesce_items,
         .budget = stream->options.max_write_units > 0 ? &stream->budget : NULL,
-        .max_in_flight = stream->options.max_in_flight,
+        .max_in_flight = stream->options.max_in_flight / stream->options.decoders,
         .seed = stream->options.seed,
         .on_failure = fb_stream_on_failure,
         .context = stream,
     };
-    unsigned writers = stream->options.writers;
-    struct fb_lane **lanes = calloc(writers, sizeof *lanes);
-    enum fb_status status = FB_OK;
+    const size_t number = stream->lane_count;
+    struct fb_lane *lane = NULL;
+    enum fb_status status =
+        fb_stream_connect(stream, FB_SIDE_TABLE, FB_STOP_NOW, &stream->lane_clients[number], error);
 
-    stream->lane_clients = calloc(writers, sizeof *stream->lane_clients);
-    if (lanes == NULL || stream->lane_clients == NULL) {
-        free(lanes);
-        return fb_fail(error, FB_NO_MEMORY, "no memory for %u lanes", writers);
-    }
+    options.client = stream->lane_clients[number];
+    if (status == FB_OK)
+        status = fb_lane_new(&options, (unsigned)number, &lane, error);
+    if (status != FB_OK)
+        return status;
     pthread_mutex_lock(&stream->lock);
-    stream->lanes = lanes;
+    stream->lanes[stream->lane_count++] = lane;
     pthread_mutex_unlock(&stream->lock);
-    for (unsigned i = 0; i < writers && status == FB_OK; i++) {
-        struct fb_lane *lane = NULL;
-
-        status =
-            fb_stream_connect(stream, FB_SIDE_TABLE, FB_STOP_NOW, &stream->lane_clients[i], error);
-        options.client = stream->lane_clients[i];
-        if (status == FB_OK)
-            status = fb_lane_new(&options, i, &lane, error);
-        if (status != FB_OK)
-            break;
-        pthread_mutex_lock(&stream->lock);
-        stream->lanes[stream->lane_count++] = lane;
-        pthread_mutex_unlock(&stream->lock);
-    }
-    return status;
+    return FB_OK;
 }
 
-static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *error)
+static struct fb_outlet_options outlet_options(struct fb_stream *stream, unsigned number)
 {
+    return (struct fb_outlet_options){
+        .progress = stream->progress,
+        .letters = stream->letters,
+        .ordinals = &stream->read.ordinals,
+        .patience = fb_stream_patience(stream, FB_STOP_DRAIN),
+        .clock = stream->options.clock,
+        .stop = &stream->stop,
+        .seed = stream->options.seed + number,
+    };
+}
+
+static enum fb_status start_adding(struct fb_stream *stream, unsigned number,
+                                   struct fb_error *error)
+{
+    struct fb_stream_reader *reader = &stream->readers[number];
+    const struct fb_outlet_options options = outlet_options(stream, number);
+    struct fb_adding_options adding = {
+        .table = stream->options.table,
+        .schema = &stream->table.schema,
+        .mapping = stream->options.reader.mapping,
+        .markers = fb_stream_markers(stream),
+        .max_bytes = stream->options.max_in_flight / stream->options.decoders,
+        .calls = stream->options.calls.adding,
+        .patience = fb_stream_patience(stream, FB_STOP_NOW),
+        .counters = &stream->written,
+    };
+    enum fb_status status =
+        fb_stream_connect(stream, FB_SIDE_TABLE, FB_STOP_NOW, &reader->adding_client, error);
+
+    adding.client = reader->adding_client;
+    return status != FB_OK ? status
+                           : fb_outlet_new_adding(&options, &adding, &reader->outlet, error);
+}
+
+/* An outlet with its lanes. */
+static enum fb_status start_lanes(struct fb_stream *stream, unsigned number, struct fb_error *error)
+{
+    const struct fb_outlet_options options = outlet_options(stream, number);
+    const size_t first_lane = stream->lane_count;
+    const size_t lanes = lanes_of_each(stream);
+    struct fb_item_pool *pool = NULL;
+    enum fb_status status = start_pool(stream, &pool, error);
+
+    for (size_t i = 0; i < lanes && status == FB_OK; i++)
+        status = start_lane(stream, pool, error);
+    if (status != FB_OK)
+        return status;
+    return fb_outlet_new_lanes(&options, pool, stream->lanes + first_lane, lanes,
+                               &stream->readers[number].outlet, error);
+}
+
+static enum fb_status start_decoder(struct fb_stream *stream, unsigned number,
+                                    struct fb_error *error)
+{
+    struct fb_stream_reader *reader = &stream->readers[number];
     struct fb_decoder_options options = {
         .stream = stream->options.name,
         .bucket = stream->options.bucket,
@@ -146,15 +243,11 @@ static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *e
         .stall_timeout_ms = stream->options.stall_timeout_ms,
         .state = stream->options.state,
         .stream_id = stream->row.id,
-        .frontier_record = stream->row.frontier_record,
-        .frontier_offset_bytes = stream->row.frontier_offset_bytes,
+        .takeup = &stream->takeup,
         .reader = stream->options.reader,
         .on_damage = stream->options.on_damage,
-        .pool = stream->pool,
-        .progress = stream->progress,
-        .letters = stream->letters,
-        .lanes = stream->lanes,
-        .lane_count = stream->lane_count,
+        .outlet = reader->outlet,
+        .seed = stream->options.seed + number,
         .counters = &stream->read,
         .stop = &stream->stop,
         .clock = stream->options.clock,
@@ -167,12 +260,12 @@ static enum fb_status start_decoder(struct fb_stream *stream, struct fb_error *e
         .context = stream,
     };
     enum fb_status status =
-        fb_stream_connect(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &stream->read_client, error);
+        fb_stream_connect(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &reader->client, error);
 
-    options.client = stream->read_client;
+    options.client = reader->client;
     options.reader.schema = &stream->table.schema;
     options.reader.hash_seed = stream->options.seed;
-    return status != FB_OK ? status : fb_decoder_new(&options, &stream->decoder, error);
+    return status != FB_OK ? status : fb_decoder_new(&options, &reader->decoder, error);
 }
 
 static void on_takeable(void *context, bool takeable)
@@ -238,26 +331,35 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
 
 enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *error)
 {
-    struct fb_item_pool *pool = NULL;
-    enum fb_status status = fb_progress_new(&stream->progress, error);
+    const unsigned decoders = stream->options.decoders;
+    enum fb_status status = fb_progress_new(stream->options.in_any_order, &stream->progress, error);
 
+    fb_takeup_init(&stream->takeup, stream->options.state, stream->row.id,
+                   stream->options.in_any_order);
     if (status == FB_OK)
-        status = fb_item_pool_new(stream->options.max_in_flight, &pool, error);
-    pthread_mutex_lock(&stream->lock);
-    stream->pool = pool;
-    pthread_mutex_unlock(&stream->lock);
-    if (status == FB_OK)
-        status = start_lanes(stream, error);
+        status = make_rooms(stream, error);
+    for (unsigned i = 0; i < decoders && status == FB_OK; i++)
+        status =
+            stream->options.adds ? start_adding(stream, i, error) : start_lanes(stream, i, error);
     if (status == FB_OK)
         status = start_poller(stream, error);
-    if (status == FB_OK)
-        status = start_decoder(stream, error);
+    for (unsigned i = 0; i < decoders && status == FB_OK; i++)
+        status = start_decoder(stream, i, error);
     return status;
+}
+
+bool fb_stream_is_settled(struct fb_stream *stream)
+{
+    for (size_t i = 0; i < stream->pool_count; i++)
+        if (fb_item_pool_in_use_bytes(stream->pools[i]) > 0)
+            return false;
+    return true;
 }
 
 void fb_stream_end_parts(struct fb_stream *stream)
 {
-    fb_decoder_free(stream->decoder);
+    for (unsigned i = 0; stream->readers != NULL && i < stream->options.decoders; i++)
+        fb_decoder_free(stream->readers[i].decoder);
     if (stream->poller_started)
         pthread_join(stream->poller_thread, NULL);
     fb_poller_free(stream->poller);
@@ -275,15 +377,23 @@ void fb_stream_end_parts(struct fb_stream *stream)
 
 void fb_stream_free_parts(struct fb_stream *stream)
 {
-    for (size_t i = 0; stream->lane_clients != NULL && i < stream->options.writers; i++)
+    for (size_t i = 0; i < stream->lane_count; i++)
         fb_stream_disconnect(stream, &stream->lane_clients[i]);
     free(stream->lane_clients);
-    fb_stream_disconnect(stream, &stream->read_client);
+    for (unsigned i = 0; stream->readers != NULL && i < stream->options.decoders; i++) {
+        fb_outlet_free(stream->readers[i].outlet);
+        fb_stream_disconnect(stream, &stream->readers[i].client);
+        fb_stream_disconnect(stream, &stream->readers[i].adding_client);
+    }
+    free(stream->readers);
     fb_stream_disconnect(stream, &stream->list_client);
+    fb_takeup_done(&stream->takeup);
     fb_progress_free(stream->progress);
     fb_stream_row_done(&stream->row);
     fb_dead_letters_close(stream->letters);
     fb_stream_disconnect(stream, &stream->letters_client);
-    fb_item_pool_free(stream->pool);
+    for (size_t i = 0; i < stream->pool_count; i++)
+        fb_item_pool_free(stream->pools[i]);
+    free(stream->pools);
     free(stream->lanes);
 }

@@ -9,6 +9,13 @@
 #include "firebridge/pipeline/poller.h"
 #include "firebridge/pipeline/stream.h"
 
+/* A decoder with what is its alone. */
+struct fb_stream_reader {
+    struct fb_client client, adding_client;
+    struct fb_outlet *outlet;
+    struct fb_decoder *decoder;
+};
+
 struct fb_stream {
     struct fb_stream_options options;
     struct fb_stop stop;
@@ -23,24 +30,30 @@ struct fb_stream {
 
     /* The supervisor's own: made once the table is known. */
     struct fb_table table;
+    struct fb_table marker_table; /* of a stream that adds */
     struct fb_stream_row row;
     struct fb_poller *poller;
     bool poller_started;
     struct fb_progress *progress;
-    struct fb_decoder *decoder;
-    struct fb_client list_client, read_client, letters_client, *lane_clients;
+    struct fb_takeup takeup;
+    struct fb_stream_reader *readers; /* options.decoders of them */
+    struct fb_client list_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
 
     pthread_mutex_t lock;            /* guards what follows */
     struct fb_dead_letters *letters; /* these are set once, by the supervisor, */
-    struct fb_item_pool *pool;       /* which reads them without the lock */
-    struct fb_lane **lanes;
+    struct fb_item_pool **pools;     /* which reads them without the lock; a decoder's each */
+    size_t pool_count;
+    struct fb_lane **lanes; /* the same number for each decoder */
     size_t lane_count;
     bool attempted, finished, failed, left_undone;
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
     int64_t told_ms;
 };
+
+/* Of a stream that adds, once its tables are known. */
+struct fb_markers fb_stream_markers(const struct fb_stream *stream);
 
 /* As struct fb_patience_options has it. */
 void fb_stream_on_health(void *context, const char *what, const struct fb_error *error, bool first);
@@ -60,11 +73,14 @@ void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client);
 enum fb_status fb_stream_open_letters(struct fb_stream *stream,
                                       struct fb_error *error) FB_MUST_CHECK;
 
-/* Progress, pool, lanes, poller, decoder. What was made is freed by the two below. */
+/* Whether nothing that was read is on its way. */
+bool fb_stream_is_settled(struct fb_stream *stream);
+
+/* Progress, pools, lanes, poller, decoders. What was made is freed by the two below. */
 enum fb_status fb_stream_start_parts(struct fb_stream *stream,
                                      struct fb_error *error) FB_MUST_CHECK;
 
-/* Waits for decoder, poller and lanes, in this order. */
+/* Waits for decoders, poller and lanes, in this order. */
 void fb_stream_end_parts(struct fb_stream *stream);
 
 /* After all threads. */

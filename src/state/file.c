@@ -13,7 +13,7 @@
 
 /* "FbSt": marks the file as ours to file(1) and to ourselves. */
 #define APPLICATION_ID 0x46625374
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 #define TEXT_OF(value) #value
 #define TEXT(value)    TEXT_OF(value)
@@ -31,13 +31,15 @@ static const char schema[] =
     " backlog_objects INTEGER NOT NULL DEFAULT 0, backlog_bytes INTEGER NOT NULL DEFAULT 0,"
     " start_ms INTEGER NOT NULL, last_sweep_start_ms INTEGER NOT NULL DEFAULT 0,"
     " low_water_ms INTEGER NOT NULL DEFAULT 0,"
-    " next_sequence INTEGER NOT NULL DEFAULT 1, frontier_record INTEGER NOT NULL DEFAULT 0,"
-    " frontier_offset_bytes INTEGER NOT NULL DEFAULT 0);"
+    " next_sequence INTEGER NOT NULL DEFAULT 1);"
     "CREATE TABLE object ("
     " stream_id INTEGER NOT NULL, key TEXT NOT NULL, etag TEXT NOT NULL,"
     " size_bytes INTEGER NOT NULL, key_time_ms INTEGER NOT NULL, last_modified_ms INTEGER NOT NULL,"
     " sequence INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL DEFAULT 0,"
     " records INTEGER NOT NULL DEFAULT 0, dead_letters INTEGER NOT NULL DEFAULT 0,"
+    " frontier_record INTEGER NOT NULL DEFAULT 0,"
+    " frontier_offset_bytes INTEGER NOT NULL DEFAULT 0,"
+    " frontier_part INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY (stream_id, key, etag)) WITHOUT ROWID;"
     "CREATE INDEX object_pending ON object (stream_id, key_time_ms, last_modified_ms, key)"
     " WHERE state = 0;"
@@ -46,6 +48,22 @@ static const char schema[] =
                                                     "PRAGMA user_version = " TEXT(
                                                         SCHEMA_VERSION) ";"
                                                                         "COMMIT;";
+
+/* From each version to the next. */
+static const char *const upgrades[SCHEMA_VERSION] = {
+    NULL,
+    /* The frontier moves from the stream to its first open object, as there may be one for each.
+     * Its record is enough; the offset was that of another byte. */
+    [1] = "ALTER TABLE object ADD COLUMN frontier_record INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE object ADD COLUMN frontier_offset_bytes INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE object ADD COLUMN frontier_part INTEGER NOT NULL DEFAULT 0;"
+          "UPDATE object SET frontier_record ="
+          " (SELECT frontier_record FROM stream WHERE id = stream_id)"
+          " WHERE state IN (1, 2) AND sequence = (SELECT min(sequence) FROM object AS first"
+          " WHERE first.stream_id = object.stream_id AND first.state IN (1, 2));"
+          "ALTER TABLE stream DROP COLUMN frontier_record;"
+          "ALTER TABLE stream DROP COLUMN frontier_offset_bytes;",
+};
 
 static enum fb_status fail_errno(struct fb_error *error, const char *path, const char *what)
 {
@@ -208,6 +226,28 @@ static enum fb_status ask(struct fb_state *state, const char *pragma, char text[
     else
         snprintf(text, 256, "%s", (const char *)sqlite3_column_text(statement, 0));
     sqlite3_finalize(statement);
+    return status;
+}
+
+static enum fb_status upgrade_once(struct fb_state *state, long version, struct fb_error *error)
+{
+    char sql[2048];
+
+    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s PRAGMA user_version = %ld; COMMIT",
+             upgrades[version], version + 1);
+    if (sqlite3_exec(state->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return FB_OK;
+    return fb_sql_fail(state, error);
+}
+
+enum fb_status fb_state_file_upgrade(struct fb_state *state, struct fb_error *error)
+{
+    char text[256];
+    enum fb_status status = ask(state, "PRAGMA user_version", text, error);
+    long version = status == FB_OK ? strtol(text, NULL, 10) : SCHEMA_VERSION;
+
+    for (; status == FB_OK && version < SCHEMA_VERSION; version++)
+        status = upgrade_once(state, version, error);
     return status;
 }
 

@@ -9,7 +9,18 @@
 #include "sql.h"
 
 /* Columns of FB_SQL_OBJECT_FIRST_PENDING and FB_SQL_OBJECT_RESUME. */
-enum { SEQUENCE, STATE, KEY, ETAG, SIZE, KEY_TIME, LAST_MODIFIED };
+enum {
+    SEQUENCE,
+    STATE,
+    KEY,
+    ETAG,
+    SIZE,
+    KEY_TIME,
+    LAST_MODIFIED,
+    FRONTIER_RECORD,
+    FRONTIER_OFFSET,
+    FRONTIER_PART,
+};
 
 void fb_state_object_done(struct fb_state_object *object)
 {
@@ -103,6 +114,9 @@ static enum fb_status read_object(sqlite3_stmt *row, struct fb_state_object *obj
         .size_bytes = (uint64_t)sqlite3_column_int64(row, SIZE),
         .key_time_ms = sqlite3_column_int64(row, KEY_TIME),
         .last_modified_ms = sqlite3_column_int64(row, LAST_MODIFIED),
+        .frontier = {.record = (uint64_t)sqlite3_column_int64(row, FRONTIER_RECORD),
+                     .offset_bytes = (uint64_t)sqlite3_column_int64(row, FRONTIER_OFFSET),
+                     .part = (uint64_t)sqlite3_column_int64(row, FRONTIER_PART)},
     };
     if (object->key == NULL || object->etag == NULL)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
@@ -225,16 +239,18 @@ static enum fb_status write_progress(struct fb_state *state, int64_t stream_id,
         if (progress->state == FB_OBJECT_PENDING)
             return fb_fail(error, FB_INVALID, "object %lld cannot be pending again",
                            (long long)progress->id);
-        status =
-            fb_sql_finish(state,
-                          fb_sql_start(state, FB_SQL_OBJECT_PROGRESS, "iiiii", stream_id,
-                                       progress->id, (int64_t)progress->state,
-                                       (int64_t)progress->records, (int64_t)progress->dead_letters),
-                          error);
+        status = fb_sql_finish(
+            state,
+            fb_sql_start(state, FB_SQL_OBJECT_PROGRESS, "iiiiiiii", stream_id, progress->id,
+                         (int64_t)progress->state, (int64_t)progress->records,
+                         (int64_t)progress->dead_letters, (int64_t)progress->frontier.record,
+                         (int64_t)progress->frontier.offset_bytes,
+                         (int64_t)progress->frontier.part),
+            error);
         if (is_ended(progress->state) && progress->id > last_ended)
             last_ended = progress->id;
     }
-    if (status == FB_OK && last_ended > 0)
+    if (status == FB_OK && last_ended > 0 && !checkpoint->in_any_order)
         status = check_frontier(state, stream_id, last_ended, error);
     return status;
 }
@@ -247,12 +263,6 @@ enum fb_status fb_state_checkpoint(struct fb_state *state, int64_t stream_id,
     if (status != FB_OK)
         return status;
     status = write_progress(state, stream_id, checkpoint, error);
-    if (status == FB_OK)
-        status = fb_sql_finish(state,
-                               fb_sql_start(state, FB_SQL_STREAM_FRONTIER, "iii", stream_id,
-                                            (int64_t)checkpoint->frontier_record,
-                                            (int64_t)checkpoint->frontier_offset_bytes),
-                               error);
     return fb_sql_end(state, status, error);
 }
 

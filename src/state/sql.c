@@ -10,6 +10,10 @@
 #define OPEN    "state IN (1, 2)"
 #define ENDED   "state IN (3, 4)"
 
+#define COLUMNS                                                                                    \
+    "sequence, state, key, etag, size_bytes, key_time_ms, last_modified_ms,"                       \
+    " frontier_record, frontier_offset_bytes, frontier_part"
+
 static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [FB_SQL_COMMIT] = "COMMIT",
@@ -17,24 +21,20 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_STREAM_FIND] =
         "SELECT id, source, table_arn, table_created_ms, fingerprint, backlog_listed,"
         " backlog_cursor, backlog_objects, backlog_bytes, start_ms, last_sweep_start_ms,"
-        " low_water_ms, next_sequence, frontier_record, frontier_offset_bytes FROM stream WHERE "
-        "name = ?1",
+        " low_water_ms, next_sequence FROM stream WHERE name = ?1",
     [FB_SQL_STREAM_ADD] =
         "INSERT INTO stream (name, source, table_arn, table_created_ms, fingerprint, start_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [FB_SQL_STREAM_ADOPT] =
         "UPDATE stream SET source = ?2, table_arn = ?3, table_created_ms = ?4 WHERE name = ?1",
     [FB_SQL_STREAM_RENAME] = "UPDATE stream SET name = ?2 WHERE name = ?1",
-    [FB_SQL_STREAM_FINGERPRINT] = "UPDATE stream SET fingerprint = ?2, frontier_record = 0,"
-                                  " frontier_offset_bytes = 0 WHERE id = ?1",
+    [FB_SQL_STREAM_FINGERPRINT] = "UPDATE stream SET fingerprint = ?2 WHERE id = ?1",
     [FB_SQL_STREAM_BACKLOG] =
         "UPDATE stream SET backlog_cursor = coalesce(?2, backlog_cursor),"
         " backlog_listed = max(backlog_listed, ?3), backlog_objects = backlog_objects + ?4,"
         " backlog_bytes = backlog_bytes + ?5 WHERE id = ?1",
     [FB_SQL_STREAM_SEQUENCE] = "SELECT next_sequence FROM stream WHERE id = ?1",
     [FB_SQL_STREAM_NEXT_SEQUENCE] = "UPDATE stream SET next_sequence = ?2 WHERE id = ?1",
-    [FB_SQL_STREAM_FRONTIER] =
-        "UPDATE stream SET frontier_record = ?2, frontier_offset_bytes = ?3 WHERE id = ?1",
     [FB_SQL_STREAM_SWEPT] = "UPDATE stream SET last_sweep_start_ms = ?2,"
                             " low_water_ms = max(low_water_ms, ?3) WHERE id = ?1",
     [FB_SQL_OBJECT_ADD] =
@@ -43,17 +43,20 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_OBJECT_REPLACE] =
         "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND etag <> ?3 AND " PENDING,
     [FB_SQL_OBJECT_FIRST_PENDING] =
-        "SELECT sequence, state, key, etag, size_bytes, key_time_ms, last_modified_ms FROM object"
-        " WHERE stream_id = ?1 AND " PENDING " ORDER BY key_time_ms, last_modified_ms, key LIMIT 1",
+        "SELECT " COLUMNS " FROM object WHERE stream_id = ?1 AND " PENDING
+        " ORDER BY key_time_ms, last_modified_ms, key LIMIT 1",
     [FB_SQL_OBJECT_ACTIVATE] = "UPDATE object SET state = 1, sequence = ?4"
                                " WHERE stream_id = ?1 AND key = ?2 AND etag = ?3",
     [FB_SQL_OBJECT_RESUME] =
-        "SELECT sequence, state, key, etag, size_bytes, key_time_ms, last_modified_ms FROM object"
-        " WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN " ORDER BY sequence LIMIT 1",
-    [FB_SQL_OBJECT_RESTART] = "UPDATE object SET state = 1, records = 0, dead_letters = 0"
-                              " WHERE stream_id = ?1 AND " OPEN,
-    [FB_SQL_OBJECT_PROGRESS] = "UPDATE object SET state = ?3, records = ?4, dead_letters = ?5"
-                               " WHERE stream_id = ?1 AND sequence = ?2 AND " OPEN,
+        "SELECT " COLUMNS " FROM object WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN
+        " ORDER BY sequence LIMIT 1",
+    [FB_SQL_OBJECT_RESTART] =
+        "UPDATE object SET state = 1, records = 0, dead_letters = 0, frontier_record = 0,"
+        " frontier_offset_bytes = 0, frontier_part = 0 WHERE stream_id = ?1 AND " OPEN,
+    [FB_SQL_OBJECT_PROGRESS] =
+        "UPDATE object SET state = ?3, records = ?4, dead_letters = ?5, frontier_record = ?6,"
+        " frontier_offset_bytes = ?7, frontier_part = ?8"
+        " WHERE stream_id = ?1 AND sequence = ?2 AND " OPEN,
     [FB_SQL_OBJECT_FIRST_OPEN] =
         "SELECT sequence FROM object WHERE stream_id = ?1 AND " OPEN " ORDER BY sequence LIMIT 1",
     [FB_SQL_OBJECT_PRUNE] = "DELETE FROM object WHERE stream_id = ?1 AND " ENDED

@@ -25,7 +25,6 @@ enum fb_sql {
     FB_SQL_STREAM_BACKLOG,
     FB_SQL_STREAM_SEQUENCE,
     FB_SQL_STREAM_NEXT_SEQUENCE,
-    FB_SQL_STREAM_FRONTIER,
     FB_SQL_STREAM_SWEPT,
     FB_SQL_OBJECT_ADD,
     FB_SQL_OBJECT_REPLACE,
@@ -86,5 +85,7 @@ enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd,
 enum fb_status fb_state_file_make(const char *directory, const char *path,
                                   struct fb_error *error) FB_MUST_CHECK;
 enum fb_status fb_state_file_check(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+/* Brings a file that was made by an older version to the form of this one. */
+enum fb_status fb_state_file_upgrade(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
 
 #endif

@@ -36,7 +36,8 @@ static enum fb_status open_database(struct fb_state *state, struct fb_error *err
         return fb_fail(error, FB_IO, "%s: the state file cannot be written", state->path);
     if (sqlite3_exec(state->db, settings, NULL, NULL, NULL) != SQLITE_OK)
         return fb_sql_fail(state, error);
-    return fb_sql_prepare_all(state, error);
+    status = fb_state_file_upgrade(state, error);
+    return status != FB_OK ? status : fb_sql_prepare_all(state, error);
 }
 
 enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,

@@ -21,8 +21,6 @@ enum {
     LAST_SWEEP_START,
     LOW_WATER,
     NEXT_SEQUENCE,
-    FRONTIER_RECORD,
-    FRONTIER_OFFSET,
 };
 
 void fb_stream_row_done(struct fb_stream_row *row)
@@ -80,8 +78,6 @@ static enum fb_status read_row(sqlite3_stmt *found, const struct fb_stream_ident
         .last_sweep_start_ms = sqlite3_column_int64(found, LAST_SWEEP_START),
         .low_water_ms = sqlite3_column_int64(found, LOW_WATER),
         .next_sequence = (uint64_t)sqlite3_column_int64(found, NEXT_SEQUENCE),
-        .frontier_record = (uint64_t)sqlite3_column_int64(found, FRONTIER_RECORD),
-        .frontier_offset_bytes = (uint64_t)sqlite3_column_int64(found, FRONTIER_OFFSET),
     };
     if (row->backlog_cursor == NULL && sqlite3_column_type(found, BACKLOG_CURSOR) != SQLITE_NULL)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
@@ -90,15 +86,13 @@ static enum fb_status read_row(sqlite3_stmt *found, const struct fb_stream_ident
 
 /* Record numbers of another making mean nothing: what is unfinished begins at its start. */
 static enum fb_status restart_unfinished(struct fb_state *state, const char *fingerprint,
-                                         struct fb_stream_row *row, struct fb_error *error)
+                                         const struct fb_stream_row *row, struct fb_error *error)
 {
     enum fb_status status;
 
     status = fb_sql_finish(state, fb_sql_start(state, FB_SQL_OBJECT_RESTART, "i", row->id), error);
     if (status != FB_OK)
         return status;
-    row->frontier_record = 0;
-    row->frontier_offset_bytes = 0;
     return fb_sql_finish(
         state, fb_sql_start(state, FB_SQL_STREAM_FINGERPRINT, "it", row->id, fingerprint), error);
 }

@@ -56,6 +56,9 @@ struct fb_conf_daemon {
 
 enum fb_start_at { FB_START_OLDEST, FB_START_NOW, FB_START_TIME };
 
+/* FB_ORDER_NONE: objects are read side by side. */
+enum fb_order { FB_ORDER_KEY, FB_ORDER_NONE };
+
 enum fb_unwrap { FB_UNWRAP_NONE, FB_UNWRAP_MESSAGE };
 
 struct fb_conf_list {
@@ -69,7 +72,8 @@ struct fb_conf_place {
     unsigned line;
 };
 
-/* What item.NAME says, those of [stream *] first, in the order of their first assignments. */
+/* What item.NAME and add.NAME say, those of [stream *] first, in the order of their first
+ * assignments. */
 struct fb_conf_items {
     struct fb_map_assignment *assignments; /* their strings are owned */
     struct fb_conf_place *places;          /* of each */
@@ -136,6 +140,11 @@ struct fb_conf_stream {
     unsigned max_write_units; /* a second; 0: no limit */
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
+    char *marker_table;         /* of write = add; NULL: the table itself */
+    int64_t marker_ttl_ms;      /* 0: as fb_conf_marker_ttl_ms says */
+    char *marker_ttl_attribute; /* ttl */
+    enum fb_order order;
+    unsigned decoders;              /* 0: as fb_conf_decoders says */
     unsigned writers;               /* 16; 1 to 256 */
     int64_t linger_ms;              /* 50ms */
     uint64_t max_record_size;       /* 1 MiB; 1 KiB to 16 MiB */
@@ -185,6 +194,17 @@ enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *ass
 /* The stream's layout, to be freed by the caller. Before the first thread: see fb_layout_new. */
 enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_layout **ret_layout,
                               struct fb_error *error) FB_MUST_CHECK;
+
+/* Whether records may add, and whether they do nothing else. */
+bool fb_conf_may_add(const struct fb_conf_stream *stream);
+bool fb_conf_only_adds(const struct fb_conf_stream *stream);
+
+/* How long the marker of a run of additions stays: by itself twice the look-back, or 30 days. */
+int64_t fb_conf_marker_ttl_ms(const struct fb_conf_stream *stream);
+
+/* Whether objects may be read side by side, each with a frontier of its own; and how many. */
+bool fb_conf_in_any_order(const struct fb_conf_stream *stream);
+unsigned fb_conf_decoders(const struct fb_conf_stream *stream);
 
 /* How the stream's objects are read. Without a schema and a seed; the strings are the conf's. */
 struct fb_object_reader_options fb_conf_reader_options(const struct fb_conf_stream *stream);

@@ -29,9 +29,10 @@ struct fb_conf_value {
     unsigned line;
 };
 
-/* item.NAME = TEMPLATE */
+/* item.NAME = TEMPLATE, add.NAME = TEMPLATE */
 struct fb_conf_item_value {
     char *name;
+    bool is_added;
     struct fb_conf_value value;
 };
 

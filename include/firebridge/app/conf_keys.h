@@ -49,7 +49,7 @@ extern const struct fb_conf_type fb_conf_type_flag;        /* bool: yes or no */
 extern const struct fb_conf_type fb_conf_type_proxy;       /* none, or a proxy's address */
 extern const struct fb_conf_type fb_conf_type_account;     /* 12 digits */
 extern const struct fb_conf_type fb_conf_type_source;      /* source, bucket and prefix */
-extern const struct fb_conf_type fb_conf_type_table;       /* a table's name or ARN */
+extern const struct fb_conf_type fb_conf_type_table;       /* char *: a table's name or ARN */
 extern const struct fb_conf_type fb_conf_type_list;        /* struct fb_conf_list */
 extern const struct fb_conf_type fb_conf_type_start;       /* start_at and start_at_ms */
 extern const struct fb_conf_type fb_conf_type_share;       /* "1000 in 10000" */
@@ -78,7 +78,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 82
+#define FB_CONF_KEY_COUNT 87
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

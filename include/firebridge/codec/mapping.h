@@ -41,6 +41,7 @@ enum fb_map_utf8 { FB_MAP_UTF8_DEAD_LETTER, FB_MAP_UTF8_REPLACE, FB_MAP_UTF8_BIN
 struct fb_map_assignment {
     const char *name;  /* of the attribute */
     const char *value; /* the template (map_template.h in src/codec has the language) */
+    bool is_added;     /* to the number that is there, by records whose operation is FB_ADD */
 };
 
 /* Strings belong to the caller, and are not needed once the mapping is made. */
@@ -108,10 +109,27 @@ enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t
                               struct fb_error *error) FB_MUST_CHECK;
 void fb_mapping_free(struct fb_mapping *mapping);
 
+/* Whether records may add, and whether they do nothing else. `mapping` may be NULL. */
+bool fb_mapping_may_add(const struct fb_mapping *mapping);
+bool fb_mapping_only_adds(const struct fb_mapping *mapping);
+
+/*
+ * What an item that is added to is made of, in the order in which its JSON has what is there of it:
+ * of the record's own fields it has none.
+ */
+struct fb_map_made {
+    const char *name; /* as JSON has it inside the quotes; the mapping's */
+    size_t name_size;
+    bool is_added; /* else it is set, or the key's */
+};
+
+size_t fb_mapping_made_count(const struct fb_mapping *mapping);
+struct fb_map_made fb_mapping_made(const struct fb_mapping *mapping, size_t i);
+
 /*
  * Whether items that the mapping makes can have this key: FB_INVALID where a key attribute is
- * dropped, is not kept, or is made as another type; the message begins with the conf's key that
- * is to blame, where there is one.
+ * dropped, is not kept, is made as another type or, where records add, not made; the message begins
+ * with the conf's key that is to blame, where there is one.
  */
 enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                                     const struct fb_key_schema *schema,

@@ -16,6 +16,7 @@ enum fb_operation {
     FB_INSERT, /* unless something is there */
     FB_NEWER,  /* unless what is there has the same version, or a greater one */
     FB_UPDATE, /* sets its attributes, and leaves the others that are there */
+    FB_ADD,    /* adds to its numbers, sets its other attributes, and leaves the rest */
     FB_LEAVE_OUT,
 };
 
@@ -26,6 +27,6 @@ const char *fb_operation_name(enum fb_operation operation);
 bool fb_operation_find(const char *name, size_t size, enum fb_operation *ret_operation);
 
 /* "put, delete, insert, ...", for messages. */
-#define FB_OPERATION_NAMES "put, delete, insert, newer or update"
+#define FB_OPERATION_NAMES "put, delete, insert, newer, update or add"
 
 #endif

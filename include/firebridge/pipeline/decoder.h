@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes up objects in sequence order, reads each as a stream, cuts it into records and routes
- * every item to the lane of its key.
+ * Takes up objects in sequence order, reads each as a stream, cuts it into records and gives them
+ * to its outlet. Where order does not matter, several decoders share the objects.
  *
- * Invariant: records are pushed in the order of (object sequence, position), so the last writer
- *            of a key is the last record of it. An object is never in memory as a whole.
+ * Invariant: one decoder gives records in the order of (object sequence, position), so the last
+ *            writer of a key is the last record of it. An object is never in memory as a whole.
  * Threads:   one, its own. Counters are read from anywhere.
  */
 #ifndef FIREBRIDGE_PIPELINE_DECODER_H
@@ -15,9 +15,9 @@
 #include "firebridge/aws/s3.h"
 #include "firebridge/base/event.h"
 #include "firebridge/codec/object_reader.h"
-#include "firebridge/pipeline/lane.h"
+#include "firebridge/pipeline/outlet.h"
 #include "firebridge/pipeline/poller.h"
-#include "firebridge/pipeline/progress.h"
+#include "firebridge/pipeline/takeup.h"
 
 struct fb_decoder;
 
@@ -37,9 +37,10 @@ struct fb_decoder_counters {
     atomic_uint_fast64_t mismatches;  /* in it: comparisons of different types */
     atomic_uint_fast64_t passed_over; /* none of the user's: heads of tables, CONTROL_MESSAGE */
     atomic_uint_fast64_t bytes_read;  /* as they came, compressed */
-    atomic_bool finished;             /* the thread is at its end */
-    atomic_bool idle;                 /* nothing is taken up and nothing is pending */
-    atomic_bool waits;                /* for the frontier: too many objects stand behind it */
+    atomic_uint_fast64_t ordinals;    /* records and other dead letters, since the start */
+    atomic_uint running;              /* decoders that are not at their end */
+    atomic_uint busy;    /* decoders that have taken something up, or do not know yet */
+    atomic_uint waiting; /* decoders that wait for the frontier: too many objects stand behind it */
 };
 
 /* GetObject, or a test's idea of it. */
@@ -56,14 +57,11 @@ struct fb_decoder_options {
     int64_t stall_timeout_ms;
     struct fb_state *state;
     int64_t stream_id;
-    uint64_t frontier_record, frontier_offset_bytes; /* in the first object to resume */
+    struct fb_takeup *takeup; /* shared by the stream's decoders */
     struct fb_object_reader_options reader;
     enum fb_on_damage on_damage;
-    struct fb_item_pool *pool;
-    struct fb_progress *progress;
-    struct fb_dead_letters *letters;
-    struct fb_lane **lanes;
-    size_t lane_count;
+    struct fb_outlet *outlet; /* this decoder's alone */
+    uint64_t seed;
     struct fb_decoder_counters *counters;
     struct fb_stop *stop;
     struct fb_clock *clock;

@@ -6,12 +6,15 @@
  * order. The frontier moves over complete spans only, from the oldest on, and so does the end of
  * an object. An object that is wholly acknowledged while an older one is not is `written`.
  *
+ * Where order does not matter, each object has a frontier of its own, and ends by itself.
+ *
  * Ordinals count a stream's records since it started. A checkpoint is asked for with the ordinal
  * that it must stay behind (the first dead letter that may yet stop the stream).
  *
  * Invariant: the frontier never passes a record that is not acknowledged.
- * Threads:   one decoder opens, adds and closes; any thread acknowledges; one supervisor takes
- *            checkpoints. The lock guards the lists; a span's counter is atomic.
+ * Threads:   any decoder begins objects; an object's own decoder opens, adds and closes; any thread
+ *            acknowledges; one supervisor takes checkpoints. The lock guards the lists; a span's
+ * counter is atomic.
  */
 #ifndef FIREBRIDGE_PIPELINE_PROGRESS_H
 #define FIREBRIDGE_PIPELINE_PROGRESS_H
@@ -27,14 +30,14 @@ struct fb_progress;
 struct fb_progress_object;
 struct fb_span;
 
-enum fb_status fb_progress_new(struct fb_progress **ret_progress,
+enum fb_status fb_progress_new(bool in_any_order, struct fb_progress **ret_progress,
                                struct fb_error *error) FB_MUST_CHECK;
 void fb_progress_free(struct fb_progress *progress);
 
-/* Takes over the strings of `object`. The entry lives until a checkpoint has passed it. */
+/* At its frontier. Takes over the strings of `object`. The entry lives until a checkpoint has
+ * passed it. */
 enum fb_status fb_progress_object_begin(struct fb_progress *progress,
-                                        struct fb_state_object *object, uint64_t first_record,
-                                        uint64_t offset_bytes, int64_t begun_ms,
+                                        struct fb_state_object *object, int64_t begun_ms,
                                         struct fb_progress_object **ret_object) FB_MUST_CHECK;
 
 const struct fb_state_object *fb_progress_object_identity(const struct fb_progress_object *object);
@@ -56,9 +59,9 @@ void fb_span_add(struct fb_span *span);
 /* So many of its records. From any thread. The span may be gone afterwards. */
 void fb_span_acknowledge(struct fb_span *span, uint64_t count);
 
-/* No record follows in this span; the next one is `next_record`, at `offset_bytes`. */
+/* No record follows in this span; `behind` it the next one begins. */
 void fb_progress_span_close(struct fb_progress *progress, struct fb_span *span,
-                            uint64_t next_record, uint64_t offset_bytes, uint64_t end_ordinal);
+                            struct fb_frontier behind, uint64_t end_ordinal);
 
 const struct fb_state_object *fb_span_object(const struct fb_span *span);
 uint64_t fb_span_first_ordinal(const struct fb_span *span);
@@ -87,8 +90,8 @@ typedef void (*fb_progress_ended_fn)(void *context, const struct fb_state_object
                                      enum fb_object_state outcome, uint64_t records,
                                      uint64_t dead_letters, int64_t begun_ms);
 
-/* The view's checkpoint is durable: what it passed is told to `on_ended` and forgotten. */
-void fb_progress_committed(struct fb_progress *progress, const struct fb_progress_view *view,
-                           fb_progress_ended_fn on_ended, void *context);
+/* The last view's checkpoint is durable: what it passed is told to `on_ended` and forgotten. */
+void fb_progress_committed(struct fb_progress *progress, fb_progress_ended_fn on_ended,
+                           void *context);
 
 #endif

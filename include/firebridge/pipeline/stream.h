@@ -32,6 +32,7 @@ struct fb_stream_calls {
                           struct fb_error *error);
     fb_put_object_fn put; /* of dead letters */
     fb_write_fn write;
+    struct fb_adding_calls adding; /* of a stream that adds */
     /* A client for one thread, with a connection of its own, and its end. */
     enum fb_status (*connect)(void *context, enum fb_stream_side side, struct fb_stop *stop,
                               enum fb_stop_level stop_at, struct fb_client *ret_client,
@@ -56,7 +57,11 @@ struct fb_stream_options {
     struct fb_layout *layout;
     int64_t start_ms; /* 0: the whole prefix */
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
-    unsigned writers;
+    const char *marker_table; /* of one that adds; NULL: the table itself */
+    const char *marker_ttl_attribute;
+    int64_t marker_ttl_ms;
+    unsigned decoders; /* over 1 only with in_any_order */
+    unsigned writers;  /* at least one for each decoder */
     int64_t linger_ms;
     int64_t coalesce_for_ms; /* how an item waits for later ones of its key: lane.h */
     size_t coalesce_items;
@@ -68,9 +73,11 @@ struct fb_stream_options {
                                 struct fb_error *error);
     const void *check_context;
     enum fb_on_damage on_damage;
+    bool adds;         /* its records may add: all goes by transactions, exactly once */
+    bool in_any_order; /* objects are read side by side, each with a frontier of its own */
+    bool once;         /* work through what is there, then end */
     uint64_t max_in_flight;
     struct fb_stream_letters letters;
-    bool once;                /* work through what is there, then end */
     int64_t once_patience_ms; /* with once: give up after so long without any success */
     int64_t stall_timeout_ms;
 

@@ -8,9 +8,9 @@
  *     pending ──take──▶ active ──▶ written ──▶ done
  *                         └──▶ changed, damaged (ended too: what was readable is written)
  *
- * Invariant: an object has a sequence number from the moment it is active, and is ended (done,
- * changed or damaged) only when every object with a smaller one is: the stream's one frontier is
- * the first active or written object, at the record and offset that stand in the stream's row.
+ * Invariant: an object has a sequence number from the moment it is active. In a stream that keeps
+ * order it is ended (done, changed or damaged) only when every object with a smaller one is: the
+ * stream's one frontier is that of the first active or written object.
  * Threads: all calls from any thread; one lock guards the connection.
  */
 #ifndef FIREBRIDGE_STATE_STATE_H
@@ -52,8 +52,6 @@ struct fb_stream_row {
     int64_t last_sweep_start_ms; /* of the last complete sweep; 0: none */
     int64_t low_water_ms;        /* rows that ended before it were removed */
     uint64_t next_sequence;
-    /* The frontier's place in its object; the object is the first of fb_state_resume. */
-    uint64_t frontier_record, frontier_offset_bytes;
 };
 
 /*
@@ -112,6 +110,13 @@ enum fb_object_state {
     FB_OBJECT_DAMAGED = 5,
 };
 
+/* A place in an object: all records before it are durably done. */
+struct fb_frontier {
+    uint64_t record;       /* the number of the first that is not done */
+    uint64_t offset_bytes; /* of a byte of the decompressed object that is not behind it ... */
+    uint64_t part;         /* ... where several records begin at that byte: so many are done */
+};
+
 struct fb_state_object {
     int64_t id;
     uint64_t sequence; /* 0: none yet */
@@ -121,6 +126,7 @@ struct fb_state_object {
     uint64_t size_bytes;
     int64_t key_time_ms;
     int64_t last_modified_ms;
+    struct fb_frontier frontier; /* as the last checkpoint has it */
 };
 
 void fb_state_object_done(struct fb_state_object *object); /* frees its strings */
@@ -141,19 +147,19 @@ enum fb_status fb_state_resume_next(struct fb_state *state, int64_t stream_id, u
 /* How one object stands at a checkpoint. */
 struct fb_object_progress {
     int64_t id;
-    enum fb_object_state state; /* written, done, changed or damaged */
-    uint64_t records;           /* reached */
+    enum fb_object_state state; /* any but pending */
+    uint64_t records;           /* of one that was read to its end */
     uint64_t dead_letters;
+    struct fb_frontier frontier;
 };
 
 struct fb_checkpoint {
     const struct fb_object_progress *objects;
     size_t object_count;
-    /* The place in the first object that is not ended; 0, 0 at its start, or when there is none. */
-    uint64_t frontier_record, frontier_offset_bytes;
+    bool in_any_order; /* an object may end before an older one has */
 };
 
-/* In one durable transaction. */
+/* In one durable transaction. FB_INVALID: an end out of order that is not allowed. */
 enum fb_status fb_state_checkpoint(struct fb_state *state, int64_t stream_id,
                                    const struct fb_checkpoint *checkpoint,
                                    struct fb_error *error) FB_MUST_CHECK;

@@ -638,7 +638,7 @@ static void the_installed_file_shows_every_key_with_its_default(void **state)
     }
     fclose(file);
     assert_int_equal(found, FB_CONF_KEY_COUNT);
-    assert_int_equal(items, 1);
+    assert_int_equal(items, 2);
 }
 
 static void every_default_passes_its_own_check(void **state)

@@ -367,6 +367,71 @@ static void a_mapping_that_does_not_compile_is_said_with_the_line_of_its_key(voi
     }
 }
 
+static void an_addition_has_a_name_of_its_own(void **state)
+{
+    struct fb_conf *conf;
+    const struct fb_conf_stream *stream;
+
+    (void)state;
+    conf_folder_put("a.conf", STREAM "write = add\nitem.pk = {a}\nitem.x = 1\nadd.y = 1\n"
+                                     "add.\"odd name\" = -{v}\n");
+    conf = conf_folder_read();
+    stream = &conf->streams[0];
+    expect_items(stream, "pk={a}|x=1|y=1|odd name=-{v}");
+    assert_false(stream->items.assignments[1].is_added);
+    assert_true(stream->items.assignments[2].is_added);
+    assert_true(stream->items.assignments[3].is_added);
+    assert_int_equal(fb_conf_check_streams(conf, NULL, NULL), FB_OK);
+    assert_true(fb_conf_may_add(stream));
+    assert_true(fb_conf_in_any_order(stream));
+    assert_int_equal(fb_conf_decoders(stream), 4);
+    fb_conf_free(conf);
+    conf_folder_put("a.conf", STREAM "write = {op}\nwrite.map = P: put, A:add\nitem.pk = {a}\n"
+                                     "add.n = 1\n");
+    conf = conf_folder_read();
+    assert_int_equal(fb_conf_check_streams(conf, NULL, NULL), FB_OK);
+    assert_true(fb_conf_may_add(&conf->streams[0]));
+    assert_false(fb_conf_in_any_order(&conf->streams[0]));
+    assert_int_equal(fb_conf_decoders(&conf->streams[0]), 1);
+    fb_conf_free(conf);
+}
+
+static void what_is_said_about_adding_must_go_together(void **state)
+{
+    static const struct {
+        const char *text, *report;
+    } cases[] = {
+        {STREAM "item.pk = x\nadd.n = 1\n",
+         "a.conf:5: [stream s]: add.n: nothing adds; set write = add, or a template that write.map "
+         "turns into add\n"},
+        {STREAM "item.pk = x\nwrite = add\n",
+         "a.conf:5: [stream s]: write: to add, say what with add.NAME = NUMBER, or a template\n"},
+        {STREAM "write = add\nadd.n = one\n",
+         "a.conf:5: [stream s]: add.n: \"one\"; expected a number, or a template that gives one\n"},
+        {STREAM "write = add\nadd.n = {a:as=binary}\n",
+         "a.conf:5: [stream s]: add.n: \"{a:as=binary}\"; expected a number, or a template that "
+         "gives one\n"},
+        {STREAM "write = add\nitem.n = 1\nadd.n = 1\n",
+         "a.conf:6: [stream s]: add.n: item.n sets the same attribute\n"},
+        {STREAM "write = add\nadd.n = 1\ndrop = x\n",
+         "a.conf:4: [stream s]: write: where all records add, their fields do not become "
+         "attributes; "
+         "make those with item.NAME, and leave out rename, flatten, drop and keep\n"},
+        {STREAM "decoders = 2\n",
+         "a.conf:4: [stream s]: decoders: 2 objects at once keep no order of a key; set order = "
+         "none, or leave decoders out\n"},
+        {STREAM "lookback = 20d\nmarker_ttl = 30d\n",
+         "a.conf:5: [stream s]: marker_ttl: a marker must stay for at least twice the look-back, "
+         "which is 480 hours\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        conf_folder_put("a.conf", cases[i].text);
+        conf_folder_expect_check_report(cases[i].report);
+    }
+}
+
 static void a_condition_that_does_not_compile_is_said_with_its_line(void **state)
 {
     (void)state;
@@ -415,6 +480,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(every_key_of_a_mapping_can_be_set),
+        test(an_addition_has_a_name_of_its_own),
+        test(what_is_said_about_adding_must_go_together),
         test(a_stream_that_says_nothing_of_it_has_no_mapping),
         test(an_items_name_and_template_are_taken_as_they_stand),
         test(a_longer_name_than_a_line_has_can_be_given_by_hand),

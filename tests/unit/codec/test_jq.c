@@ -164,7 +164,7 @@ static const struct {
      "{\"ids\":[\"a\",\"b\"]}",
      "0+ {\"id\":{\"S\":\"a\"}}\n",
      1},
-    {{.items = (struct fb_map_assignment[]){{"id", "{a}{@record}"}},
+    {{.items = (struct fb_map_assignment[]){{"id", "{a}{@record}", false}},
       .item_count = 1,
       .transform_jq = "{a: .b}"},
      0,

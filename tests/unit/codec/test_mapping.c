@@ -51,7 +51,9 @@ static void take_line(struct conf *conf, char *line)
     *value = '\0';
     value += 3;
     if (strncmp(line, "item.", 5) == 0)
-        conf->items[options->item_count++] = (struct fb_map_assignment){line + 5, value};
+        conf->items[options->item_count++] = (struct fb_map_assignment){line + 5, value, false};
+    else if (strncmp(line, "add.", 4) == 0)
+        conf->items[options->item_count++] = (struct fb_map_assignment){line + 4, value, true};
     else if (strcmp(line, "rename") == 0)
         options->rename_count = split(value, conf->renames);
     else if (strcmp(line, "flatten") == 0)
@@ -113,6 +115,32 @@ struct mapping_case {
 };
 
 static const struct mapping_case cases[] = {
+    /* what is added */
+    {"write = add\nitem.pk = {id}\nadd.n = 1", "{\"id\":\"a\",\"x\":2}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}"},
+    {"write = add\nitem.pk = p#{id}\nitem.last = {t}\nadd.n = {v}\nadd.m = -{v}",
+     "{\"id\":\"a\",\"v\":1.50,\"t\":\"now\",\"pk\":\"own\",\"last\":[1]}",
+     "{\"pk\":{\"S\":\"p#a\"},\"last\":{\"S\":\"now\"},\"n\":{\"N\":\"1.50\"},\"m\":{\"N\":\"-1."
+     "50\"}}"},
+    {"write = add\nitem.pk = p\nadd.n = {v}", "{\"v\":\"2e3\"}",
+     "{\"pk\":{\"S\":\"p\"},\"n\":{\"N\":\"2e3\"}}"},
+    {"write = add\nitem.pk = p\nadd.n = {v:as=number}", "{\"v\":7}",
+     "{\"pk\":{\"S\":\"p\"},\"n\":{\"N\":\"7\"}}"},
+    {"write = add\nitem.pk = p\nadd.n = {v}", "{\"v\":\"two\"}", "mapping"},
+    {"write = add\nitem.pk = p\nadd.n = {v}", "{\"v\":true}", "mapping"},
+    {"write = add\nitem.pk = p\nadd.n = {v}", "{\"v\":1e126}", "mapping"},
+    {"write = add\nitem.pk = p\nadd.n = {v}", "{}", "mapping"},
+    {"write = add\nmissing = drop-attribute\nitem.pk = p\nadd.n = {v}\nadd.m = 1", "{}",
+     "{\"pk\":{\"S\":\"p\"},\"m\":{\"N\":\"1\"}}"},
+    /* of a record that only adds no field is looked at that is not asked for */
+    {"write = add\nitem.pk = p\nadd.n = 1\nnull = dead-letter", "{\"x\":null,\"y\":1e999}",
+     "{\"pk\":{\"S\":\"p\"},\"n\":{\"N\":\"1\"}}"},
+    {"write = {op}\nwrite.map = A: add, P: put, D: delete\nitem.pk = {id}\nadd.n = {v}",
+     "{\"op\":\"A\",\"id\":\"a\",\"v\":1,\"pk\":\"own\",\"n\":9}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}"},
+    {"write = {op}\nwrite.map = A: add, P: put, D: delete\nitem.pk = {id}\nadd.n = {v}",
+     "{\"op\":\"P\",\"id\":\"a\",\"n\":9}",
+     "{\"op\":{\"S\":\"P\"},\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"9\"},\"pk\":{\"S\":\"a\"}}"},
     /* items */
     {"item.pk = user#{id}", "{\"id\":42}", "{\"id\":{\"N\":\"42\"},\"pk\":{\"S\":\"user#42\"}}"},
     {"item.pk = {a.b}/{c.1}", "{\"a\":{\"b\":\"x\"},\"c\":[1,\"y\"]}",

@@ -122,6 +122,11 @@ static enum fb_status write_fake(struct fb_client *client, const struct fb_write
     return status;
 }
 
+static void close_span(struct fb_span *span, uint64_t records)
+{
+    fb_progress_span_close(progress, span, (struct fb_frontier){.record = records}, records);
+}
+
 static void on_failure(void *context, const struct fb_error *error)
 {
     (void)context;
@@ -183,11 +188,11 @@ static int set_up(void **state)
     fb_stop_init(&stop, NULL);
     snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
     if (mkdtemp(directory) == NULL || fb_item_pool_new(1 << 20, &pool, NULL) != FB_OK ||
-        fb_progress_new(&progress, NULL) != FB_OK ||
+        fb_progress_new(false, &progress, NULL) != FB_OK ||
         fb_letter_files_new(&files, &options.sink, NULL) != FB_OK ||
         fb_dead_letters_open(&options, &letters, NULL) != FB_OK)
         return -1;
-    return fb_progress_object_begin(progress, &identity, 0, 0, 0, &object) == FB_OK ? 0 : -1;
+    return fb_progress_object_begin(progress, &identity, 0, &object) == FB_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -288,7 +293,7 @@ static void carry_random_records(unsigned count, unsigned delete_one_in)
         push_change(span, key, i, deletes ? FB_DELETE : FB_PUT, expected[key]);
     }
     end_lanes();
-    fb_progress_span_close(progress, span, count, count, count);
+    close_span(span, count);
     assert_true(all_acknowledged());
     for (unsigned key = 0; key < KEYS; key++)
         assert_string_equal(table.items[key], expected[key]);
@@ -357,7 +362,7 @@ static void of_one_key_only_the_last_operation_is_sent(void **state)
         assert_int_equal(table.calls, 1);
         assert_int_equal(table.deletes, deletes);
     }
-    fb_progress_span_close(progress, span, 12, 1, 12);
+    close_span(span, 12);
     assert_true(all_acknowledged());
     assert_int_equal(atomic_load(&counters.items_written), 4);
     assert_int_equal(atomic_load(&counters.items_deleted), 2);
@@ -376,7 +381,7 @@ static void a_rejected_delete_leaves_the_put_before_it_in_the_table(void **state
     push_change(span, 0, 0, FB_PUT, NULL);
     push_change(span, 0, 1, FB_DELETE, NULL);
     end_lanes();
-    fb_progress_span_close(progress, span, 2, 1, 2);
+    close_span(span, 2);
     assert_true(all_acknowledged());
     assert_string_equal(table.items[0], "{0}");
     assert_int_equal(fb_dead_letters_count(letters), 1);
@@ -397,7 +402,7 @@ static void the_delete_before_a_rejected_put_is_done(void **state)
     push_change(span, 0, 0, FB_DELETE, NULL);
     push_change(span, 0, 1, FB_PUT, NULL);
     end_lanes();
-    fb_progress_span_close(progress, span, 2, 1, 2);
+    close_span(span, 2);
     assert_true(all_acknowledged());
     assert_string_equal(table.items[0], "");
     assert_int_equal(fb_dead_letters_count(letters), 1);
@@ -417,7 +422,7 @@ static void a_rejected_item_becomes_a_dead_letter_and_the_others_are_written(voi
     for (unsigned i = 0; i < KEYS; i++)
         push(span, i, i, expected[i]);
     end_lanes();
-    fb_progress_span_close(progress, span, KEYS, 1, KEYS);
+    close_span(span, KEYS);
     assert_true(all_acknowledged());
     assert_int_equal(fb_dead_letters_count(letters), 1);
     for (unsigned i = 0; i < KEYS; i++)
@@ -436,7 +441,7 @@ static void what_a_rejected_item_had_replaced_is_written_in_its_own_right(void *
     for (uint64_t number = 0; number < 3; number++)
         push(span, 0, number, NULL);
     end_lanes();
-    fb_progress_span_close(progress, span, 3, 1, 3);
+    close_span(span, 3);
     assert_true(all_acknowledged());
     assert_string_equal(table.items[0], "{1}");
     assert_int_equal(fb_dead_letters_count(letters), 1);
@@ -457,7 +462,7 @@ static void a_hot_key_that_is_refused_to_its_last_record_becomes_dead_letters(vo
     for (uint64_t number = 0; number < 1500; number++)
         push(span, 0, number, NULL);
     end_lanes();
-    fb_progress_span_close(progress, span, 1500, 1, 1500);
+    close_span(span, 1500);
     assert_true(all_acknowledged());
     assert_int_equal(fb_dead_letters_count(letters), 1500);
 }
@@ -473,7 +478,7 @@ static void a_batch_is_as_full_as_the_api_allows(void **state)
     for (unsigned i = 0; i < KEYS; i++)
         push(span, i, i, NULL);
     end_lanes();
-    fb_progress_span_close(progress, span, KEYS, 1, KEYS);
+    close_span(span, KEYS);
     /* Ten keys over four lanes: one call each. */
     assert_in_range(table.calls, 1, LANES);
 }
@@ -487,7 +492,7 @@ static void a_few_items_go_out_after_the_linger(void **state)
     start_lanes(&options);
     push(span, 3, 1, NULL);
     flush_lanes();
-    fb_progress_span_close(progress, span, 1, 1, 1);
+    close_span(span, 1);
     for (int i = 0; i < 500 && !all_acknowledged(); i++)
         usleep(10000);
     assert_true(all_acknowledged());
@@ -503,7 +508,7 @@ static void a_whole_batch_goes_out_without_being_asked_for(void **state)
     start_lanes(&options);
     for (unsigned i = 0; i < FB_BATCH_MAX_ITEMS; i++)
         push(span, 3, i, NULL);
-    fb_progress_span_close(progress, span, FB_BATCH_MAX_ITEMS, 1, FB_BATCH_MAX_ITEMS);
+    close_span(span, FB_BATCH_MAX_ITEMS);
     for (int i = 0; i < 500 && !all_acknowledged(); i++)
         usleep(10000);
     assert_true(all_acknowledged());
@@ -523,7 +528,7 @@ static void a_stop_leaves_what_does_not_succeed_unacknowledged(void **state)
     start_lanes(&options);
     push(span, 1, 1, NULL);
     flush_lanes();
-    fb_progress_span_close(progress, span, 1, 1, 1);
+    close_span(span, 1);
     usleep(20000);
     fb_stop_request(&stop, FB_STOP_NOW);
     for (unsigned i = 0; i < LANES; i++)
@@ -544,7 +549,7 @@ static void without_permission_once_gives_up_and_says_why(void **state)
     start_lanes(&options);
     push(span, 1, 1, NULL);
     flush_lanes();
-    fb_progress_span_close(progress, span, 1, 1, 1);
+    close_span(span, 1);
     end_lanes();
     assert_false(all_acknowledged());
     assert_int_equal(failure.status, FB_DENIED);

@@ -15,7 +15,7 @@ static struct fb_progress *progress;
 static int make_progress(void **state)
 {
     (void)state;
-    return fb_progress_new(&progress, NULL) == FB_OK ? 0 : -1;
+    return fb_progress_new(false, &progress, NULL) == FB_OK ? 0 : -1;
 }
 
 static int free_progress(void **state)
@@ -31,7 +31,7 @@ static struct fb_progress_object *begin(int64_t id)
         .id = id, .sequence = (uint64_t)id, .key = strdup("k"), .etag = strdup("e")};
     struct fb_progress_object *entry = NULL;
 
-    assert_int_equal(fb_progress_object_begin(progress, &object, 0, 0, 0, &entry), FB_OK);
+    assert_int_equal(fb_progress_object_begin(progress, &object, 0, &entry), FB_OK);
     return entry;
 }
 
@@ -45,6 +45,21 @@ static void acknowledge(struct fb_span *span, unsigned records)
 {
     for (unsigned i = 0; i < records; i++)
         fb_span_acknowledge(span, 1);
+}
+
+static void close_span(struct fb_span *span, uint64_t next_record, uint64_t offset_bytes,
+                       uint64_t end_ordinal)
+{
+    struct fb_frontier behind = {.record = next_record, .offset_bytes = offset_bytes};
+
+    fb_progress_span_close(progress, span, behind, end_ordinal);
+}
+
+/* Of the first object that the view is about. */
+static struct fb_frontier frontier_in(struct fb_progress_view view)
+{
+    return view.checkpoint.object_count == 0 ? (struct fb_frontier){0}
+                                             : view.checkpoint.objects[0].frontier;
 }
 
 static unsigned ended;
@@ -97,17 +112,17 @@ static void the_frontier_stops_at_the_first_record_not_acknowledged(void **state
 
     (void)state;
     add(first, 3);
-    fb_progress_span_close(progress, first, 3, 300, 3);
+    close_span(first, 3, 300, 3);
     second = fb_progress_span_open(progress, object, 3);
     add(second, 2);
-    fb_progress_span_close(progress, second, 5, 500, 5);
+    close_span(second, 5, 500, 5);
     acknowledge(second, 2);
-    assert_int_equal(view_all().checkpoint.frontier_record, 0);
+    assert_int_equal(frontier_in(view_all()).record, 0);
     acknowledge(first, 2);
-    assert_int_equal(view_all().checkpoint.frontier_record, 0);
+    assert_int_equal(frontier_in(view_all()).record, 0);
     acknowledge(first, 1);
-    assert_int_equal(view_all().checkpoint.frontier_record, 5);
-    assert_int_equal(view_all().checkpoint.frontier_offset_bytes, 500);
+    assert_int_equal(frontier_in(view_all()).record, 5);
+    assert_int_equal(frontier_in(view_all()).offset_bytes, 500);
     assert_true(view_all().is_new);
 }
 
@@ -120,7 +135,7 @@ static void an_open_span_holds_the_frontier_though_all_in_it_is_acknowledged(voi
     add(span, 1);
     acknowledge(span, 1);
     assert_false(view_all().is_new);
-    fb_progress_span_close(progress, span, 1, 10, 1);
+    close_span(span, 1, 10, 1);
     assert_true(view_all().is_new);
 }
 
@@ -137,12 +152,12 @@ static void a_later_object_is_only_written_until_the_earlier_one_is_done(void **
 
     (void)state;
     add(span_a, 2);
-    fb_progress_span_close(progress, span_a, 2, 20, 2);
+    close_span(span_a, 2, 20, 2);
     fb_progress_object_end(progress, a, FB_OBJECT_DONE, 2, 0);
     b = begin(2);
     span_b = fb_progress_span_open(progress, b, 2);
     add(span_b, 1);
-    fb_progress_span_close(progress, span_b, 1, 10, 3);
+    close_span(span_b, 1, 10, 3);
     fb_progress_object_end(progress, b, FB_OBJECT_DONE, 1, 0);
     acknowledge(span_a, 1);
     acknowledge(span_b, 1);
@@ -151,8 +166,8 @@ static void a_later_object_is_only_written_until_the_earlier_one_is_done(void **
     assert_int_equal(view.checkpoint.object_count, 1);
     assert_int_equal(view.checkpoint.objects[0].id, 2);
     assert_int_equal(view.checkpoint.objects[0].state, FB_OBJECT_WRITTEN);
-    assert_int_equal(view.checkpoint.frontier_record, 0);
-    fb_progress_committed(progress, &view, count_ended, NULL);
+    assert_int_equal(frontier_in(view).record, 0);
+    fb_progress_committed(progress, count_ended, NULL);
     assert_false(view_all().is_new);
 
     acknowledge(span_a, 1);
@@ -161,7 +176,7 @@ static void a_later_object_is_only_written_until_the_earlier_one_is_done(void **
     assert_int_equal(view.checkpoint.objects[0].state, FB_OBJECT_DONE);
     assert_int_equal(view.checkpoint.objects[1].state, FB_OBJECT_DONE);
     ended = 0;
-    fb_progress_committed(progress, &view, count_ended, NULL);
+    fb_progress_committed(progress, count_ended, NULL);
     assert_int_equal(ended, 2);
     assert_int_equal(fb_progress_objects(progress), 0);
 }
@@ -188,11 +203,84 @@ static void the_frontier_stays_behind_an_undecided_dead_letter(void **state)
     (void)state;
     for (uint64_t i = 0; i < 3; i++) {
         span = fb_progress_span_open(progress, object, i * 10);
-        fb_progress_span_close(progress, span, (i + 1) * 10, (i + 1) * 100, (i + 1) * 10);
+        close_span(span, (i + 1) * 10, (i + 1) * 100, (i + 1) * 10);
     }
-    assert_int_equal(view_behind(15).checkpoint.frontier_record, 10);
-    assert_int_equal(view_behind(20).checkpoint.frontier_record, 20);
-    assert_int_equal(view_all().checkpoint.frontier_record, 30);
+    assert_int_equal(frontier_in(view_behind(15)).record, 10);
+    assert_int_equal(frontier_in(view_behind(20)).record, 20);
+    assert_int_equal(frontier_in(view_all()).record, 30);
+}
+
+static int make_progress_in_any_order(void **state)
+{
+    (void)state;
+    return fb_progress_new(true, &progress, NULL) == FB_OK ? 0 : -1;
+}
+
+static void where_order_does_not_matter_each_object_has_a_frontier_and_ends_by_itself(void **state)
+{
+    struct fb_progress_object *a = begin(1), *b = begin(2), *c = begin(3);
+    struct fb_span *span_a = fb_progress_span_open(progress, a, 0);
+    struct fb_span *span_b = fb_progress_span_open(progress, b, 1);
+    struct fb_span *span_c = fb_progress_span_open(progress, c, 2);
+    struct fb_progress_view view;
+
+    (void)state;
+    add(span_a, 1);
+    close_span(span_a, 1, 10, 3);
+    close_span(span_b, 4, 40, 7);
+    fb_progress_object_end(progress, b, FB_OBJECT_DONE, 4, 0);
+    close_span(span_c, 2, 20, 9);
+    view = view_all();
+    assert_true(view.checkpoint.in_any_order);
+    assert_int_equal(view.checkpoint.object_count, 2);
+    assert_int_equal(view.checkpoint.objects[0].id, 2);
+    assert_int_equal(view.checkpoint.objects[0].state, FB_OBJECT_DONE);
+    assert_int_equal(view.checkpoint.objects[1].id, 3);
+    assert_int_equal(view.checkpoint.objects[1].state, FB_OBJECT_ACTIVE);
+    assert_int_equal(view.checkpoint.objects[1].frontier.record, 2);
+    ended = 0;
+    fb_progress_committed(progress, count_ended, NULL);
+    assert_int_equal(ended, 1);
+    assert_int_equal(fb_progress_objects(progress), 2);
+    assert_false(view_all().is_new);
+
+    /* The list's end was not what went. */
+    fb_progress_object_end(progress, c, FB_OBJECT_DONE, 2, 0);
+    view = view_all();
+    fb_progress_committed(progress, count_ended, NULL);
+    assert_int_equal(ended, 2);
+    begin(4);
+    acknowledge(span_a, 1);
+    fb_progress_object_end(progress, a, FB_OBJECT_DONE, 1, 0);
+    assert_int_equal(view_all().checkpoint.objects[0].id, 1);
+    fb_progress_committed(progress, count_ended, NULL);
+    assert_int_equal(fb_progress_objects(progress), 1);
+}
+
+/* The oldest record whose outcome is open counts, in whichever object it is. */
+static uint64_t seen_resolved;
+
+static uint64_t note_resolved(void *context, uint64_t resolved_ordinal)
+{
+    (void)context;
+    seen_resolved = resolved_ordinal;
+    return UINT64_MAX;
+}
+
+static void the_oldest_open_span_of_all_objects_bounds_what_is_resolved(void **state)
+{
+    struct fb_progress_object *a = begin(1), *b = begin(2);
+    struct fb_span *done = fb_progress_span_open(progress, a, 0);
+    struct fb_span *late = fb_progress_span_open(progress, a, 50);
+    struct fb_span *early = fb_progress_span_open(progress, b, 20);
+    struct fb_progress_view view;
+
+    (void)state;
+    close_span(done, 1, 1, 1);
+    assert_int_equal(fb_progress_view(progress, note_resolved, NULL, &view), FB_OK);
+    assert_int_equal(seen_resolved, 20);
+    close_span(early, 1, 1, 30);
+    close_span(late, 2, 2, 60);
 }
 
 int main(void)
@@ -211,6 +299,11 @@ int main(void)
                                         free_progress),
         cmocka_unit_test_setup_teardown(the_frontier_stays_behind_an_undecided_dead_letter,
                                         make_progress, free_progress),
+        cmocka_unit_test_setup_teardown(
+            where_order_does_not_matter_each_object_has_a_frontier_and_ends_by_itself,
+            make_progress_in_any_order, free_progress),
+        cmocka_unit_test_setup_teardown(the_oldest_open_span_of_all_objects_bounds_what_is_resolved,
+                                        make_progress_in_any_order, free_progress),
     };
 
     return cmocka_run_group_tests_name("pipeline/progress", tests, NULL, NULL);

@@ -41,6 +41,7 @@ static struct fake_object objects[MAX_OBJECTS];
 static size_t object_count;
 static char items[KEYS][ITEM_SIZE];
 static char expected[KEYS][ITEM_SIZE];
+static unsigned char seen_numbers[1 << 15]; /* of records that were written at least once */
 static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fb_random chances;
 static unsigned fault_one_in; /* 0: none */
@@ -168,14 +169,17 @@ static enum fb_status write_fake(struct fb_client *client, const struct fb_write
     for (size_t i = 0; i < count; i++) {
         char item[ITEM_SIZE]; /* an entry's has no NUL */
         unsigned key = 0;
+        unsigned long long number = 0;
 
         entries[i].unprocessed = strikes();
         if (entries[i].unprocessed)
             continue;
         snprintf(item, sizeof item, "%.*s", (int)entries[i].item_size, entries[i].item);
-        assert_int_equal(sscanf(item, "{\"id\":{\"S\":\"k%u\"}", &key), 1);
+        assert_in_range(sscanf(item, "{\"id\":{\"S\":\"k%u\"},\"n\":{\"N\":\"%llu", &key, &number),
+                        1, 2);
         pthread_mutex_lock(&world_lock);
-        memcpy(items[key], item, sizeof item);
+        seen_numbers[number % sizeof seen_numbers] = 1;
+        memcpy(items[key % KEYS], item, sizeof item);
         pthread_mutex_unlock(&world_lock);
     }
     return FB_OK;
@@ -218,6 +222,7 @@ static struct fb_stream_options options_once(void)
         .poll_interval_ms = 10,
         .sweep_interval_ms = 50,
         .lookback_ms = INT64_C(90000000),
+        .decoders = 1,
         .writers = 4,
         .linger_ms = 1,
         .reader = {.max_record_size = 1 << 16,
@@ -657,6 +662,80 @@ static void another_table_under_the_same_name_is_refused(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* With every key of its own, whatever is lost shows. */
+static void add_objects_of_single_keys(unsigned count, unsigned records)
+{
+    char body[1 << 15];
+
+    next_number = 0;
+    memset(seen_numbers, 0, sizeof seen_numbers);
+    for (unsigned i = 0; i < count; i++) {
+        size_t size = 0;
+
+        for (unsigned j = 0; j < records; j++) {
+            size +=
+                (size_t)snprintf(body + size, sizeof body - size, "{\"id\":\"k%llu\",\"n\":%llu}\n",
+                                 (unsigned long long)next_number, (unsigned long long)next_number);
+            next_number++;
+        }
+        add_object(i / 4, i, body, size);
+    }
+}
+
+static void in_any_order_stops_at_random_moments_lose_nothing(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report = {.left_undone = true};
+    struct fb_random moments;
+    unsigned stops = 0;
+
+    (void)state;
+    options.in_any_order = true;
+    options.decoders = 3;
+    options.writers = 7;
+    fb_random_init(&moments, 6);
+    add_objects_of_single_keys(24, 400);
+    fault_one_in = 40;
+    while (report.left_undone) {
+        struct fb_stream *stream = NULL;
+
+        assert_in_range(stops, 0, 2000);
+        assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+        usleep((useconds_t)(1000 + stops * 1000 + fb_random_next(&moments) % 9000));
+        fb_stream_stop(stream, stops % 3 == 0 ? FB_STOP_DRAIN : FB_STOP_NOW);
+        stops++;
+        do {
+            usleep(500);
+            fb_stream_report(stream, &report);
+        } while (!report.finished);
+        fb_stream_free(stream);
+    }
+    assert_true(stops > 3);
+    for (uint64_t n = 0; n < next_number; n++)
+        assert_int_equal(seen_numbers[n], 1);
+}
+
+static void several_decoders_carry_everything_and_a_second_run_does_nothing(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    options.in_any_order = true;
+    options.decoders = 4;
+    add_objects_of_single_keys(20, 300);
+    report = run_to_end(&options);
+    assert_false(report.left_undone);
+    assert_int_equal(report.objects, 20);
+    assert_int_equal(report.records, 6000);
+    for (uint64_t n = 0; n < next_number; n++)
+        assert_int_equal(seen_numbers[n], 1);
+    atomic_store(&batch_calls, 0);
+    report = run_to_end(&options);
+    assert_false(report.left_undone);
+    assert_int_equal(atomic_load(&batch_calls), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -667,6 +746,8 @@ int main(void)
         CASE(a_stream_that_stops_at_damage_has_written_what_is_before_it_and_nothing_behind),
         CASE(an_object_that_vanished_does_not_hold_up_the_others),
         CASE(what_took_the_place_of_an_object_is_read_in_the_same_run),
+        CASE(in_any_order_stops_at_random_moments_lose_nothing),
+        CASE(several_decoders_carry_everything_and_a_second_run_does_nothing),
         CASE(too_many_rejected_items_leave_the_frontier_unmoved),
         CASE(too_many_dead_letters_stop_the_stream_and_the_frontier_is_unmoved),
         CASE(a_few_dead_letters_are_no_trouble),

@@ -118,15 +118,29 @@ static int64_t take(struct bench *bench, const char *key)
 static enum fb_status progress(struct bench *bench, int64_t id, enum fb_object_state state,
                                uint64_t frontier_record)
 {
-    struct fb_object_progress object = {.id = id, .state = state, .records = 7};
-    struct fb_checkpoint checkpoint = {
-        .objects = &object,
-        .object_count = 1,
-        .frontier_record = frontier_record,
-        .frontier_offset_bytes = frontier_record * 100,
+    struct fb_object_progress object = {
+        .id = id,
+        .state = state,
+        .records = 7,
+        .frontier = {frontier_record, frontier_record * 100, frontier_record * 2},
     };
+    struct fb_checkpoint checkpoint = {.objects = &object, .object_count = 1};
 
     return fb_state_checkpoint(bench->state, bench->stream_id, &checkpoint, &bench->error);
+}
+
+static struct fb_frontier frontier_of(struct bench *bench, int64_t id)
+{
+    struct fb_state_object object;
+    struct fb_frontier frontier;
+
+    assert_int_equal(fb_state_resume_next(bench->state, bench->stream_id, (uint64_t)id - 1, &object,
+                                          &bench->error),
+                     FB_OK);
+    assert_int_equal(object.id, id);
+    frontier = object.frontier;
+    fb_state_object_done(&object);
+    return frontier;
 }
 
 static struct fb_state_counts count(struct bench *bench)
@@ -262,8 +276,9 @@ static void after_a_crash_b_is_written_again_behind_the_unfinished_a(void **test
     fb_state_object_done(&object);
     assert_int_equal(
         fb_state_resume_next(bench->state, bench->stream_id, (uint64_t)b, &object, NULL), FB_END);
-    assert_int_equal(stream_row(bench).frontier_record, 3);
-    assert_int_equal(stream_row(bench).frontier_offset_bytes, 300);
+    assert_int_equal(frontier_of(bench, b).record, 3);
+    assert_int_equal(frontier_of(bench, b).offset_bytes, 300);
+    assert_int_equal(frontier_of(bench, b).part, 6);
 }
 
 static void the_frontier_moves_over_all_that_is_written(void **test)
@@ -296,7 +311,7 @@ static void a_refused_checkpoint_leaves_all_as_it_was(void **test)
     b = take(bench, "B");
     assert_int_equal(progress(bench, b, FB_OBJECT_DAMAGED, 9), FB_INVALID);
     assert_int_equal(count(bench).active, 2);
-    assert_int_equal(stream_row(bench).frontier_record, 0);
+    assert_int_equal(frontier_of(bench, b).record, 0);
 }
 
 static void another_fingerprint_restarts_what_is_unfinished(void **test)
@@ -314,12 +329,12 @@ static void another_fingerprint_restarts_what_is_unfinished(void **test)
     other.fingerprint = "json-2";
     assert_int_equal(fb_state_stream_open(bench->state, "ticker", &other, 0, &row, NULL), FB_OK);
     assert_true(row.fingerprint_changed);
-    assert_int_equal(row.frontier_record, 0);
-    assert_int_equal(row.frontier_offset_bytes, 0);
+    assert_int_equal(frontier_of(bench, b).record, 0);
+    assert_int_equal(frontier_of(bench, b).offset_bytes, 0);
+    assert_int_equal(frontier_of(bench, b).part, 0);
     assert_int_equal(count(bench).active, 2);
     assert_int_equal(fb_state_stream_open(bench->state, "ticker", &other, 0, &row, NULL), FB_OK);
     assert_false(row.fingerprint_changed);
-    assert_int_equal(row.frontier_record, 0);
 }
 
 static void another_source_or_table_under_the_same_name_is_refused(void **test)
@@ -520,8 +535,51 @@ static void a_newer_version_is_refused_and_left_alone(void **test)
     close_state(bench);
     run_sql(bench, "PRAGMA user_version = 99");
     expect_refused(bench, FB_UNSUPPORTED, "newer");
-    run_sql(bench, "PRAGMA user_version = 1");
+    run_sql(bench, "PRAGMA user_version = 2");
     reopen(bench);
+}
+
+/* Version 1 had one frontier a stream, in its row. */
+static void a_file_of_version_1_keeps_its_frontier(void **test)
+{
+    struct bench *bench = *test;
+    int64_t a, b;
+
+    add(bench, "A", "e", 1);
+    add(bench, "B", "e", 2);
+    a = take(bench, "A");
+    b = take(bench, "B");
+    assert_int_equal(progress(bench, b, FB_OBJECT_WRITTEN, 0), FB_OK);
+    close_state(bench);
+    run_sql(bench, "ALTER TABLE object DROP COLUMN frontier_record;"
+                   "ALTER TABLE object DROP COLUMN frontier_offset_bytes;"
+                   "ALTER TABLE object DROP COLUMN frontier_part;"
+                   "ALTER TABLE stream ADD COLUMN frontier_record INTEGER NOT NULL DEFAULT 0;"
+                   "ALTER TABLE stream ADD COLUMN frontier_offset_bytes INTEGER NOT NULL DEFAULT 0;"
+                   "UPDATE stream SET frontier_record = 41, frontier_offset_bytes = 4100;"
+                   "PRAGMA user_version = 1");
+    reopen(bench);
+    assert_int_equal(frontier_of(bench, a).record, 41);
+    assert_int_equal(frontier_of(bench, a).offset_bytes, 0);
+    assert_int_equal(frontier_of(bench, b).record, 0);
+    close_state(bench);
+    reopen(bench);
+    assert_int_equal(frontier_of(bench, a).record, 41);
+}
+
+static void where_order_does_not_matter_a_later_object_may_end_first(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_object_progress object = {.state = FB_OBJECT_DONE, .records = 3};
+    struct fb_checkpoint checkpoint = {.objects = &object, .object_count = 1, .in_any_order = true};
+
+    add(bench, "A", "e", 1);
+    add(bench, "B", "e", 2);
+    take(bench, "A");
+    object.id = take(bench, "B");
+    assert_int_equal(fb_state_checkpoint(bench->state, bench->stream_id, &checkpoint, NULL), FB_OK);
+    assert_int_equal(count(bench).active, 1);
+    assert_int_equal(count(bench).done, 1);
 }
 
 static void a_database_of_something_else_is_refused(void **test)
@@ -781,6 +839,8 @@ int main(void)
         CASE(streams_share_nothing),
         CASE(a_second_holder_is_told_the_pid_of_the_first),
         CASE(a_newer_version_is_refused_and_left_alone),
+        CASE(a_file_of_version_1_keeps_its_frontier),
+        CASE(where_order_does_not_matter_a_later_object_may_end_first),
         CASE(a_database_of_something_else_is_refused),
         CASE(a_file_of_garbage_is_refused_and_left_alone),
         CASE(an_empty_file_is_damage_and_no_beginning),

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The marker of a run of additions: an item that is written in the same transaction, and whose
+ * being there says that the run is. Runs of an object follow one another without a gap: a marker's
+ * key holds the stream, the object, its ETag and the place where the run begins, its one reserved
+ * attribute the place where it ends and the next one begins. So whoever knows the object finds out
+ * what is done of it, and needs neither the state file nor the conf that it was done with.
+ *
+ *     firebridge|STREAM|s3://BUCKET/KEY|ETAG  and  OFFSET.PART     with a sort key
+ *     firebridge|STREAM|s3://BUCKET/KEY|ETAG|OFFSET.PART           without
+ *
+ * Threads: the options are read by any.
+ */
+#ifndef FIREBRIDGE_PIPELINE_MARKER_H
+#define FIREBRIDGE_PIPELINE_MARKER_H
+
+#include <jansson.h>
+
+#include "firebridge/base/buffer.h"
+#include "firebridge/codec/key.h"
+#include "firebridge/state/state.h"
+
+#define FB_MARKER_PREFIX    "firebridge|"
+#define FB_MARKER_ATTRIBUTE "firebridge"
+
+/* Where a run begins or ends: a byte of the decompressed object, and which of the records there. */
+struct fb_place {
+    uint64_t offset_bytes;
+    uint64_t part;
+};
+
+static inline bool fb_place_is_before(struct fb_place a, struct fb_place b)
+{
+    return a.offset_bytes < b.offset_bytes || (a.offset_bytes == b.offset_bytes && a.part < b.part);
+}
+
+struct fb_markers {
+    const char *stream, *bucket;
+    const char *table;
+    const struct fb_key_schema *schema; /* of that table */
+    const char *ttl_attribute;
+    int64_t ttl_ms;
+};
+
+/* Whether the table can hold markers: FB_UNSUPPORTED with what to do where a key is a number, or is
+ * called as one of a marker's attributes. */
+enum fb_status fb_markers_check(const struct fb_markers *markers,
+                                struct fb_error *error) FB_MUST_CHECK;
+
+/* Appends the key, {"id":{"S":"..."}}. FB_NO_MEMORY, FB_TOO_LARGE. */
+enum fb_status fb_marker_append_key(const struct fb_markers *markers,
+                                    const struct fb_state_object *object, struct fb_place begin,
+                                    struct fb_buffer *out) FB_MUST_CHECK;
+
+/* Appends the transaction's action that puts it unless it is there. */
+enum fb_status fb_marker_append_put(const struct fb_markers *markers,
+                                    const struct fb_state_object *object, struct fb_place begin,
+                                    struct fb_place end, int64_t now_ms,
+                                    struct fb_buffer *out) FB_MUST_CHECK;
+
+/* Where the run ends that an item is the marker of. FB_CONFLICT when it is no marker. */
+enum fb_status fb_marker_read(const json_t *item, struct fb_place *ret_end,
+                              struct fb_error *error) FB_MUST_CHECK;
+
+/* Whether an item's canonical key is as only a marker's may be. */
+bool fb_marker_owns_key(const struct fb_key_schema *schema, const char *key, size_t key_size);
+
+#endif
