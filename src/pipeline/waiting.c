@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/pipeline/waiting.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -422,6 +423,7 @@ static struct fb_item *take_behind(struct fb_write *write)
 {
     struct fb_item *item = write->behind;
 
+    assert(item != NULL);
     write->behind = item->next;
     item->next = NULL;
     return item;
