@@ -47,6 +47,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->letters_bucket);
     free(stream->letters_prefix);
     fb_conf_list_done(&stream->write_map);
+    free(stream->version_attribute);
     *stream = (struct fb_conf_stream){0};
 }
 

@@ -217,9 +217,27 @@ static enum fb_status parse_share(const struct fb_conf_key *key, const char *tex
     return FB_OK;
 }
 
+static enum fb_status parse_items(const struct fb_conf_key *key, const char *text, void *base,
+                                  struct fb_error *error)
+{
+    unsigned *target = (unsigned *)(void *)((char *)base + key->offset);
+    const char *at = text;
+    int64_t count = 0;
+    bool is_good = fb_conf_take_number(&at, &count);
+
+    if (is_good && *at != '\0')
+        is_good = take_word(&at, "items");
+    if (!is_good || *at != '\0' || count < key->min || count > key->max)
+        return fb_fail(error, FB_INVALID, "\"%s\"; expected a number up to %lld, like 500 items",
+                       text, (long long)key->max);
+    *target = (unsigned)count;
+    return FB_OK;
+}
+
 const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
 const struct fb_conf_type fb_conf_type_account = {"account", parse_account, false};
 const struct fb_conf_type fb_conf_type_letters = {"letters", parse_letters, false};
 const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
 const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};
 const struct fb_conf_type fb_conf_type_share = {"share", parse_share, false};
+const struct fb_conf_type fb_conf_type_items = {"items", parse_items, false};

@@ -72,6 +72,7 @@ struct fb_mapping_options fb_conf_mapping_options(const struct fb_conf_stream *s
         .write = stream->write,
         .write_map = names_of(&stream->write_map),
         .write_map_count = stream->write_map.count,
+        .version_attribute = stream->version_attribute,
     };
 }
 

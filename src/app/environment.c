@@ -89,13 +89,6 @@ static char **make_process_environment(void)
     return copy;
 }
 
-static bool says(const char *name, const char *expected)
-{
-    const char *value = fb_network_variable(name);
-
-    return value != NULL && strcasecmp(value, expected) == 0;
-}
-
 static void read_variables(struct fb_environment *environment, struct fb_chain_options *options)
 {
     const struct fb_conf_aws *aws = &environment->conf->aws;
@@ -116,8 +109,8 @@ static void read_variables(struct fb_environment *environment, struct fb_chain_o
         .container_token_file = fb_network_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
         .imds_endpoint =
             first_of(aws->endpoint_imds, fb_network_variable("AWS_EC2_METADATA_SERVICE_ENDPOINT")),
-        .imds_ipv6 = says("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"),
-        .imds_disabled = says("AWS_EC2_METADATA_DISABLED", "true"),
+        .imds_ipv6 = fb_network_says("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"),
+        .imds_disabled = fb_network_says("AWS_EC2_METADATA_DISABLED", "true"),
         .imds_v1_fallback = aws->imds_v1_fallback,
         .region = environment->region,
         .sts_endpoint = environment->network.endpoints[FB_SERVICE_STS],

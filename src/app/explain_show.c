@@ -209,7 +209,9 @@ static void show_record_text(const struct fb_record *record)
     if (record->operation == FB_DELETE)
         puts("delete");
     else
-        printf("item of %" PRIu32 " bytes, %" PRIu64 " write unit%s\n", record->item_counted_bytes,
+        printf("%s%sitem of %" PRIu32 " bytes, %" PRIu64 " write unit%s\n",
+               record->operation == FB_PUT ? "" : fb_operation_name(record->operation),
+               record->operation == FB_PUT ? "" : ", ", record->item_counted_bytes,
                write_units(record), plural(write_units(record)));
     print_item(record);
 }
@@ -227,8 +229,7 @@ static void add_item(json_t *line, const struct fb_record *record)
 {
     json_t *item = load_item(record);
 
-    json_object_set_new(line, "operation",
-                        json_string(record->operation == FB_DELETE ? "delete" : "put"));
+    json_object_set_new(line, "operation", json_string(fb_operation_name(record->operation)));
     if (item != NULL)
         json_object_set_new(line, record->operation == FB_DELETE ? "key" : "item", item);
     if (record->operation == FB_DELETE)

@@ -29,6 +29,13 @@ const char *fb_network_variable(const char *name)
     return value != NULL && value[strspn(value, " \t\r\n")] != '\0' ? value : NULL;
 }
 
+bool fb_network_says(const char *name, const char *expected)
+{
+    const char *value = fb_network_variable(name);
+
+    return value != NULL && strcasecmp(value, expected) == 0;
+}
+
 static const char *first_of(const char *a, const char *b)
 {
     return a != NULL ? a : b;
@@ -37,9 +44,7 @@ static const char *first_of(const char *a, const char *b)
 /* Any value but true is false (SDKs and Tools reference guide). */
 static bool is_true(const char *name)
 {
-    const char *value = fb_network_variable(name);
-
-    return value != NULL && strcasecmp(value, "true") == 0;
+    return fb_network_says(name, "true");
 }
 
 /* curl's own order: small letters first. HTTP_PROXY in capitals is what a CGI's caller can set. */

@@ -18,10 +18,15 @@ struct redrive {
     struct fb_conf *conf;
     struct fb_environment *environment;
     const struct fb_conf_stream *stream; /* at work */
-    struct fb_mapping **mappings;        /* of each stream that is asked for; NULL in it: none */
     char *directory;                     /* of all streams' files */
+    struct plan *plans;                  /* of each stream of the conf */
     uint64_t seed;
     bool has_head; /* the table's first line is printed */
+};
+
+struct plan {
+    struct fb_layout *layout;
+    struct fb_mapping *mapping; /* NULL: none */
 };
 
 static bool complain(const char *stream, const char *message)
@@ -159,6 +164,7 @@ static enum fb_status run_stream(struct redrive *redrive, const struct fb_conf_s
         .reason = redrive->options->reason,
         .dry_run = redrive->options->dry_run,
         .writers = stream->writers,
+        .removes_nulls = stream->null == FB_MAP_NULL_UNSET,
         .max_in_flight = stream->max_in_flight,
         .give_up_after_ms = redrive->conf->daemon.once_patience_ms,
         .stall_timeout_ms = redrive->conf->aws.stall_timeout_ms,
@@ -166,7 +172,7 @@ static enum fb_status run_stream(struct redrive *redrive, const struct fb_conf_s
                   .get = fb_s3_get,
                   .put = fb_s3_put,
                   .remove = fb_s3_delete,
-                  .batch_write = fb_dynamodb_batch_write,
+                  .write = fb_dynamodb_write,
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,
                   .connect_context = redrive},
@@ -209,17 +215,14 @@ static void print_counts(struct redrive *redrive, const char *stream,
 
 /* True when nothing is left. */
 static bool redrive_stream(struct redrive *redrive, const struct fb_conf_stream *stream,
-                           const struct fb_mapping *mapping)
+                           const struct plan *plan)
 {
     struct fb_redrive_counts counts = {0};
-    struct fb_layout *layout = NULL;
     struct fb_error error = {0};
-    enum fb_status status = fb_conf_layout(stream, &layout, &error);
+    enum fb_status status;
 
     redrive->stream = stream;
-    if (status == FB_OK)
-        status = run_stream(redrive, stream, layout, mapping, &counts, &error);
-    fb_layout_free(layout);
+    status = run_stream(redrive, stream, plan->layout, plan->mapping, &counts, &error);
     print_counts(redrive, stream->name, &counts);
     (void)fflush(stdout);
     if (status != FB_OK)
@@ -229,30 +232,39 @@ static bool redrive_stream(struct redrive *redrive, const struct fb_conf_stream 
 
 /* ---- all of them ---- */
 
-/* Before there is a thread or a secret: jq's processes are forked from this one. */
-static bool make_mappings(struct redrive *redrive)
+/* Before anything has a thread or a secret: a layout may load a time zone, and a mapping fork. */
+static bool make_plans(struct redrive *redrive)
 {
     const size_t count = redrive->conf->stream_count;
     struct fb_error error = {0};
+    enum fb_status status = FB_OK;
 
-    redrive->mappings = calloc(count, sizeof *redrive->mappings);
-    if (redrive->mappings == NULL)
-        return complain("*", "out of memory");
-    for (size_t i = 0; i < count; i++) {
+    redrive->plans = calloc(count, sizeof *redrive->plans);
+    if (redrive->plans == NULL)
+        status = fb_fail(&error, FB_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < count && status == FB_OK; i++) {
         const struct fb_conf_stream *stream = &redrive->conf->streams[i];
 
-        if (is_asked_for(redrive, stream) &&
-            fb_conf_mapping(stream, redrive->seed, &redrive->mappings[i], &error) != FB_OK)
-            return complain(stream->name, error.message);
+        if (!is_asked_for(redrive, stream))
+            continue;
+        status = fb_conf_layout(stream, &redrive->plans[i].layout, &error);
+        if (status == FB_OK)
+            status = fb_conf_mapping(stream, redrive->seed, &redrive->plans[i].mapping, &error);
+        if (status != FB_OK)
+            fb_error_prefix(&error, "stream %s", stream->name);
     }
-    return true;
+    if (status != FB_OK)
+        fb_cli_report(NULL, error.message);
+    return status == FB_OK;
 }
 
-static void free_mappings(struct redrive *redrive)
+static void free_plans(struct redrive *redrive)
 {
-    for (size_t i = 0; redrive->mappings != NULL && i < redrive->conf->stream_count; i++)
-        fb_mapping_free(redrive->mappings[i]);
-    free(redrive->mappings);
+    for (size_t i = 0; redrive->plans != NULL && i < redrive->conf->stream_count; i++) {
+        fb_layout_free(redrive->plans[i].layout);
+        fb_mapping_free(redrive->plans[i].mapping);
+    }
+    free(redrive->plans);
 }
 
 static bool set_up(struct redrive *redrive)
@@ -280,11 +292,11 @@ static int redrive_all(struct redrive *redrive)
 {
     int status = FB_EXIT_OK;
 
-    if (!has_stream(redrive) || !make_mappings(redrive) || !set_up(redrive))
+    if (!has_stream(redrive) || !make_plans(redrive) || !set_up(redrive))
         return FB_EXIT_WRONG;
     for (size_t i = 0; i < redrive->conf->stream_count; i++)
         if (is_asked_for(redrive, &redrive->conf->streams[i]) &&
-            !redrive_stream(redrive, &redrive->conf->streams[i], redrive->mappings[i]))
+            !redrive_stream(redrive, &redrive->conf->streams[i], &redrive->plans[i]))
             status = FB_EXIT_WRONG;
     return status;
 }
@@ -301,9 +313,8 @@ int fb_cmd_redrive(const struct fb_redrive_cmd_options *options)
     if (redrive.conf != NULL)
         status = redrive_all(&redrive);
     fb_environment_free(redrive.environment);
+    free_plans(&redrive);
     free(redrive.directory);
-    if (redrive.conf != NULL)
-        free_mappings(&redrive);
     fb_conf_free(redrive.conf);
     return status;
 }

@@ -23,6 +23,9 @@
 /* How long the main thread sleeps between looks; the watchdog's ping needs no more. */
 #define TICK_MS 1000
 
+/* How long items wait where `coalesce` stands alone. */
+#define COALESCE_FOR_MS 1000
+
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
@@ -151,6 +154,13 @@ static enum fb_status check_key(const void *context, const struct fb_key_schema 
     return fb_conf_check_key(plan->stream, plan->mapping, schema, error);
 }
 
+/* A number alone would let the last items wait for ever. */
+static int64_t coalesce_for_ms(const struct fb_conf_stream *conf)
+{
+    return conf->coalesce > 0 && conf->coalesce_for_ms == 0 ? COALESCE_FOR_MS
+                                                            : conf->coalesce_for_ms;
+}
+
 static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_error *error)
 {
     const struct fb_conf_stream *conf = &daemon->conf->streams[i];
@@ -169,6 +179,10 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
         .lookback_ms = conf->lookback_ms,
         .writers = conf->writers,
         .linger_ms = conf->linger_ms,
+        .coalesce_for_ms = coalesce_for_ms(conf),
+        .coalesce_items = conf->coalesce,
+        .max_write_units = conf->max_write_units,
+        .removes_nulls = conf->null == FB_MAP_NULL_UNSET,
         .reader = fb_conf_reader_options(conf),
         .on_damage = conf->on_damaged_object,
         .max_in_flight = conf->max_in_flight,
@@ -187,7 +201,7 @@ static enum fb_status start_stream(struct daemon *daemon, size_t i, struct fb_er
                   .list_page = fb_s3_list_page,
                   .get = fb_s3_get,
                   .put = fb_s3_put,
-                  .batch_write = fb_dynamodb_batch_write,
+                  .write = fb_dynamodb_write,
                   .connect = connect_client,
                   .disconnect = fb_environment_client_done,
                   .connect_context = &daemon->plans[i]},
@@ -348,12 +362,16 @@ static bool sum_up(struct daemon *daemon)
 
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
-        char deletes[48] = "", left_out[48] = "", passed_over[64] = "", mismatches[80] = "";
+        char deletes[48] = "", kept[64] = "", left_out[48] = "", passed_over[64] = "",
+             mismatches[80] = "";
 
         fb_stream_report(daemon->streams[i], &report);
         if (report.items_deleted > 0)
             snprintf(deletes, sizeof deletes, " (%llu of them deletes)",
                      (unsigned long long)report.items_deleted);
+        if (report.items_kept > 0)
+            snprintf(kept, sizeof kept, ", %llu left as the table has them",
+                     (unsigned long long)report.items_kept);
         if (report.left_out > 0)
             snprintf(left_out, sizeof left_out, ", %llu left out",
                      (unsigned long long)report.left_out);
@@ -365,12 +383,13 @@ static bool sum_up(struct daemon *daemon)
             snprintf(passed_over, sizeof passed_over,
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
-        fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls, "
-                    "%llu replaced by a later one of their key, %llu dead letters%s%s%s%s",
+        fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls%s, "
+                    "%llu coalesced (%llu write units saved), %llu dead letters%s%s%s%s",
                     daemon->conf->streams[i].name, (unsigned long long)report.objects,
                     (unsigned long long)report.records, (unsigned long long)report.items_written,
-                    deletes, (unsigned long long)report.calls,
-                    (unsigned long long)report.items_folded,
+                    deletes, (unsigned long long)report.calls, kept,
+                    (unsigned long long)report.items_coalesced,
+                    (unsigned long long)report.write_units_saved,
                     (unsigned long long)report.dead_letters, left_out, mismatches, passed_over,
                     report.objects_damaged > 0    ? "; some objects could not be read"
                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "firebridge/aws/aws_error.h"
+#include "firebridge/aws/dynamodb_call.h"
 #include "firebridge/aws/sigv4.h"
 #include "firebridge/base/secret.h"
 #include "firebridge/base/time.h"
@@ -93,16 +94,23 @@ static bool is_success(long http_status)
     return http_status == 200 || http_status == 204 || http_status == 206;
 }
 
-/* Bodies of success go to the call's sink; of all others the first 64 KiB are kept to be read. */
+/* Where the body of a failure is kept. */
+static struct fb_buffer *refusal_of(const struct call_state *state)
+{
+    return state->call->refusal != NULL ? &state->call->refusal->body : &state->scratch->refusal;
+}
+
+/* Bodies of success go to the call's sink; of all others the first bytes are kept to be read. */
 static enum fb_status route_body(void *context, const struct fb_http_response *response,
                                  const char *bytes, size_t size)
 {
     struct call_state *state = context;
-    size_t room = state->scratch->refusal.max_bytes - state->scratch->refusal.size;
+    struct fb_buffer *refusal = refusal_of(state);
+    size_t room = refusal->max_bytes - refusal->size;
 
     if (is_success(response->http_status))
         return state->call->sink(state->call->context, response, bytes, size);
-    return fb_buffer_append(&state->scratch->refusal, bytes, size < room ? size : room);
+    return fb_buffer_append(refusal, bytes, size < room ? size : room);
 }
 
 static enum fb_status sign(struct call_state *state, const struct fb_http_header *headers,
@@ -177,7 +185,7 @@ static enum fb_status send_signed(struct call_state *state, const struct fb_http
     };
     enum fb_status status;
 
-    fb_buffer_reset(&state->scratch->refusal);
+    fb_buffer_reset(refusal_of(state));
     status = client->transport->perform(client->transport, &request, route_body, state,
                                         &state->response, error);
     if (status != FB_OK)
@@ -188,6 +196,7 @@ static enum fb_status send_signed(struct call_state *state, const struct fb_http
 /* Signs at the time it is, sends, and judges the answer. */
 static enum fb_status attempt(struct call_state *state, struct fb_error *error)
 {
+    struct fb_buffer *const refusal = refusal_of(state);
     const struct fb_call *call = state->call;
     struct fb_http_header headers[FB_CALL_HEADER_MAX + 5];
     size_t count = 0;
@@ -211,11 +220,14 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
     status = send_signed(state, headers, count, error);
     if (status != FB_OK || is_success(state->response.http_status))
         return status;
+    /* The checksum is of the bytes as they were sent. */
+    if (call->refusal != NULL)
+        call->refusal->is_intact = fb_dynamodb_crc_fits(state->response.crc32, refusal);
     /* What cannot be inflated stays what it is, and is no AWS error then. */
-    if (fb_http_is_gzip(&state->response) && fb_http_gunzip(&state->scratch->refusal) != FB_OK)
-        fb_buffer_reset(&state->scratch->refusal);
-    return fb_aws_error_make(&state->response, state->scratch->refusal.bytes,
-                             state->scratch->refusal.size, call->operation, call->subject, error);
+    if (fb_http_is_gzip(&state->response) && fb_http_gunzip(refusal) != FB_OK)
+        fb_buffer_reset(refusal);
+    return fb_aws_error_make(&state->response, refusal->bytes, refusal->size, call->operation,
+                             call->subject, error);
 }
 
 static enum fb_status take_credentials(struct call_state *state, struct fb_error *error)

@@ -2,11 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "firebridge/aws/dynamodb.h"
+#include "answer.h"
 #include "firebridge/aws/dynamodb_call.h"
 #include "firebridge/aws/unprocessed.h"
+#include "write_private.h"
 
-/* All items may come back, and around them stands less than this. */
+/* BatchWriteItem: puts and deletes. All items may come back, and around them stands less. */
 #define ANSWER_EXTRA_BYTES ((size_t)64 * 1024)
 
 #define PUT_BEGIN    "{\"PutRequest\":{\"Item\":"
@@ -34,12 +35,15 @@ static void add_piece(struct batch_body *body, const char *bytes, size_t size)
     body->bytes += size;
 }
 
-static void make_body(struct batch_body *body, const char *table,
+static void make_body(struct batch_body *body, const struct fb_write_target *target,
                       const struct fb_batch_entry *entries, size_t count)
 {
+    const char *const end =
+        target->wants_units ? REQUEST_END "]}," FB_WRITE_WANTS_UNITS "}" : REQUEST_END "]}}";
+
     body->count = 0;
     body->bytes = 0;
-    snprintf(body->begin, sizeof body->begin, "{\"RequestItems\":{\"%s\":[%s", table,
+    snprintf(body->begin, sizeof body->begin, "{\"RequestItems\":{\"%s\":[%s", target->table,
              first_begin[entries[0].operation]);
     add_piece(body, body->begin, strlen(body->begin));
     for (size_t i = 0; i < count; i++) {
@@ -49,7 +53,7 @@ static void make_body(struct batch_body *body, const char *table,
             add_piece(body, begin, strlen(begin));
         add_piece(body, entries[i].item, entries[i].item_size);
     }
-    add_piece(body, REQUEST_END "]}}", strlen(REQUEST_END "]}}"));
+    add_piece(body, end, strlen(end));
 }
 
 /* In nearly every answer nothing came back: then nothing is read. */
@@ -62,56 +66,45 @@ static bool nothing_came_back(const struct fb_buffer *answer)
 }
 
 static enum fb_status read_answer(struct fb_dynamodb_call *call, const struct fb_sent_batch *batch,
-                                  struct fb_error *error)
+                                  double *ret_units, struct fb_error *error)
 {
     enum fb_status status;
 
     if (nothing_came_back(&call->answer))
         return FB_OK;
     status = fb_unprocessed_mark(batch, &call->answer);
+    if (status == FB_OK &&
+        !fb_answer_units(fb_json_cursor_begin(call->answer.bytes), batch->table, ret_units))
+        status = FB_CORRUPT;
     if (status == FB_INVALID)
         return fb_dynamodb_call_refuse(call, error, "it does not say what was not written");
     if (status == FB_CORRUPT)
-        return fb_dynamodb_call_refuse(call, error, "it gives back an item that was not sent");
+        return fb_dynamodb_call_refuse(call, error, "it is about what was not sent");
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for an answer");
     return FB_OK;
 }
 
-static enum fb_status check_entries(const struct fb_batch_entry *entries, size_t count,
-                                    struct fb_error *error)
+enum fb_status fb_write_batch(struct fb_client *client, const struct fb_write_target *target,
+                              struct fb_batch_entry *entries, size_t count, double *ret_units,
+                              struct fb_error *error)
 {
-    if (entries == NULL || count == 0 || count > FB_BATCH_MAX_ITEMS)
-        return fb_fail(error, FB_INVALID, "a batch has 1 to %d items, not %zu", FB_BATCH_MAX_ITEMS,
-                       count);
-    return FB_OK;
-}
-
-enum fb_status fb_dynamodb_batch_write(struct fb_client *client, const char *table,
-                                       const struct fb_key_schema *schema,
-                                       struct fb_batch_entry *entries, size_t count,
-                                       struct fb_error *error)
-{
-    const struct fb_sent_batch batch = {table, schema, entries, count};
+    const struct fb_sent_batch batch = {target->table, target->schema, entries, count};
     struct fb_dynamodb_call call;
     struct batch_body body;
-    enum fb_status status = check_entries(entries, count, error);
+    enum fb_status status;
 
-    if (status != FB_OK)
-        return status;
-    make_body(&body, table, entries, count);
+    make_body(&body, target, entries, count);
     if (body.bytes > FB_BATCH_MAX_BYTES)
         return fb_fail(error, FB_TOO_LARGE, "a batch of %zu bytes is over DynamoDB's 16 MiB",
                        body.bytes);
-    for (size_t i = 0; i < count; i++)
-        entries[i].unprocessed = false;
-    status = fb_dynamodb_call_init(&call, client, "BatchWriteItem", table,
+    status = fb_dynamodb_call_init(&call, client, "BatchWriteItem", target->table,
                                    body.bytes + ANSWER_EXTRA_BYTES, error);
     if (status != FB_OK)
         return status;
     status = fb_dynamodb_call_perform(&call, client, body.pieces, body.count, error);
     if (status == FB_OK)
-        status = read_answer(&call, &batch, error);
+        status = read_answer(&call, &batch, ret_units, error);
     fb_dynamodb_call_done(&call);
     return status;
 }

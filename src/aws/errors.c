@@ -2,7 +2,7 @@
 /*
  * The one place that knows AWS's error codes: what each means to us and what to do after it.
  * (Amazon DynamoDB developer guide, "Error handling with DynamoDB"; Amazon S3 API reference,
- * "Error responses"; IAM, "Common errors".)
+ * "Error responses"; STS API reference, "AssumeRoleWithWebIdentity"; IAM, "Common errors".)
  */
 #include "firebridge/aws/aws_error.h"
 #include "firebridge/aws/client.h"
@@ -61,6 +61,7 @@ static const struct known_code known_codes[] = {
     {"BadDigest", FB_UNAVAILABLE, FB_RETRY, NULL},
     {"XAmzContentSHA256Mismatch", FB_UNAVAILABLE, FB_RETRY, NULL},
     {"TemporaryRedirect", FB_UNAVAILABLE, FB_RETRY, NULL},
+    {"IDPCommunicationError", FB_UNAVAILABLE, FB_RETRY, "STS did not reach the identity provider"},
     /* New credentials or a right clock may do */
     {"ExpiredToken", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_EXPIRED},
     {"ExpiredTokenException", FB_EXPIRED, FB_RETRY_REFRESHED, HINT_EXPIRED},
@@ -106,6 +107,21 @@ static const struct known_code known_codes[] = {
     {"PermanentRedirect", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
     {"AuthorizationHeaderMalformed", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
     {"IllegalLocationConstraintException", FB_INVALID, FB_UNHEALTHY, HINT_REGION},
+    {"ResourceInUseException", FB_UNAVAILABLE, FB_UNHEALTHY, "the table is being changed"},
+    {"TableInUseException", FB_UNAVAILABLE, FB_UNHEALTHY, "the table is being changed"},
+    {"InaccessibleEncryptionCredentialsException", FB_DENIED, FB_UNHEALTHY,
+     "the KMS key that it is encrypted with cannot be used now; enable it"},
+    /* The same of one statement of a batch (DynamoDB API reference, "BatchStatementError") */
+    {"ProvisionedThroughputExceeded", FB_THROTTLED, FB_RETRY_SLOWER, HINT_CAPACITY},
+    {"ThrottlingError", FB_THROTTLED, FB_RETRY_SLOWER, HINT_CAPACITY},
+    {"ResourceNotFound", FB_NOT_FOUND, FB_UNHEALTHY,
+     "check the table's name, the region and the account"},
+    {"ValidationError", FB_INVALID, FB_REJECTED, NULL},
+    {"ItemCollectionSizeLimitExceeded", FB_INVALID, FB_REJECTED,
+     "all items of one partition key may have 10 GB where there is a local secondary index"},
+    {"DuplicateItem", FB_CONFLICT, FB_DONE_BEFORE, NULL},
+    {"ConditionalCheckFailed", FB_CONFLICT, FB_DONE_BEFORE, NULL},
+    {"ConditionalCheckFailedException", FB_CONFLICT, FB_DONE_BEFORE, NULL},
     /* This request can never succeed */
     {"ValidationException", FB_INVALID, FB_REJECTED, NULL},
     {"ItemCollectionSizeLimitExceededException", FB_INVALID, FB_REJECTED,
@@ -200,6 +216,8 @@ static const struct known_sentence known_sentences[] = {
     {"AccessDenied", "kms:Decrypt",
      "the bucket uses SSE-KMS: the role needs kms:Decrypt on its key, and the key's policy has to "
      "let the role use it"},
+    {"AccessDenied", "sts:AssumeRole",
+     "see the role's trust policy: whom it names, and which external id it wants"},
     {"AccessDeniedException", "KMS",
      "the table's KMS key has to let the role use it, too: see the key's policy and its grants"},
 };
@@ -225,6 +243,11 @@ static const struct {
     {"DeleteObject", "s3:DeleteObject"},
     {"DescribeTable", "dynamodb:DescribeTable"},
     {"BatchWriteItem", "dynamodb:BatchWriteItem"},
+    {"AssumeRole", "sts:AssumeRole"},
+    {"AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity"},
+    {"BatchExecuteStatement", "dynamodb:PartiQLInsert"},
+    {"PutItem", "dynamodb:PutItem"},
+    {"UpdateItem", "dynamodb:UpdateItem"},
 };
 
 const char *fb_aws_error_action(const char *operation)

@@ -222,13 +222,17 @@ static enum fb_status take_line(struct reader *reader, char *line)
                                          : take_property(reader, line);
 }
 
-/* [profile default] hides [default], wherever in the file the two stand. */
+/*
+ * [profile default] of the config hides [default] there, wherever in the file the two stand. That
+ * of the credentials hides nothing.
+ */
 static void settle_default(struct fb_profiles *profiles)
 {
     bool is_hidden = false;
 
     for (size_t i = 0; i < profiles->count; i++)
-        is_hidden |= strcmp(profiles->entries[i].profile, "default") == 0 &&
+        is_hidden |= profiles->entries[i].setting.kind == FB_PROFILE_CONFIG &&
+                     strcmp(profiles->entries[i].profile, "default") == 0 &&
                      !profiles->entries[i].is_plain_default;
     for (size_t i = 0; i < profiles->count && is_hidden; i++)
         if (profiles->entries[i].is_plain_default)

@@ -163,13 +163,11 @@ static enum fb_status send_unsigned(struct exchange *exchange, struct fb_error *
                              exchange->operation, exchange->subject, error);
 }
 
-/* STS could not reach the identity provider: the next try may. (API reference, "Errors") */
 static bool is_worth_a_try(const struct fb_error *error)
 {
     enum fb_verdict verdict = fb_verdict_of(error);
 
-    return error->status != FB_CANCELED && (verdict == FB_RETRY || verdict == FB_RETRY_SLOWER ||
-                                            strcmp(error->code, "IDPCommunicationError") == 0);
+    return error->status != FB_CANCELED && (verdict == FB_RETRY || verdict == FB_RETRY_SLOWER);
 }
 
 static enum fb_status send_until_answered(struct exchange *exchange,
@@ -217,10 +215,7 @@ static enum fb_status assume(struct fb_client *client, const struct fb_role *rol
                                 .operation =
                                     token == NULL ? "AssumeRole" : "AssumeRoleWithWebIdentity",
                                 .subject = role->arn};
-    const struct fb_endpoint_options where = {.address = client->endpoint,
-                                              .region = client->region,
-                                              .use_fips = client->use_fips,
-                                              .use_dualstack = client->use_dualstack};
+    const struct fb_endpoint_options where = fb_call_where(client, client->region);
     struct fb_error own_error = {0};
     enum fb_status status;
 

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "answer.h"
 #include "firebridge/codec/json_cursor.h"
 #include "firebridge/codec/json_text.h"
-#include "firebridge/codec/validate.h"
 
 /* A key's text with every byte escaped (\u0001): what canonical keys are made from. */
 #define ESCAPED_KEY_MAX_BYTES ((size_t)6 * FB_PARTITION_KEY_MAX_BYTES)
@@ -18,29 +18,9 @@ struct marking {
     struct fb_buffer key; /* of one item after the other */
 };
 
-/* The member of that name; when there are two, nobody can say which is meant. */
-static bool find_member(struct fb_json_cursor object, const char *name, size_t name_size,
-                        struct fb_json_cursor *ret_value)
-{
-    struct fb_json_cursor value = {NULL};
-    struct fb_json_text text;
-    size_t found = 0;
-
-    if (!fb_json_enter_object(&object))
-        return false;
-    for (; fb_json_next_member(&object, &text); fb_json_skip(&object))
-        if (fb_json_text_is(&text, name, name_size)) {
-            value = object;
-            found++;
-        }
-    if (found == 1)
-        *ret_value = value;
-    return found == 1;
-}
-
 static bool find(struct fb_json_cursor object, const char *name, struct fb_json_cursor *ret_value)
 {
-    return find_member(object, name, strlen(name), ret_value);
+    return fb_answer_find(object, name, strlen(name), ret_value);
 }
 
 /* Nobody escapes digits, but JSON allows it. */
@@ -67,7 +47,7 @@ static enum fb_status append_key(struct fb_buffer *key, enum fb_key_type type,
     struct fb_json_text text;
     enum fb_status status;
 
-    if (!find_member(attribute, &name, 1, &value) || !fb_json_take_string(&value, &text))
+    if (!fb_answer_find(attribute, &name, 1, &value) || !fb_json_take_string(&value, &text))
         return FB_CORRUPT;
     if (type == FB_KEY_NUMBER)
         status = append_number(key, &text);
@@ -101,7 +81,7 @@ static enum fb_status mark_entry(struct marking *marking, enum fb_operation oper
         struct fb_json_cursor attribute;
         enum fb_status status;
 
-        if (!find_member(attributes, wanted->name, wanted->name_size, &attribute))
+        if (!fb_answer_find(attributes, wanted->name, wanted->name_size, &attribute))
             return FB_CORRUPT;
         status = append_key(&marking->key, wanted->type, attribute);
         if (status != FB_OK)
@@ -140,53 +120,24 @@ static enum fb_status mark_requests(struct marking *marking, struct fb_json_curs
     return FB_OK;
 }
 
-/* The answer may name the table where an ARN was sent. */
-static bool is_our_table(const struct fb_json_text *name, const char *table)
-{
-    const char *bare = strstr(table, ":table/");
-
-    return fb_json_text_is(name, table, strlen(table)) ||
-           (bare != NULL && fb_json_text_is(name, bare + 7, strlen(bare + 7)));
-}
-
 static enum fb_status mark_tables(struct marking *marking, struct fb_json_cursor unprocessed)
 {
     enum fb_status status = FB_OK;
     struct fb_json_text name;
 
     while (status == FB_OK && fb_json_next_member(&unprocessed, &name)) {
-        if (!is_our_table(&name, marking->batch->table))
+        if (!fb_answer_is_table(&name, marking->batch->table))
             return FB_CORRUPT;
         status = mark_requests(marking, &unprocessed);
     }
     return status;
 }
 
-/* One value, all of it UTF-8, and nothing behind it; ended as json_text.h demands. */
-static enum fb_status check_text(struct fb_buffer *answer)
-{
-    struct fb_nesting nesting = {0};
-    struct fb_validated validated;
-    enum fb_status status = fb_buffer_reserve(answer, FB_TEXT_SLACK);
-
-    if (status != FB_OK)
-        return status;
-    memset(answer->bytes + answer->size, 0, FB_TEXT_SLACK);
-    status = fb_json_validate(&nesting, answer->bytes, answer->size, &validated);
-    fb_nesting_done(&nesting);
-    if (status != FB_OK)
-        return status;
-    if (validated.bad_utf8 ||
-        fb_text_skip_blanks(answer->bytes + validated.end) != answer->bytes + answer->size)
-        return FB_INVALID;
-    return FB_OK;
-}
-
 enum fb_status fb_unprocessed_mark(const struct fb_sent_batch *batch, struct fb_buffer *answer)
 {
     struct marking marking = {.batch = batch};
     struct fb_json_cursor unprocessed;
-    enum fb_status status = check_text(answer);
+    enum fb_status status = fb_answer_check(answer);
 
     if (status != FB_OK)
         return status == FB_NO_MEMORY ? status : FB_INVALID;

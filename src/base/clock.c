@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "firebridge/base/event.h"
+
 static int64_t read_clock_ms(clockid_t id)
 {
     struct timespec now;
@@ -37,12 +39,19 @@ static bool system_sleep_ms(struct fb_clock *clock, struct fb_stop *stop, enum f
     return false;
 }
 
+static struct timespec system_deadline(struct fb_clock *clock, int64_t wait_ms)
+{
+    (void)clock;
+    return fb_deadline_after(wait_ms);
+}
+
 struct fb_clock *fb_clock_system(void)
 {
     static struct fb_clock clock = {
         .realtime_ms = system_realtime_ms,
         .monotonic_ms = system_monotonic_ms,
         .sleep_ms = system_sleep_ms,
+        .deadline = system_deadline,
     };
 
     return &clock;
@@ -73,12 +82,20 @@ static bool virtual_sleep_ms(struct fb_clock *clock, struct fb_stop *stop, enum 
     return stop != NULL && fb_stop_level(stop) >= level;
 }
 
+/* Its time has come at once. */
+static struct timespec virtual_deadline(struct fb_clock *clock, int64_t wait_ms)
+{
+    (void)virtual_sleep_ms(clock, NULL, FB_STOP_NOT, wait_ms);
+    return fb_deadline_after(0);
+}
+
 void fb_clock_virtual_init(struct fb_clock_virtual *clock, int64_t realtime_ms)
 {
     *clock = (struct fb_clock_virtual){
         .clock = {.realtime_ms = virtual_realtime_ms,
                   .monotonic_ms = virtual_monotonic_ms,
-                  .sleep_ms = virtual_sleep_ms},
+                  .sleep_ms = virtual_sleep_ms,
+                  .deadline = virtual_deadline},
         .realtime_ms = realtime_ms,
     };
 }

@@ -157,3 +157,48 @@ bool fb_json_text_is(const struct fb_json_text *text, const char *bytes, size_t 
     }
     return bytes == bytes_end;
 }
+
+/* The next byte that a string means, 0 to 255; -1 at its end. */
+struct meant {
+    const char *at, *end;
+    char bytes[FB_TEXT_BLOCK];
+    size_t size, next;
+};
+
+static int next_byte(struct meant *meant)
+{
+    struct fb_text_special special;
+
+    if (meant->next < meant->size)
+        return (unsigned char)meant->bytes[meant->next++];
+    if (meant->at == meant->end)
+        return -1;
+    if (*meant->at != '\\')
+        return (unsigned char)*meant->at++;
+    if (fb_text_special(meant->at, meant->end, &special) != FB_TEXT_GOOD)
+        return -1;
+    meant->size = fb_text_unescape(meant->at, special.size, meant->bytes);
+    meant->next = 1;
+    meant->at += special.size;
+    return (unsigned char)meant->bytes[0];
+}
+
+int fb_json_text_compare(const struct fb_json_text *a, const struct fb_json_text *b)
+{
+    const size_t shorter = a->size < b->size ? a->size : b->size;
+    struct meant left = {.at = a->bytes, .end = a->bytes + a->size};
+    struct meant right = {.at = b->bytes, .end = b->bytes + b->size};
+
+    if (memchr(a->bytes, '\\', a->size) == NULL && memchr(b->bytes, '\\', b->size) == NULL) {
+        const int order = memcmp(a->bytes, b->bytes, shorter);
+
+        return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+    }
+    for (;;) {
+        const int x = next_byte(&left);
+        const int y = next_byte(&right);
+
+        if (x != y || x < 0)
+            return x - y;
+    }
+}

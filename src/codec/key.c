@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/codec/key.h"
 
+#include <string.h>
+
+#include "digest.h"
 #include "firebridge/codec/hash.h"
 #include "firebridge/codec/json_text.h"
 #include "firebridge/codec/number.h"
@@ -8,6 +11,29 @@
 uint64_t fb_key_hash(uint64_t seed, const void *bytes, size_t size)
 {
     return fb_hash_bytes(seed, bytes, size);
+}
+
+/* At most two attributes, each behind its head of three bytes. */
+void fb_key_digest(const char *key, size_t size, char ret_digest[FB_KEY_DIGEST_SIZE])
+{
+    unsigned char digest[FB_SHA256_BYTES] = {0};
+    struct iovec pieces[3];
+    size_t count = 0;
+
+    for (size_t at = 0; at + 3 <= size && count < 3;) {
+        const size_t part = (size_t)(unsigned char)key[at + 1] << 8 | (unsigned char)key[at + 2];
+
+        if (part > size - at - 3)
+            break;
+        if (count > 0)
+            pieces[count++] = (struct iovec){"\n", 1};
+        pieces[count++] = (struct iovec){(void *)(key + at + 3), part};
+        at += 3 + part;
+    }
+    if (fb_digest_sha256(pieces, count, digest) != FB_OK)
+        memset(digest, 0, sizeof digest);
+    fb_digest_to_hex(digest, (FB_KEY_DIGEST_SIZE - 1) / 2, ret_digest);
+    ret_digest[FB_KEY_DIGEST_SIZE - 1] = '\0';
 }
 
 static void write_head(char *out, enum fb_key_type type, size_t size)

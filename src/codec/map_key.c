@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether what a mapping makes can have a table's key. */
+#include <string.h>
+
 #include "firebridge/codec/hash.h"
 #include "mapping.h"
 
@@ -68,6 +70,28 @@ static enum fb_status fail_lost(const struct fb_mapping *mapping,
     return FB_INVALID;
 }
 
+/* A version that no record can have would make dead letters of all. */
+static enum fb_status check_version(const struct fb_mapping *mapping, struct fb_error *error)
+{
+    const char *const name = mapping->version;
+    const struct fb_map_item *item;
+
+    if (name == NULL)
+        return FB_OK;
+    item = find_item(mapping, fb_hash_bytes(mapping->tree.hash_seed, name, strlen(name)));
+    if (item == NULL && !may_come(mapping, &mapping->tree.root, name, strlen(name)))
+        return fb_fail(error, FB_INVALID,
+                       "nothing is left for version_attribute = %.100s: make it with item.%.100s, "
+                       "or keep it",
+                       name, name);
+    if (item != NULL && !fits(fb_map_template_type(item->value), FB_KEY_NUMBER) &&
+        !fits(fb_map_template_type(item->value), FB_KEY_STRING))
+        return fb_fail(error, FB_INVALID,
+                       "item.%.100s: as the version_attribute it must be a number or a string",
+                       name);
+    return FB_OK;
+}
+
 enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
                                     const struct fb_key_schema *schema, struct fb_error *error)
 {
@@ -90,5 +114,5 @@ enum fb_status fb_mapping_check_key(const struct fb_mapping *mapping,
             !may_come(mapping, &mapping->tree.root, attribute->name, attribute->name_size))
             return fail_lost(mapping, attribute, error);
     }
-    return FB_OK;
+    return check_version(mapping, error);
 }

@@ -15,7 +15,8 @@
 struct compiler {
     const struct fb_mapping_options *options;
     struct fb_mapping *mapping;
-    bool is_second; /* the tree stands: now its nodes are told what to do */
+    bool is_second;     /* the tree stands: now its nodes are told what to do */
+    bool wants_version; /* some record's operation may be `newer` */
     struct fb_error *error;
 };
 
@@ -367,13 +368,16 @@ static enum fb_status take_where(struct compiler *compiler)
 
 /* ---- what is done with it ---- */
 
-static bool take_operation(const char *word, enum fb_operation *ret_operation)
+static bool take_operation(struct compiler *compiler, const char *word,
+                           enum fb_operation *ret_operation)
 {
-    *ret_operation = strcmp(word, "delete") == 0 ? FB_DELETE : FB_PUT;
-    return strcmp(word, "delete") == 0 || strcmp(word, "put") == 0;
+    if (!fb_operation_find(word, strlen(word), ret_operation))
+        return false;
+    compiler->wants_version |= *ret_operation == FB_NEWER;
+    return true;
 }
 
-/* "VALUE: put" */
+/* "VALUE: OPERATION" */
 static enum fb_status take_meaning(struct compiler *compiler, const char *text,
                                    struct fb_map_write *write)
 {
@@ -384,8 +388,8 @@ static enum fb_status take_meaning(struct compiler *compiler, const char *text,
 
     while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
         size--;
-    if (size == 0 || !take_operation(skip_blanks(colon + 1), &write->operation))
-        return wrong(compiler, "write.map", text, "VALUE: put or VALUE: delete");
+    if (size == 0 || !take_operation(compiler, skip_blanks(colon + 1), &write->operation))
+        return wrong(compiler, "write.map", text, "VALUE: and one of " FB_OPERATION_NAMES);
     status = make_name(compiler, "write.map", text, size, 1, &name);
     if (status != FB_OK)
         return status;
@@ -415,14 +419,14 @@ static enum fb_status take_write(struct compiler *compiler)
     const bool has_map = compiler->options->write_map_count > 0;
     enum fb_status status;
 
-    if (write == NULL || take_operation(write, &compiler->mapping->operation)) {
+    if (write == NULL || take_operation(compiler, write, &compiler->mapping->operation)) {
         if (!has_map)
             return FB_OK;
         return fb_fail(compiler->error, FB_INVALID,
                        "write.map: write must be a template, like {op}, for there to be values");
     }
     if (strchr(write, '{') == NULL)
-        return wrong(compiler, "write", write, "put, delete, or a template like {op}");
+        return wrong(compiler, "write", write, FB_OPERATION_NAMES ", or a template like {op}");
     if (!has_map)
         return fb_fail(compiler->error, FB_INVALID,
                        "write: write.map must say what the values of %.100s mean", write);
@@ -433,6 +437,26 @@ static enum fb_status take_write(struct compiler *compiler)
     if (status == FB_OK && fb_map_template_type(compiler->mapping->write) != FB_MAP_TYPE_STRING)
         status = wrong(compiler, "write", write, "a template that gives a string");
     return status == FB_OK ? take_write_map(compiler) : status;
+}
+
+static enum fb_status take_version(struct compiler *compiler)
+{
+    const char *const version = compiler->options->version_attribute;
+
+    if (!compiler->wants_version)
+        return FB_OK;
+    if (version == NULL)
+        return fb_fail(compiler->error, FB_INVALID,
+                       "write: newer needs version_attribute, the name of an item's attribute "
+                       "that grows");
+    if (*version == '\0' || strlen(version) > FB_ATTRIBUTE_NAME_MAX_BYTES)
+        return fb_fail(compiler->error, FB_INVALID,
+                       "version_attribute: an attribute's name has 1 to %d bytes",
+                       FB_ATTRIBUTE_NAME_MAX_BYTES);
+    compiler->mapping->version = strdup(version);
+    return compiler->mapping->version != NULL
+               ? FB_OK
+               : fb_fail(compiler->error, FB_NO_MEMORY, "no memory for a mapping");
 }
 
 static enum fb_status take_jq(struct compiler *compiler)
@@ -476,6 +500,8 @@ static enum fb_status compile(struct compiler *compiler)
     if (status == FB_OK)
         status = take_keeps(compiler);
     if (status == FB_OK)
+        status = take_version(compiler);
+    if (status == FB_OK)
         status = take_jq(compiler);
     return status;
 }
@@ -483,8 +509,8 @@ static enum fb_status compile(struct compiler *compiler)
 bool fb_mapping_is_needed(const struct fb_mapping_options *options)
 {
     return options->item_count > 0 || options->rename_count > 0 || options->flatten_count > 0 ||
-           options->drop_count > 0 || options->keep_count > 0 ||
-           options->null != FB_MAP_NULL_KEEP || options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
+           options->drop_count > 0 || options->keep_count > 0 || options->null > FB_MAP_NULL_KEEP ||
+           options->overflow != FB_MAP_OVERFLOW_DEAD_LETTER ||
            options->utf8 != FB_MAP_UTF8_DEAD_LETTER || options->where != NULL ||
            options->filter_jq != NULL || options->transform_jq != NULL ||
            options->write_map_count > 0 ||
@@ -526,10 +552,16 @@ void fb_mapping_free(struct fb_mapping *mapping)
     for (size_t i = 0; i < mapping->write_map_count; i++)
         free(mapping->write_map[i].value);
     free(mapping->write_map);
+    free(mapping->version);
     fb_map_template_free(mapping->write);
     fb_map_template_free(mapping->missing_value);
     fb_map_where_free(mapping->where);
     fb_map_tree_done(&mapping->tree);
     fb_jq_free(mapping->jq);
     free(mapping);
+}
+
+const char *fb_mapping_version_attribute(const struct fb_mapping *mapping)
+{
+    return mapping == NULL ? NULL : mapping->version;
 }

@@ -38,6 +38,7 @@ struct fb_mapping {
     struct fb_map_template *write; /* NULL: one for all */
     struct fb_map_write *write_map;
     size_t write_map_count;
+    char *version;   /* the attribute that `newer` compares; NULL: no record is written so */
     bool keeps_only; /* attributes that no node of the tree keeps are dropped */
     enum fb_map_null null;
     enum fb_map_overflow overflow;

@@ -2,6 +2,7 @@
 #include "firebridge/codec/number.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define SIGNIFICANT_DIGITS_MAX 38
 #define FIRST_DIGIT_MAX        125
@@ -187,6 +188,31 @@ size_t fb_number_canonical(const struct fb_number *number, char *out)
     (void)copy_digits(number, count, out + size);
     size += (size_t)count;
     return size + write_exponent(number->last, out + size);
+}
+
+/* Of two above zero. */
+static int compare_magnitudes(const struct fb_number *a, const struct fb_number *b)
+{
+    char x[SIGNIFICANT_DIGITS_MAX] = {0};
+    char y[SIGNIFICANT_DIGITS_MAX] = {0};
+
+    if (a->first != b->first)
+        return a->first < b->first ? -1 : 1;
+    (void)copy_digits(a, a->first - a->last + 1, x);
+    (void)copy_digits(b, b->first - b->last + 1, y);
+    return memcmp(x, y, sizeof x);
+}
+
+static int sign_of(const struct fb_number *number)
+{
+    return number->zero ? 0 : number->negative ? -1 : 1;
+}
+
+int fb_number_compare(const struct fb_number *a, const struct fb_number *b)
+{
+    if (sign_of(a) != sign_of(b) || a->zero)
+        return sign_of(a) - sign_of(b);
+    return sign_of(a) * compare_magnitudes(a, b);
 }
 
 /* One more; false when that is a digit more, which is then a 1 and zeros. */

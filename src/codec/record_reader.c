@@ -7,6 +7,7 @@
 
 #include "firebridge/codec/json_text.h"
 #include "firebridge/codec/transcode.h"
+#include "firebridge/codec/version.h"
 #include "record_reader_private.h"
 
 /* Beside a damaged region and the record that may begin behind it: one read. */
@@ -34,6 +35,7 @@ static const char *const reason_names[FB_DEAD_REASON_COUNT] = {
     [FB_DEAD_NO_MATCH] = "no-match",
     [FB_DEAD_MAPPING] = "mapping",
     [FB_DEAD_JQ] = "jq",
+    [FB_DEAD_VERSION] = "version",
 };
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason)
@@ -205,6 +207,11 @@ void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number, ui
     reader->window.base = offset_bytes;
 }
 
+uint64_t fb_record_reader_number(const struct fb_record_reader *reader)
+{
+    return reader->number;
+}
+
 void fb_record_reader_describe_object(struct fb_record_reader *reader,
                                       const struct fb_map_object *object)
 {
@@ -324,8 +331,8 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;
     ret->text_size = fb_reader_kept_size(reader, size);
-    ret->is_followed = false;
     ret->format = reader->format;
+    ret->is_followed = false;
     ret->operation = FB_PUT;
 }
 
@@ -470,6 +477,21 @@ static enum fb_status next(struct fb_record_reader *reader, struct fb_record *re
     }
 }
 
+/* Where the version of an item stands, without which it cannot be written. */
+static void find_version(const char *name, struct fb_record *record)
+{
+    struct fb_version version;
+
+    if (!fb_version_find(record->item, name, strlen(name), &version)) {
+        record->reason = FB_DEAD_VERSION;
+        snprintf(record->message, sizeof record->message,
+                 "the item has no number or string in its version_attribute %.80s", name);
+        return;
+    }
+    record->version_at = (uint32_t)(version.bytes - record->item);
+    record->version_size = (uint32_t)version.size;
+}
+
 enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_record *ret_record)
 {
     enum fb_status status = next(reader, ret_record);
@@ -478,5 +500,7 @@ enum fb_status fb_record_reader_next(struct fb_record_reader *reader, struct fb_
         reader->tally.left_out += !ret_record->is_followed;
         status = next(reader, ret_record);
     }
+    if (status == FB_OK && ret_record->operation == FB_NEWER && ret_record->reason == FB_DEAD_NONE)
+        find_version(fb_mapping_version_attribute(reader->mapping), ret_record);
     return status;
 }

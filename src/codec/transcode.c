@@ -203,7 +203,7 @@ static struct cursor null_value(struct fb_transcoder *t, struct cursor c)
     const char *const begin = c.p;
 
     c = literal(t, c, "null", form);
-    return c.p == NULL || likely(t->null == FB_MAP_NULL_KEEP) ? c : fb_transcode_null(t, c, begin);
+    return c.p == NULL || likely(t->null <= FB_MAP_NULL_KEEP) ? c : fb_transcode_null(t, c, begin);
 }
 
 INLINE struct cursor value(struct fb_transcoder *t, struct cursor c)

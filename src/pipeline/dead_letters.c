@@ -172,12 +172,14 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
             break;
     }
     if (status == FB_OK) {
+        const bool is_put = letter->operation == FB_PUT;
+
         fb_patience_success(patience);
         fb_log_warning(
-            "stream %s: dead letter: %s record %llu (byte %llu)%s: %s: %s", letters->stream,
+            "stream %s: dead letter: %s record %llu (byte %llu)%s%s: %s: %s", letters->stream,
             letter->object->key, (unsigned long long)letter->record_number,
-            (unsigned long long)letter->offset_bytes,
-            letter->operation == FB_DELETE ? ", a delete" : "", letter->reason, letter->message);
+            (unsigned long long)letter->offset_bytes, is_put ? "" : ", ",
+            is_put ? "" : fb_operation_name(letter->operation), letter->reason, letter->message);
     } else if (error != NULL) {
         *error = own;
     }

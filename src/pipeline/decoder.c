@@ -80,6 +80,13 @@ static void flush_lanes(struct fb_decoder *decoder)
         fb_lane_flush(decoder->options.lanes[i]);
 }
 
+/* The pool is used up: nothing may wait for later records of its key. */
+static void hurry_lanes(struct fb_decoder *decoder)
+{
+    for (size_t i = 0; i < decoder->options.lane_count; i++)
+        fb_lane_wake(decoder->options.lanes[i]);
+}
+
 static enum fb_status keep_dead_letter(struct reading *reading, const struct fb_record *record,
                                        const char *reason)
 {
@@ -112,6 +119,7 @@ static enum fb_status route(struct reading *reading, const struct fb_record *rec
 
     if (status == FB_CANCELED) {
         flush_lanes(decoder);
+        hurry_lanes(decoder);
         status = fb_item_pool_get(decoder->options.pool, record, decoder->options.stop, &item);
     }
     if (status == FB_NO_MEMORY)

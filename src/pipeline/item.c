@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/codec/json_text.h"
+
 /* Classes of 512, 768, 1024, 1536, ... 98,304 bytes; what is larger is allocated to measure. */
 #define CLASS_COUNT        16
 #define SMALLEST_BLOCK     ((size_t)512)
@@ -19,6 +21,7 @@
 struct fb_item_pool {
     struct fb_item *near[CLASS_COUNT]; /* the getting thread's own, without the lock */
     uint64_t max_bytes;
+    atomic_bool is_short;
     atomic_uint_fast64_t got_bytes; /* in all; written by the getting thread only */
 
     pthread_mutex_t lock; /* guards what follows */
@@ -172,6 +175,7 @@ static enum fb_status wait_for_block(struct fb_item_pool *pool, unsigned class, 
     pthread_mutex_lock(&pool->lock);
     while ((item = obtain(pool, class, size, &full)) == NULL) {
         status = full ? FB_CANCELED : FB_NO_MEMORY;
+        atomic_store(&pool->is_short, full);
         if (!full || stop == NULL || fb_stop_level(stop) >= FB_STOP_DRAIN)
             break;
         wait_for_room(pool);
@@ -179,6 +183,7 @@ static enum fb_status wait_for_block(struct fb_item_pool *pool, unsigned class, 
     pthread_mutex_unlock(&pool->lock);
     if (item == NULL)
         return status;
+    atomic_store(&pool->is_short, false);
     *ret_item = item;
     return FB_OK;
 }
@@ -208,7 +213,8 @@ static enum fb_status get_block(struct fb_item_pool *pool, size_t size, struct f
 enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_record *record,
                                 struct fb_stop *stop, struct fb_item **ret_item)
 {
-    size_t size = sizeof(struct fb_item) + record->key_size + record->item_size + record->text_size;
+    size_t size = sizeof(struct fb_item) + record->key_size + record->item_size +
+                  record->text_size + FB_TEXT_BLOCK;
     struct fb_item *item = NULL;
     enum fb_status status = get_block(pool, size, stop, &item);
 
@@ -223,6 +229,9 @@ enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_recor
     item->key_size = (uint32_t)record->key_size;
     item->json_size = (uint32_t)record->item_size;
     item->text_size = (uint32_t)record->text_size;
+    item->counted_bytes = record->item_counted_bytes;
+    item->version_at = record->version_at;
+    item->version_size = record->version_size;
     item->operation = record->operation;
     item->format = record->format;
     memcpy(item->bytes, record->key, record->key_size);
@@ -256,6 +265,11 @@ void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list)
     /* Without the lock, which is the first thing that the getter takes. */
     if (wakes)
         pthread_cond_signal(&pool->came_back);
+}
+
+bool fb_item_pool_is_short(struct fb_item_pool *pool)
+{
+    return atomic_load(&pool->is_short);
 }
 
 void fb_item_pool_wake(struct fb_item_pool *pool)

@@ -7,24 +7,41 @@
 #include <string.h>
 
 #include "firebridge/base/event.h"
+#include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 #include "firebridge/pipeline/progress.h"
+#include "firebridge/pipeline/waiting.h"
+#include "settled.h"
 
-/* Room for BatchWriteItem's own text around the items within its 16 MB. */
-#define BATCH_MAX_ITEM_BYTES (FB_BATCH_MAX_BYTES - 64 * 1024)
+/* Of what one call carries; far below the 16 MB of BatchWriteItem, as every lane may have one. */
+#define CALL_MAX_BYTES ((size_t)4 * 1024 * 1024)
 
-/* What is written with one call. */
-struct batch {
-    struct fb_item *items[FB_BATCH_MAX_ITEMS]; /* their keys differ */
-    size_t count;
-    size_t json_bytes;
-};
+/* A call of at least so many items of which so great a part is throttled says that the table is,
+ * whatever is known of its keys. */
+#define TABLE_THROTTLED_ITEMS 4
+#define TABLE_THROTTLED_PART  2
+
+/* So often in coalesce_for a lane looks for what came. */
+#define LOOKS_WHILE_COALESCING 8
+
+/* A key that holds so great a part of max_in_flight is told of, so often. */
+#define HOLDING_PART  2
+#define TELL_AGAIN_MS 60000
 
 struct fb_lane {
     struct fb_lane_options options;
     struct fb_patience patience;
     char what[160];
     pthread_t thread;
+
+    /* The writer's own. */
+    struct fb_write_target target;
+    struct fb_write_scratch scratch;
+    struct fb_waiting *waiting;
+    struct fb_rate rate;
+    struct fb_batch_entry entries[FB_BATCH_MAX_ITEMS];
+    struct fb_buffer merged; /* struct fb_json_text: items that an update merges */
+    int64_t told_holding_ms;
 
     /* The producer's own: what it gathers for one taking of the lock and one waking. */
     struct fb_item *gathered, **last_gathered;
@@ -35,8 +52,11 @@ struct fb_lane {
     struct fb_item *first, **last;
     size_t queued;
     size_t wake_at; /* the producer wakes the writer when so many are queued; 0: it is awake */
+    bool woken;     /* there is another reason to look */
     bool finishing;
 };
+
+/* ---- the producer's side ---- */
 
 void fb_lane_push(struct fb_lane *lane, struct fb_item *item)
 {
@@ -72,6 +92,7 @@ void fb_lane_flush(struct fb_lane *lane)
 void fb_lane_wake(struct fb_lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
+    lane->woken = true;
     pthread_cond_broadcast(&lane->filled);
     pthread_mutex_unlock(&lane->lock);
 }
@@ -85,154 +106,15 @@ void fb_lane_finish(struct fb_lane *lane)
     pthread_mutex_unlock(&lane->lock);
 }
 
-/* The batch's item with the same primary key, or NULL. */
-static struct fb_item **find_same_key(struct batch *batch, const struct fb_item *item)
+/* ---- what became of items ---- */
+
+static void count(atomic_uint_fast64_t *counter, uint64_t more)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct fb_item *other = batch->items[i];
-
-        if (other->key_hash == item->key_hash && other->key_size == item->key_size &&
-            memcmp(fb_item_key(other), fb_item_key(item), item->key_size) == 0)
-            return &batch->items[i];
-    }
-    return NULL;
-}
-
-/* With the lock. Moves from the queue to the batch what fits; a later item of a key replaces,
- * be it put or delete: one call never has two operations of a key. */
-static void fill(struct fb_lane *lane, struct batch *batch)
-{
-    while (lane->first != NULL) {
-        struct fb_item *item = lane->first;
-        struct fb_item **same = find_same_key(batch, item);
-
-        if (same == NULL &&
-            (batch->count == FB_BATCH_MAX_ITEMS ||
-             (batch->count > 0 && batch->json_bytes + item->json_size > BATCH_MAX_ITEM_BYTES)))
-            return;
-        lane->first = item->next;
-        if (lane->first == NULL)
-            lane->last = &lane->first;
-        lane->queued--;
-        batch->json_bytes += item->json_size;
-        if (same == NULL) {
-            batch->items[batch->count++] = item;
-        } else {
-            batch->json_bytes -= (*same)->json_size;
-            item->folded = *same;
-            *same = item;
-        }
-    }
-}
-
-/* With the lock. True while the batch may still grow and nothing asks to hurry. */
-static bool may_linger(const struct fb_lane *lane, const struct batch *batch)
-{
-    return batch->count < FB_BATCH_MAX_ITEMS && lane->first == NULL && !lane->finishing &&
-           fb_stop_level(lane->options.stop) == FB_STOP_NOT;
-}
-
-/* With the lock. Gathers a full batch, or what comes within `linger`; that may be nothing. */
-static void gather(struct fb_lane *lane, struct batch *batch)
-{
-    struct timespec deadline = fb_deadline_after(lane->options.linger_ms);
-    int timed_out = 0;
-
-    fill(lane, batch);
-    while (may_linger(lane, batch) && timed_out == 0) {
-        lane->wake_at = FB_BATCH_MAX_ITEMS - batch->count;
-        timed_out = pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
-        fill(lane, batch);
-    }
-}
-
-/* With the lock. */
-static void wait_for_first(struct fb_lane *lane)
-{
-    while (lane->first == NULL && !lane->finishing &&
-           fb_stop_level(lane->options.stop) < FB_STOP_NOW) {
-        lane->wake_at = 1;
-        pthread_cond_wait(&lane->filled, &lane->lock);
-    }
-}
-
-/*
- * Waits for a batch: full, or what came within `linger` of its first item. Empty: the end. Between
- * two batches a lane at work is woken once, by a full one; only an idle lane by its first item.
- */
-static void collect(struct fb_lane *lane, struct batch *batch)
-{
-    batch->count = 0;
-    batch->json_bytes = 0;
-    pthread_mutex_lock(&lane->lock);
-    gather(lane, batch);
-    if (batch->count == 0) {
-        wait_for_first(lane);
-        gather(lane, batch);
-    }
-    lane->wake_at = 0;
-    pthread_mutex_unlock(&lane->lock);
-}
-
-/* Items on their way back; neighbours of one span are acknowledged at one stroke. */
-struct settled {
-    struct fb_item *list;
-    struct fb_span *span;
-    uint64_t in_span; /* not yet acknowledged */
-    uint64_t count;
-    uint64_t deleted; /* of those that were sent */
-};
-
-static void acknowledge_span(struct settled *settled)
-{
-    if (settled->in_span > 0)
-        fb_span_acknowledge(settled->span, settled->in_span);
-    settled->in_span = 0;
-}
-
-/* An item is written, and so is all that it was written for. */
-static void add_settled(struct settled *settled, struct fb_item *item)
-{
-    for (struct fb_item *at = item; at != NULL; at = at->folded) {
-        if (at->span != settled->span)
-            acknowledge_span(settled);
-        settled->span = at->span;
-        settled->in_span++;
-        settled->count++;
-        at->next = settled->list;
-        settled->list = at;
-    }
-}
-
-/* Acknowledges and gives back what is settled, `written` items of it as such. */
-static void finish_settled(struct fb_lane *lane, struct settled *settled, size_t written)
-{
-    struct fb_lane_counters *counters = lane->options.counters;
-
-    acknowledge_span(settled);
-    atomic_fetch_add_explicit(&counters->items_folded, settled->count - written,
-                              memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->items_written, written, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->items_deleted, settled->deleted, memory_order_relaxed);
-    fb_item_pool_put(lane->options.pool, settled->list);
-}
-
-/* Gives items back without a word to their spans: a restart writes them again. */
-static void abandon(struct fb_lane *lane, struct fb_item *item)
-{
-    for (struct fb_item *at = item; at != NULL; at = at->folded)
-        at->next = at->folded;
-    fb_item_pool_put(lane->options.pool, item);
-}
-
-static void abandon_all(struct fb_lane *lane, struct fb_item **items, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        abandon(lane, items[i]);
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
 static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_item *item,
-                                       const struct fb_error *reason, struct fb_error *ret_error)
+                                       const char *message)
 {
     struct fb_dead_letter letter = {
         .object = fb_span_object(item->span),
@@ -242,134 +124,372 @@ static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_ite
         .operation = item->operation,
         .format = item->format,
         .reason = fb_dead_reason_name(FB_DEAD_REJECTED),
-        .message = reason->message,
+        .message = message,
         .text = fb_item_text(item),
         .text_size = item->text_size,
         .ordinal = fb_span_first_ordinal(item->span),
     };
+    struct fb_error error = {0};
+    enum fb_status status =
+        fb_dead_letters_keep(lane->options.letters, &letter, &lane->patience, &error);
 
-    return fb_dead_letters_keep(lane->options.letters, &letter, &lane->patience, ret_error);
+    /* The stop first: what is given back because of it must not look like idleness. */
+    if (status != FB_OK && status != FB_CANCELED)
+        lane->options.on_failure(lane->options.context, &error);
+    return status;
 }
 
-static enum fb_status write_items(struct fb_lane *lane, struct fb_item **items, size_t count);
-
 /*
- * DynamoDB refuses this one item as it stands: it becomes a dead letter. What it replaced is to
- * be written in its own right: *ret_earlier, or NULL.
+ * DynamoDB refuses this write as it stands: an item alone becomes a dead letter, of several each is
+ * written in its own right.
  */
-static enum fb_status reject(struct fb_lane *lane, struct fb_item *item,
-                             const struct fb_error *reason, struct fb_item **ret_earlier)
+static enum fb_status reject(struct fb_lane *lane, struct fb_write *write, const char *message)
 {
-    struct fb_error error = {0};
-    enum fb_status status = keep_dead_letter(lane, item, reason, &error);
+    const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
+    struct fb_item *item = write->first;
+    enum fb_status status;
 
+    if (write->count > 1) {
+        fb_waiting_part(lane->waiting, write, now_ms);
+        return FB_OK;
+    }
+    status = keep_dead_letter(lane, item, message);
     if (status != FB_OK) {
-        /* The stop first: what is given back because of it must not look like idleness. */
-        if (status != FB_CANCELED)
-            lane->options.on_failure(lane->options.context, &error);
-        abandon(lane, item);
+        fb_waiting_back(lane->waiting, write);
         return status;
     }
-    atomic_fetch_add_explicit(&lane->options.counters->items_rejected, 1, memory_order_relaxed);
+    count(&lane->options.counters->items_rejected, 1);
+    fb_waiting_done(lane->waiting, write, now_ms);
     fb_span_acknowledge(item->span, 1);
-    *ret_earlier = item->folded;
-    item->folded = NULL;
     item->next = NULL;
     fb_item_pool_put(lane->options.pool, item);
     return FB_OK;
 }
 
-/* A call that DynamoDB refuses whole: halved until the items at fault are alone. */
-static enum fb_status split(struct fb_lane *lane, struct fb_item **items, size_t count)
+/* A key behind which the whole stream waits is named, so that a person can find it. */
+static void tell_holding(struct fb_lane *lane, const struct fb_write *write, int64_t now_ms)
 {
-    enum fb_status status = write_items(lane, items, count / 2);
+    char digest[FB_KEY_DIGEST_SIZE];
 
-    if (status != FB_OK) {
-        abandon_all(lane, items + count / 2, count - count / 2);
+    if (!fb_item_pool_is_short(lane->options.pool) ||
+        write->held_bytes * HOLDING_PART < lane->options.max_in_flight ||
+        lane->options.max_in_flight == 0 || now_ms < lane->told_holding_ms + TELL_AGAIN_MS)
+        return;
+    lane->told_holding_ms = now_ms;
+    fb_key_digest(fb_item_key(write->first), write->first->key_size, digest);
+    fb_log_warning("stream %s: table %s throttles one key, which holds %llu of the %llu bytes of "
+                   "max_in_flight, so the source waits for it; the hash of the key is %s",
+                   lane->options.stream, lane->options.table, (unsigned long long)write->held_bytes,
+                   (unsigned long long)lane->options.max_in_flight, digest);
+}
+
+static void put_aside(struct fb_lane *lane, struct fb_write *write, int64_t now_ms)
+{
+    fb_waiting_aside(lane->waiting, write, now_ms);
+    tell_holding(lane, write, now_ms);
+}
+
+/* ---- calls ---- */
+
+/* The items that an update merges into its last one. */
+static enum fb_status merge(struct fb_lane *lane, const struct fb_write *write,
+                            struct fb_batch_entry *entry)
+{
+    fb_buffer_reset(&lane->merged);
+    for (const struct fb_item *item = write->first; item != write->winner; item = item->folded) {
+        const struct fb_json_text text = {fb_item_json(item), item->json_size};
+
+        if (item->operation != FB_UPDATE)
+            continue;
+        if (fb_buffer_append(&lane->merged, &text, sizeof text) != FB_OK)
+            return FB_NO_MEMORY;
+        entry->earlier_count++;
+    }
+    entry->earlier = (const struct fb_json_text *)(const void *)lane->merged.bytes;
+    return FB_OK;
+}
+
+static enum fb_status describe(struct fb_lane *lane, const struct fb_write *write,
+                               struct fb_batch_entry *entry)
+{
+    const struct fb_item *item = write->winner;
+
+    entry->operation = item->operation;
+    entry->item = fb_item_json(item);
+    entry->item_size = item->json_size;
+    entry->key = fb_item_key(item);
+    entry->key_size = item->key_size;
+    entry->version_at = item->version_at;
+    entry->version_size = item->version_size;
+    entry->earlier = NULL;
+    entry->earlier_count = 0;
+    return item->operation == FB_UPDATE && write->count > 1 ? merge(lane, write, entry) : FB_OK;
+}
+
+static double units_of(struct fb_write *const *writes, size_t write_count)
+{
+    double units = 0;
+
+    for (size_t i = 0; i < write_count; i++)
+        units += (double)writes[i]->units;
+    return units;
+}
+
+/* What the call says of the table's throughput: `throttled` of `sent`, `fresh` of them of keys that
+ * were not throttled before. */
+struct throttling {
+    size_t sent, throttled, fresh;
+};
+
+static bool is_of_table(const struct throttling *throttling)
+{
+    return throttling->fresh > 0 ||
+           (throttling->throttled >= TABLE_THROTTLED_ITEMS &&
+            throttling->throttled * TABLE_THROTTLED_PART >= throttling->sent);
+}
+
+/* Acknowledges what was written, and puts aside what was throttled. */
+static enum fb_status settle(struct fb_lane *lane, struct fb_write **writes, size_t write_count,
+                             double *ret_taken, struct throttling *throttling)
+{
+    const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
+    struct fb_settled settled = {.list = NULL};
+    enum fb_status status = FB_OK;
+
+    for (size_t i = 0; i < write_count; i++) {
+        const struct fb_batch_entry *entry = &lane->entries[i];
+
+        if (entry->unprocessed) {
+            throttling->throttled++;
+            throttling->fresh += !fb_waiting_is_hot(lane->waiting, writes[i], now_ms);
+            put_aside(lane, writes[i], now_ms);
+        } else if (!entry->is_refused) {
+            *ret_taken += (double)writes[i]->units;
+            fb_settled_add(&settled, writes[i], entry->is_there);
+            fb_waiting_done(lane->waiting, writes[i], now_ms);
+        } else if (status == FB_OK) {
+            status = reject(lane, writes[i], entry->refusal);
+        } else {
+            fb_waiting_back(lane->waiting, writes[i]);
+        }
+    }
+    fb_settled_finish(&settled, lane->options.pool, lane->options.counters);
+    return status;
+}
+
+static enum fb_status give_up(struct fb_lane *lane, enum fb_status status,
+                              const struct fb_error *error)
+{
+    if (status != FB_OK && status != FB_CANCELED)
+        lane->options.on_failure(lane->options.context, error);
+    return status;
+}
+
+static void put_all_back(struct fb_lane *lane, struct fb_write **writes, size_t write_count)
+{
+    for (size_t i = write_count; i > 0; i--)
+        fb_waiting_back(lane->waiting, writes[i - 1]);
+}
+
+/* Part of a batch came back. As long as something moves, nobody need be told. */
+static enum fb_status note_unprocessed(struct fb_lane *lane, const struct throttling *throttling)
+{
+    struct fb_error error;
+
+    count(&lane->options.counters->retries, 1);
+    if (throttling->throttled < throttling->sent) {
+        fb_patience_success(&lane->patience);
+        return FB_OK;
+    }
+    fb_fail(&error, FB_THROTTLED,
+            "table %s is throttled: %zu of %zu items came back unprocessed; it needs more "
+            "write capacity, or its keys spread better",
+            lane->options.table, throttling->throttled, throttling->sent);
+    return give_up(lane, fb_patience_note(&lane->patience, &error), &error);
+}
+
+/* The whole call was throttled. Where it is but keys that are known to be hot, others go on. */
+static enum fb_status note_throttled(struct fb_lane *lane, struct fb_write **writes,
+                                     size_t write_count, struct fb_error *error)
+{
+    const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
+    struct throttling throttling = {.sent = write_count, .throttled = write_count};
+
+    for (size_t i = 0; i < write_count; i++)
+        throttling.fresh += !fb_waiting_is_hot(lane->waiting, writes[i], now_ms);
+    fb_rate_answer(&lane->rate, is_of_table(&throttling), now_ms);
+    if (is_of_table(&throttling)) {
+        for (size_t i = 0; i < write_count; i++)
+            fb_waiting_remember(lane->waiting, writes[i], now_ms);
+        put_all_back(lane, writes, write_count);
+        return give_up(lane, fb_patience_wait(&lane->patience, error), error);
+    }
+    for (size_t i = 0; i < write_count; i++)
+        put_aside(lane, writes[i], now_ms);
+    return give_up(lane, fb_patience_note(&lane->patience, error), error);
+}
+
+static enum fb_status note_failure(struct fb_lane *lane, struct fb_write **writes,
+                                   size_t write_count, enum fb_status status,
+                                   struct fb_error *error)
+{
+    if (status == FB_CANCELED) {
+        put_all_back(lane, writes, write_count);
         return status;
     }
-    return write_items(lane, items + count / 2, count - count / 2);
+    count(&lane->options.counters->retries, 1);
+    if (fb_verdict_of(error) == FB_RETRY_SLOWER)
+        return note_throttled(lane, writes, write_count, error);
+    put_all_back(lane, writes, write_count);
+    return give_up(lane, fb_patience_wait(&lane->patience, error), error);
 }
 
-/* Acknowledges what was written and keeps the rest, in order. Returns how many are left. */
-static size_t settle(struct fb_lane *lane, struct fb_item **items,
-                     const struct fb_batch_entry *entries, size_t count)
-{
-    struct settled settled = {.list = NULL};
-    size_t left = 0;
+static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_t write_count,
+                           double *ret_consumed);
 
-    for (size_t i = 0; i < count; i++) {
-        if (entries[i].unprocessed) {
-            items[left++] = items[i];
-            continue;
-        }
-        settled.deleted += items[i]->operation == FB_DELETE;
-        add_settled(&settled, items[i]);
+/* A call that DynamoDB refuses whole: halved until the items at fault are alone. */
+static enum fb_status split(struct fb_lane *lane, struct fb_write **writes, size_t write_count,
+                            const struct fb_error *error, double *ret_consumed)
+{
+    const size_t half = write_count / 2;
+    enum fb_status status;
+
+    if (write_count == 1) {
+        fb_patience_success(&lane->patience);
+        return reject(lane, writes[0], error->message);
     }
-    finish_settled(lane, &settled, count - left);
-    return left;
-}
-
-static enum fb_status call(struct fb_lane *lane, struct fb_item **items, size_t count,
-                           struct fb_batch_entry *entries, struct fb_error *error)
-{
-    for (size_t i = 0; i < count; i++)
-        entries[i] = (struct fb_batch_entry){
-            .operation = items[i]->operation,
-            .item = fb_item_json(items[i]),
-            .item_size = items[i]->json_size,
-            .key = fb_item_key(items[i]),
-            .key_size = items[i]->key_size,
-        };
-    atomic_fetch_add_explicit(&lane->options.counters->calls, 1, memory_order_relaxed);
-    return lane->options.write(&lane->options.client, lane->options.table, lane->options.schema,
-                               entries, count, error);
+    status = send(lane, writes, half, ret_consumed);
+    if (status == FB_OK)
+        return send(lane, writes + half, write_count - half, ret_consumed);
+    put_all_back(lane, writes + half, write_count - half);
+    return status;
 }
 
 /*
- * Writes until all are acknowledged or dead letters. Whatever the status, every item is given
- * back: on FB_CANCELED and other failures without an acknowledgement.
+ * One call. Whatever becomes of it, every write is back in the waiting or has left it. FB_OK: the
+ * lane goes on; *ret_consumed grows by what the call consumed, told or estimated.
  */
-static enum fb_status write_items(struct fb_lane *lane, struct fb_item **items, size_t count)
+static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_t write_count,
+                           double *ret_consumed)
 {
-    struct fb_batch_entry entries[FB_BATCH_MAX_ITEMS];
+    struct throttling throttling = {.sent = write_count};
     struct fb_error error = {0};
+    double consumed = -1;
+    double taken = 0;
     enum fb_status status = FB_OK;
 
-    while (count > 0 && status == FB_OK) {
-        size_t before = count;
-
-        status = call(lane, items, count, entries, &error);
-        if (status == FB_OK) {
-            count = settle(lane, items, entries, count);
-            if (count < before)
-                fb_patience_progress(&lane->patience);
-            if (count == 0)
-                break;
-            fb_fail(&error, FB_THROTTLED,
-                    "table %s is throttled: %zu of %zu items came back unprocessed; it needs more "
-                    "write capacity, or its keys spread better",
-                    lane->options.table, count, before);
-        } else if (status == FB_CANCELED) {
-            break;
-        } else if (fb_verdict_of(&error) == FB_REJECTED && count > 1) {
-            return split(lane, items, count);
-        } else if (fb_verdict_of(&error) == FB_REJECTED) {
-            status = reject(lane, items[0], &error, &items[0]);
-            if (status != FB_OK)
-                return status;
-            count = items[0] == NULL ? 0 : 1;
-            continue;
-        }
-        atomic_fetch_add_explicit(&lane->options.counters->retries, 1, memory_order_relaxed);
-        status = fb_patience_wait(&lane->patience, &error);
-        if (status != FB_OK && status != FB_CANCELED)
-            lane->options.on_failure(lane->options.context, &error);
-    }
+    for (size_t i = 0; i < write_count && status == FB_OK; i++)
+        status = describe(lane, writes[i], &lane->entries[i]);
+    if (status != FB_OK)
+        return note_failure(lane, writes, write_count, status,
+                            (fb_fail(&error, status, "no memory for a call"), &error));
+    fb_rate_spend(&lane->rate, units_of(writes, write_count), fb_monotonic_ms(lane->options.clock));
+    count(&lane->options.counters->calls, 1);
+    status = lane->options.write(&lane->options.client, &lane->target, writes[0]->kind,
+                                 lane->entries, write_count, &consumed, &error);
+    if (status != FB_OK && status != FB_CANCELED && fb_verdict_of(&error) == FB_REJECTED)
+        return split(lane, writes, write_count, &error, ret_consumed);
+    if (status != FB_OK)
+        return note_failure(lane, writes, write_count, status, &error);
+    status = settle(lane, writes, write_count, &taken, &throttling);
+    *ret_consumed += consumed >= 0 ? consumed : taken;
+    fb_rate_answer(&lane->rate, is_of_table(&throttling), fb_monotonic_ms(lane->options.clock));
+    if (status == FB_OK && throttling.throttled > 0)
+        return note_unprocessed(lane, &throttling);
     if (status == FB_OK)
         fb_patience_success(&lane->patience);
-    else
-        abandon_all(lane, items, count);
+    return status;
+}
+
+/* ---- the writer ---- */
+
+/* Moves what the producer gave into the waiting. */
+static enum fb_status take_in(struct fb_lane *lane, bool *ret_finishing)
+{
+    const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
+    struct fb_item *item;
+
+    pthread_mutex_lock(&lane->lock);
+    item = lane->first;
+    lane->first = NULL;
+    lane->last = &lane->first;
+    lane->queued = 0;
+    lane->woken = false;
+    *ret_finishing = lane->finishing;
+    pthread_mutex_unlock(&lane->lock);
+    while (item != NULL) {
+        struct fb_item *next = item->next;
+        struct fb_error error;
+
+        if (fb_waiting_add(lane->waiting, item, now_ms) != FB_OK) {
+            fb_item_pool_put(lane->options.pool, item);
+            fb_fail(&error, FB_NO_MEMORY, "no memory for what waits to be written");
+            return give_up(lane, FB_NO_MEMORY, &error);
+        }
+        item = next;
+    }
+    return FB_OK;
+}
+
+/* Until `when_ms`, or there is more to look at than was known. */
+static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
+{
+    const size_t wake_at = fb_waiting_room(lane->waiting);
+    const int64_t look_ms = lane->options.coalesce_for_ms / LOOKS_WHILE_COALESCING;
+    int64_t wait_ms = when_ms - fb_monotonic_ms(lane->options.clock);
+    struct timespec deadline;
+    int timed_out = 0;
+
+    /* The producer wakes nobody for items that are to wait, but their time runs. */
+    if (look_ms > 0 && wait_ms > look_ms)
+        wait_ms = look_ms;
+    deadline = fb_deadline(lane->options.clock, wait_ms);
+    pthread_mutex_lock(&lane->lock);
+    lane->wake_at = wake_at;
+    while (timed_out == 0 && lane->queued < wake_at && !lane->woken &&
+           lane->finishing == finishing && fb_stop_level(lane->options.stop) < FB_STOP_NOW)
+        timed_out = when_ms == INT64_MAX
+                        ? pthread_cond_wait(&lane->filled, &lane->lock)
+                        : pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
+    lane->wake_at = 0;
+    pthread_mutex_unlock(&lane->lock);
+}
+
+/* Nothing may wait for more items of its key, or for a call to fill up. */
+static bool is_in_hurry(struct fb_lane *lane, bool finishing)
+{
+    return finishing || fb_stop_level(lane->options.stop) != FB_STOP_NOT ||
+           fb_item_pool_is_short(lane->options.pool);
+}
+
+/* One call's worth, when it is time. *ret_when_ms: when to look again; 0: at once. */
+static enum fb_status step(struct fb_lane *lane, bool hurry, int64_t *ret_when_ms)
+{
+    const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
+    struct fb_write *writes[FB_BATCH_MAX_ITEMS];
+    int64_t when_ms = fb_waiting_next_ms(lane->waiting, now_ms, hurry);
+    int64_t pace_ms = fb_rate_next_ms(&lane->rate, now_ms);
+    enum fb_status status;
+    double consumed = 0;
+    double estimate;
+    size_t taken;
+
+    if (when_ms != INT64_MAX && pace_ms > when_ms)
+        when_ms = pace_ms;
+    *ret_when_ms = when_ms;
+    if (when_ms > now_ms)
+        return FB_OK;
+    taken = fb_waiting_take(lane->waiting, now_ms, hurry,
+                            fb_rate_most_items(&lane->rate, FB_BATCH_MAX_ITEMS), writes);
+    estimate = units_of(writes, taken);
+    *ret_when_ms = fb_budget_take(lane->options.budget, estimate, now_ms);
+    if (*ret_when_ms > now_ms) {
+        put_all_back(lane, writes, taken);
+        return FB_OK;
+    }
+    *ret_when_ms = 0;
+    status = taken > 0 ? send(lane, writes, taken, &consumed) : FB_OK;
+    fb_budget_correct(lane->options.budget, consumed - estimate);
     return status;
 }
 
@@ -378,15 +498,59 @@ static void *run(void *argument)
 {
     struct fb_lane *lane = argument;
     enum fb_status status = FB_OK;
-    struct batch batch;
+    bool finishing = false;
 
     while (status == FB_OK && fb_stop_level(lane->options.stop) < FB_STOP_NOW) {
-        collect(lane, &batch);
-        if (batch.count == 0)
+        int64_t when_ms = 0;
+
+        status = take_in(lane, &finishing);
+        if (status == FB_OK && finishing && fb_waiting_writes(lane->waiting) == 0)
             break;
-        status = write_items(lane, batch.items, batch.count);
+        if (status == FB_OK)
+            status = step(lane, is_in_hurry(lane, finishing), &when_ms);
+        if (status == FB_OK && when_ms > 0)
+            wait_until(lane, when_ms, finishing);
     }
     return NULL;
+}
+
+/* ---- the module ---- */
+
+static void free_parts(struct fb_lane *lane)
+{
+    fb_waiting_free(lane->waiting);
+    fb_write_scratch_done(&lane->scratch);
+    fb_buffer_done(&lane->merged);
+    pthread_cond_destroy(&lane->filled);
+    pthread_mutex_destroy(&lane->lock);
+    free(lane);
+}
+
+static enum fb_status make_parts(struct fb_lane *lane, unsigned number)
+{
+    const struct fb_lane_options *options = &lane->options;
+    struct fb_waiting_options waiting = {
+        .linger_ms = options->linger_ms,
+        .coalesce_for_ms = options->coalesce_for_ms,
+        .coalesce_items = options->coalesce_items,
+        .max_call_bytes = CALL_MAX_BYTES,
+        .seed = options->seed ^ number,
+    };
+
+    fb_write_scratch_init(&lane->scratch);
+    fb_buffer_init(&lane->merged, SIZE_MAX / 2);
+    lane->target = (struct fb_write_target){
+        .table = options->table,
+        .schema = options->schema,
+        .version_attribute = options->version_attribute,
+        .removes_nulls = options->removes_nulls,
+        .wants_units = options->budget != NULL,
+        .scratch = &lane->scratch,
+    };
+    waiting.target = lane->target;
+    lane->told_holding_ms = -TELL_AGAIN_MS;
+    fb_rate_init(&lane->rate, fb_monotonic_ms(options->clock));
+    return fb_waiting_new(&waiting, &lane->waiting);
 }
 
 enum fb_status fb_lane_new(const struct fb_lane_options *options, unsigned number,
@@ -406,25 +570,28 @@ enum fb_status fb_lane_new(const struct fb_lane_options *options, unsigned numbe
     lane->last_gathered = &lane->gathered;
     pthread_mutex_init(&lane->lock, NULL);
     fb_condition_init(&lane->filled);
+    status = make_parts(lane, number);
+    if (status != FB_OK)
+        fb_fail(error, status, "no memory for a lane");
     snprintf(name, sizeof name, "lane-%u", number);
-    status = fb_thread_start(&lane->thread, name, run, lane, error);
+    if (status == FB_OK)
+        status = fb_thread_start(&lane->thread, name, run, lane, error);
     if (status != FB_OK) {
-        free(lane);
+        free_parts(lane);
         return status;
     }
     *ret_lane = lane;
     return FB_OK;
 }
 
+/* What is left is given back without a word to its spans: a restart writes it again. */
 void fb_lane_free(struct fb_lane *lane)
 {
     if (lane == NULL)
         return;
     fb_lane_finish(lane);
     pthread_join(lane->thread, NULL);
-    if (lane->first != NULL)
-        fb_item_pool_put(lane->options.pool, lane->first);
-    pthread_cond_destroy(&lane->filled);
-    pthread_mutex_destroy(&lane->lock);
-    free(lane);
+    fb_item_pool_put(lane->options.pool, fb_waiting_drain(lane->waiting));
+    fb_item_pool_put(lane->options.pool, lane->first);
+    free_parts(lane);
 }

@@ -42,15 +42,15 @@ static json_t *make_line(const struct fb_letter_context *context,
     char time[FB_TIME_TEXT_SIZE];
 
     fb_time_format_rfc3339(context->time_ms, time);
-    return json_pack("{s:{s:o, s:s, s:I}, s:s, s:s, s:s, s:I, s:I, s:s*, s:s*, s:s, s:o, s:s}",
-                     "id", "key", text_or_printable(letter->object->key), "etag",
-                     letter->object->etag, "record", (json_int_t)letter->record_number, "time",
-                     time, "stream", context->stream, "bucket", context->bucket, "offset",
-                     (json_int_t)letter->offset_bytes, "size", (json_int_t)letter->size_bytes,
-                     "format",
-                     letter->format == FB_FORMAT_AUTO ? NULL : fb_format_name(letter->format),
-                     "operation", letter->operation == FB_DELETE ? "delete" : NULL, "reason",
-                     letter->reason, "message", text_or_printable(letter->message), "bytes", bytes);
+    return json_pack(
+        "{s:{s:o, s:s, s:I}, s:s, s:s, s:s, s:I, s:I, s:s*, s:s*, s:s, s:o, s:s}", "id", "key",
+        text_or_printable(letter->object->key), "etag", letter->object->etag, "record",
+        (json_int_t)letter->record_number, "time", time, "stream", context->stream, "bucket",
+        context->bucket, "offset", (json_int_t)letter->offset_bytes, "size",
+        (json_int_t)letter->size_bytes, "format",
+        letter->format == FB_FORMAT_AUTO ? NULL : fb_format_name(letter->format), "operation",
+        letter->operation == FB_PUT ? NULL : fb_operation_name(letter->operation), "reason",
+        letter->reason, "message", text_or_printable(letter->message), "bytes", bytes);
 }
 
 /* With a newline in place of the NUL. */

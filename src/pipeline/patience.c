@@ -31,7 +31,7 @@ void fb_patience_init(struct fb_patience *patience, const struct fb_patience_opt
 
 void fb_patience_success(struct fb_patience *patience)
 {
-    if (patience->backoff.tries == 0 && !patience->unhealthy)
+    if (patience->failing_since_ms == 0 && patience->backoff.tries == 0 && !patience->unhealthy)
         return;
     if (patience->unhealthy && patience->options.on_health != NULL)
         patience->options.on_health(patience->options.context, patience->options.what, NULL, true);
@@ -82,11 +82,10 @@ static int64_t wait_ms(struct fb_patience *patience, enum fb_verdict verdict)
     return fb_backoff_next_ms(&patience->backoff, &patience->random);
 }
 
-enum fb_status fb_patience_wait(struct fb_patience *patience, struct fb_error *error)
+enum fb_status fb_patience_note(struct fb_patience *patience, struct fb_error *error)
 {
     enum fb_verdict verdict = fb_verdict_of(error);
     int64_t now_ms = fb_monotonic_ms(patience->options.clock);
-    int64_t pause_ms;
 
     if (patience->failing_since_ms == 0)
         patience->failing_since_ms = now_ms;
@@ -99,7 +98,17 @@ enum fb_status fb_patience_wait(struct fb_patience *patience, struct fb_error *e
                         (long long)((now_ms - patience->failing_since_ms) / 1000));
         return error->status;
     }
-    pause_ms = wait_ms(patience, verdict);
+    return FB_OK;
+}
+
+enum fb_status fb_patience_wait(struct fb_patience *patience, struct fb_error *error)
+{
+    enum fb_status status = fb_patience_note(patience, error);
+    int64_t pause_ms;
+
+    if (status != FB_OK)
+        return status;
+    pause_ms = wait_ms(patience, fb_verdict_of(error));
     fb_log_debug("%s: %s; try %u in %lld ms", patience->options.what, error->message,
                  patience->backoff.tries + 1, (long long)pause_ms);
     if (fb_sleep_ms(patience->options.clock, patience->options.stop, patience->options.stop_at,

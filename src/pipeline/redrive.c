@@ -37,6 +37,17 @@ void fb_redrive_tell(struct fb_redrive *redrive, const char *key, uint64_t recor
     pthread_mutex_unlock(&redrive->lock);
 }
 
+void fb_redrive_note_failed(struct fb_redrive *redrive, struct fb_redrive_entry *entry,
+                            const char *reason, const char *message)
+{
+    pthread_mutex_lock(&redrive->lock);
+    entry->fate = FB_REDRIVE_FAILED;
+    snprintf(entry->reason, sizeof entry->reason, "%s", reason);
+    free(entry->message);
+    entry->message = strdup(message);
+    pthread_mutex_unlock(&redrive->lock);
+}
+
 /* ---- lanes ---- */
 
 /* Lanes call it, so a line of a letter that is refused finds its entry by its ordinal. */
@@ -45,14 +56,12 @@ static enum fb_status note_refused(struct fb_letter_sink *sink, const struct fb_
 {
     struct fb_redrive *redrive =
         (struct fb_redrive *)(void *)((char *)sink - offsetof(struct fb_redrive, sink));
-    struct fb_redrive_entry *entry = &redrive->entries[letter->ordinal];
 
     (void)line;
     (void)size;
     (void)error;
-    entry->fate = FB_REDRIVE_FAILED;
-    snprintf(entry->reason, sizeof entry->reason, "%s", letter->reason);
-    entry->message = strdup(letter->message);
+    fb_redrive_note_failed(redrive, &redrive->entries[letter->ordinal], letter->reason,
+                           letter->message);
     fb_redrive_tell(redrive, letter->object->key, letter->record_number, letter->message);
     return FB_OK;
 }
@@ -142,7 +151,9 @@ static enum fb_status start_lanes(struct fb_redrive *redrive, struct fb_error *e
         .stream = options->stream,
         .table = options->table,
         .schema = options->schema,
-        .write = calls->batch_write,
+        .version_attribute = fb_mapping_version_attribute(options->reader.mapping),
+        .removes_nulls = options->removes_nulls,
+        .write = calls->write,
         .clock = options->clock,
         .stop = &redrive->stop,
         .pool = redrive->pool,

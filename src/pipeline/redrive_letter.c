@@ -6,12 +6,17 @@
 
 #include "redrive_private.h"
 
-/* What reading the letter's bytes gave. */
-struct outcome {
-    uint64_t records;
-    bool is_whole; /* the first of them is all of the bytes */
-    struct fb_item *item;
-    enum fb_dead_reason reason;
+/* The letter's bytes, being read. */
+struct reading {
+    struct fb_redrive *redrive;
+    const struct fb_letter *letter;
+    struct fb_redrive_entry *entry;
+    struct fb_record_reader *reader;
+    bool writes; /* what is read goes to the lanes; before, it is only looked at */
+
+    bool is_other; /* something was read that is not all of the bytes */
+    uint64_t items;
+    enum fb_dead_reason reason; /* of the first that is dead */
     char message[sizeof((struct fb_record *)0)->message];
 };
 
@@ -73,33 +78,75 @@ static enum fb_status get_item(struct fb_redrive *redrive, const struct fb_recor
     return fb_item_pool_get(redrive->pool, record, &redrive->stop, ret_item);
 }
 
-static enum fb_status take_first(struct fb_redrive *redrive, const struct fb_letter *letter,
-                                 const struct fb_record *record, struct outcome *outcome)
+/* The span's ordinal is the entry's place, by which a lane's refusal finds it. */
+static enum fb_status push(struct reading *reading, const struct fb_record *record)
 {
-    outcome->is_whole = record->number == letter->record_number &&
-                        record->offset_bytes == letter->offset_bytes &&
-                        record->size_bytes == letter->text_size;
-    outcome->reason = record->reason;
-    memcpy(outcome->message, record->message, sizeof outcome->message);
-    if (record->reason != FB_DEAD_NONE || redrive->options->dry_run)
+    const struct fb_letter *letter = reading->letter;
+    struct fb_redrive *redrive = reading->redrive;
+    struct fb_state_object identity = {.key = strdup(letter->key), .etag = strdup(letter->etag)};
+    struct fb_progress_object *object = NULL;
+    struct fb_item *item = NULL;
+    enum fb_status status = identity.key == NULL || identity.etag == NULL ? FB_NO_MEMORY : FB_OK;
+
+    if (status == FB_OK)
+        status = get_item(redrive, record, &item);
+    if (status == FB_OK)
+        status = fb_progress_object_begin(redrive->progress, &identity, letter->record_number,
+                                          letter->offset_bytes, 0, &object);
+    if (status == FB_OK) {
+        item->span = fb_progress_span_open(redrive->progress, object,
+                                           (uint64_t)(reading->entry - redrive->entries));
+        status = item->span == NULL ? FB_NO_MEMORY : FB_OK;
+    }
+    if (status != FB_OK) {
+        fb_state_object_done(&identity);
+        if (item != NULL)
+            fb_item_pool_put(redrive->pool, item);
+        return status;
+    }
+    fb_span_add(item->span);
+    fb_lane_push(redrive->lanes[item->key_hash % redrive->lane_count], item);
+    return FB_OK;
+}
+
+static enum fb_status take_record(struct reading *reading, const struct fb_record *record)
+{
+    const struct fb_letter *letter = reading->letter;
+
+    if (record->number != letter->record_number || record->offset_bytes != letter->offset_bytes ||
+        record->size_bytes != letter->text_size)
+        reading->is_other = true;
+    else if (record->reason == FB_DEAD_NONE)
+        reading->items++;
+    else if (reading->reason == FB_DEAD_NONE) {
+        reading->reason = record->reason;
+        memcpy(reading->message, record->message, sizeof reading->message);
+    }
+    if (!reading->writes || record->reason != FB_DEAD_NONE)
         return FB_OK;
-    return get_item(redrive, record, &outcome->item);
+    return push(reading, record);
 }
 
 /* FB_OK at the end of the bytes. */
-static enum fb_status take_records(struct fb_redrive *redrive, const struct fb_letter *letter,
-                                   struct fb_record_reader *reader, struct outcome *outcome)
+static enum fb_status take_records(struct reading *reading, struct fb_error *error)
 {
     struct fb_record record;
     enum fb_status status;
 
-    while ((status = fb_record_reader_next(reader, &record)) == FB_OK)
-        if (outcome->records++ == 0) {
-            status = take_first(redrive, letter, &record, outcome);
-            if (status != FB_OK)
-                return status;
-        }
-    return status == FB_NEED_MORE || status == FB_END ? FB_OK : status;
+    while ((status = fb_record_reader_next(reading->reader, &record)) == FB_OK) {
+        status = take_record(reading, &record);
+        if (status == FB_NO_MEMORY)
+            fb_fail(error, status, "no memory for a record");
+        if (status != FB_OK)
+            return status;
+    }
+    if (status == FB_NEED_MORE || status == FB_END)
+        return FB_OK;
+    if (status == FB_NO_MEMORY)
+        fb_fail(error, status, "no memory for a record");
+    else if (error != NULL)
+        *error = *fb_record_reader_error(reading->reader);
+    return status;
 }
 
 static void describe(struct fb_redrive *redrive, const struct fb_letter *letter)
@@ -121,17 +168,17 @@ static void describe(struct fb_redrive *redrive, const struct fb_letter *letter)
 }
 
 /* With the number and the place that the record had: what is derived from them is the same. */
-static enum fb_status read_record(struct fb_redrive *redrive, const struct fb_letter *letter,
-                                  struct fb_record_reader *reader, struct outcome *outcome,
-                                  struct fb_error *error)
+static enum fb_status read_bytes(struct reading *reading, struct fb_error *error)
 {
+    const struct fb_letter *letter = reading->letter;
+    struct fb_record_reader *reader = reading->reader;
     enum fb_status status = FB_OK;
     size_t at = 0;
 
     fb_record_reader_begin(reader);
     fb_record_reader_place(reader, letter->record_number, letter->offset_bytes);
-    describe(redrive, letter);
-    fb_record_reader_describe_object(reader, &redrive->described);
+    describe(reading->redrive, letter);
+    fb_record_reader_describe_object(reader, &reading->redrive->described);
     while (status == FB_OK && at < letter->text_size) {
         size_t size;
         char *space;
@@ -144,98 +191,75 @@ static enum fb_status read_record(struct fb_redrive *redrive, const struct fb_le
         memcpy(space, letter->text + at, size);
         fb_record_reader_wrote(reader, size);
         at += size;
-        status = take_records(redrive, letter, reader, outcome);
+        status = take_records(reading, error);
     }
     fb_record_reader_finish(reader);
-    if (status == FB_OK)
-        status = take_records(redrive, letter, reader, outcome);
-    if (status == FB_NO_MEMORY)
-        fb_fail(error, status, "no memory for a record");
-    return status;
+    return status == FB_OK ? take_records(reading, error) : status;
 }
 
-/* The span's ordinal is the entry's place, by which a lane's refusal finds it. */
-static enum fb_status push(struct fb_redrive *redrive, const struct fb_letter *letter,
-                           const struct fb_redrive_entry *entry, struct fb_item *item,
-                           struct fb_error *error)
+static enum fb_status fail_again(struct reading *reading)
 {
-    const uint64_t place = (uint64_t)(entry - redrive->entries);
-    struct fb_state_object identity = {.key = strdup(letter->key), .etag = strdup(letter->etag)};
-    struct fb_progress_object *object = NULL;
-    enum fb_status status = identity.key == NULL || identity.etag == NULL ? FB_NO_MEMORY : FB_OK;
+    const struct fb_letter *letter = reading->letter;
 
-    if (status == FB_OK)
-        status = fb_progress_object_begin(redrive->progress, &identity, letter->record_number,
-                                          letter->offset_bytes, 0, &object);
-    if (status == FB_OK)
-        item->span = fb_progress_span_open(redrive->progress, object, place);
-    if (status != FB_OK || item->span == NULL) {
-        fb_state_object_done(&identity);
-        fb_item_pool_put(redrive->pool, item);
-        return fb_fail(error, FB_NO_MEMORY, "no memory for a record");
-    }
-    fb_span_add(item->span);
-    fb_lane_push(redrive->lanes[item->key_hash % redrive->lane_count], item);
+    fb_redrive_note_failed(reading->redrive, reading->entry, fb_dead_reason_name(reading->reason),
+                           reading->message);
+    fb_redrive_tell(reading->redrive, letter->key, letter->record_number, reading->message);
     return FB_OK;
 }
 
-/* What was read of the bytes decides, and only when it is all of them. */
-static enum fb_status decide(struct fb_redrive *redrive, const struct fb_letter *letter,
-                             struct fb_redrive_entry *entry, struct outcome *outcome,
-                             uint64_t left_out, struct fb_error *error)
+/* A jq program may make several items of the record: they all stand for it. */
+static enum fb_status write_items(struct reading *reading, struct fb_error *error)
 {
-    struct fb_item *item = outcome->item;
-    const uint64_t records = outcome->records + left_out;
+    enum fb_status status;
+
+    reading->entry->fate = FB_REDRIVE_WRITTEN;
+    if (reading->redrive->options->dry_run)
+        return FB_OK;
+    reading->writes = true;
+    status = read_bytes(reading, error);
+    return status == FB_OK && reading->reason != FB_DEAD_NONE ? fail_again(reading) : status;
+}
+
+/* What was read of the bytes decides, and only when it is one record and all of them. */
+static enum fb_status decide(struct reading *reading, struct fb_error *error)
+{
+    const struct fb_letter *letter = reading->letter;
+    const uint64_t records = fb_record_reader_number(reading->reader) - letter->record_number;
     char message[128];
 
-    if (outcome->records == 0 && left_out == 1) {
-        entry->fate = FB_REDRIVE_LEFT_OUT;
-        return FB_OK;
-    }
-    if (records != 1 || !outcome->is_whole) {
-        if (item != NULL)
-            fb_item_pool_put(redrive->pool, item);
+    if (records != 1 || reading->is_other) {
         snprintf(message, sizeof message,
                  "its bytes read as %llu records now, where they must be one; deliver them as an "
                  "object",
                  (unsigned long long)records);
-        return unfit(redrive, letter, entry, message);
+        return unfit(reading->redrive, letter, reading->entry, message);
     }
-    if (outcome->reason == FB_DEAD_WRONG_FORM &&
-        format_of(redrive, letter) == FB_FORMAT_CLOUDWATCH_LOGS)
-        return unfit(redrive, letter, entry,
+    if (reading->reason == FB_DEAD_WRONG_FORM &&
+        format_of(reading->redrive, letter) == FB_FORMAT_CLOUDWATCH_LOGS)
+        return unfit(reading->redrive, letter, reading->entry,
                      "an event of CloudWatch Logs is kept without its message; deliver the object "
                      "again");
-    if (outcome->reason != FB_DEAD_NONE) {
-        entry->fate = FB_REDRIVE_FAILED;
-        snprintf(entry->reason, sizeof entry->reason, "%s", fb_dead_reason_name(outcome->reason));
-        entry->message = strdup(outcome->message);
-        fb_redrive_tell(redrive, letter->key, letter->record_number, outcome->message);
-        return FB_OK;
-    }
-    entry->fate = FB_REDRIVE_WRITTEN;
-    return item == NULL ? FB_OK : push(redrive, letter, entry, item, error);
+    if (reading->reason != FB_DEAD_NONE)
+        return fail_again(reading);
+    if (reading->items > 0)
+        return write_items(reading, error);
+    reading->entry->fate = FB_REDRIVE_LEFT_OUT;
+    return FB_OK;
 }
 
 enum fb_status fb_redrive_letter(struct fb_redrive *redrive, const struct fb_letter *letter,
                                  struct fb_redrive_entry *entry, struct fb_error *error)
 {
+    struct reading reading = {.redrive = redrive, .letter = letter, .entry = entry};
     const char *why = why_unfit(redrive, letter);
-    struct fb_record_reader *reader = NULL;
-    struct outcome outcome = {0};
     enum fb_status status;
 
     if (why != NULL)
         return unfit(redrive, letter, entry, why);
-    status = find_reader(redrive, format_of(redrive, letter), &reader, error);
+    status = find_reader(redrive, format_of(redrive, letter), &reading.reader, error);
     if (status == FB_INVALID)
         return unfit(redrive, letter, entry, error->message);
     if (status == FB_OK)
-        status = read_record(redrive, letter, reader, &outcome, error);
-    if (status == FB_OK)
-        return decide(redrive, letter, entry, &outcome, fb_record_reader_tally(reader).left_out,
-                      error);
-    if (outcome.item != NULL)
-        fb_item_pool_put(redrive->pool, outcome.item);
-    return status;
+        status = read_bytes(&reading, error);
+    return status == FB_OK ? decide(&reading, error) : status;
 }

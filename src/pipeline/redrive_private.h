@@ -68,6 +68,10 @@ struct fb_redrive {
 void fb_redrive_tell(struct fb_redrive *redrive, const char *key, uint64_t record_number,
                      const char *message);
 
+/* The entry's letter is dead again. From any thread. */
+void fb_redrive_note_failed(struct fb_redrive *redrive, struct fb_redrive_entry *entry,
+                            const char *reason, const char *message);
+
 /* The client for S3, made with the first call. */
 enum fb_status fb_redrive_s3_client(struct fb_redrive *redrive, struct fb_client **ret_client,
                                     struct fb_error *error) FB_MUST_CHECK;

@@ -331,6 +331,7 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
         return fb_fail(error, FB_NO_MEMORY, "no memory for a stream");
     stream->options = *options;
     fb_stop_init(&stream->stop, NULL);
+    fb_budget_init(&stream->budget, options->max_write_units);
     fb_event_init(&stream->changed);
     fb_event_init(&stream->pending);
     pthread_mutex_init(&stream->lock, NULL);
@@ -366,6 +367,7 @@ void fb_stream_free(struct fb_stream *stream)
         return;
     pthread_join(stream->thread, NULL);
     fb_stream_free_parts(stream);
+    fb_budget_done(&stream->budget);
     pthread_mutex_destroy(&stream->lock);
     fb_event_done(&stream->pending);
     fb_event_done(&stream->changed);
@@ -393,7 +395,9 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .dead_letters = stream->letters == NULL ? 0 : fb_dead_letters_count(stream->letters),
         .items_written = atomic_load(&stream->written.items_written),
         .items_deleted = atomic_load(&stream->written.items_deleted),
-        .items_folded = atomic_load(&stream->written.items_folded),
+        .items_coalesced = atomic_load(&stream->written.items_coalesced),
+        .write_units_saved = atomic_load(&stream->written.write_units_saved),
+        .items_kept = atomic_load(&stream->written.items_kept),
         .calls = atomic_load(&stream->written.calls),
         .retries = atomic_load(&stream->written.retries),
     };

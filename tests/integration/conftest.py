@@ -100,8 +100,12 @@ class Table:
         self.dynamodb = dynamodb
         self.name = f"table-{uuid.uuid4().hex[:12]}"
         self.key_names = [partition[0]] + ([sort[0]] if sort else [])
-        keys = [partition] + ([sort] if sort else [])
-        dynamodb.create_table(
+        self.keys = [partition] + ([sort] if sort else [])
+        self.create()
+
+    def create(self):
+        keys = self.keys
+        self.dynamodb.create_table(
             TableName=self.name, BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": name, "KeyType": kind}
                        for (name, _), kind in zip(keys, ("HASH", "RANGE"))],

@@ -174,10 +174,139 @@ def unprocessed(keep):
         document = json.loads(reply.body)
         held.update(document.get("UnprocessedItems") or {})
         document["UnprocessedItems"] = held
-        body = json.dumps(document).encode()
-        headers = [(k, v) for k, v in reply.headers if k.lower() != "x-amz-crc32"]
-        exchange.reply(Answer(200, headers + [("x-amz-crc32", str(zlib.crc32(body)))], body))
+        exchange.reply(without_crc32(reply, json.dumps(document).encode()))
     return split
+
+
+WRITES = ("BatchWriteItem", "BatchExecuteStatement", "PutItem", "UpdateItem")
+
+
+def without_crc32(reply, body):
+    """The reply with another body and its right checksum."""
+    headers = [(k, v) for k, v in reply.headers if k.lower() != "x-amz-crc32"]
+    return Answer(reply.status, headers + [("x-amz-crc32", str(zlib.crc32(body)))], body)
+
+
+def failed_statements(keep, code="ThrottlingError"):
+    """Lets only the statements through for which keep() is true; the others fail by themselves."""
+    def split(exchange):
+        request = json.loads(exchange.call.body)
+        kept = [keep(statement) for statement in request["Statements"]]
+        passed = [s for s, is_kept in zip(request["Statements"], kept) if is_kept]
+        reply = Answer(200, [("Content-Type", "application/x-amz-json-1.0")], b"{}")
+        if passed:
+            reply = exchange.forward(json.dumps({**request, "Statements": passed}).encode())
+            if reply.status != 200:
+                exchange.reply(reply)
+                return
+        document = json.loads(reply.body)
+        answers = iter(document.get("Responses", []))
+        document["Responses"] = [
+            next(answers) if is_kept else
+            {"Error": {"Code": code, "Message": "by the fault proxy"}} for is_kept in kept]
+        exchange.reply(without_crc32(reply, json.dumps(document).encode()))
+    return split
+
+
+def partly(keep):
+    """Throttles single items of whatever call can say so, and the whole of any other."""
+    faults = {"BatchWriteItem": unprocessed(keep), "BatchExecuteStatement": failed_statements(keep)}
+
+    def split(exchange):
+        faults.get(exchange.call.operation, throttle)(exchange)
+    return split
+
+
+def of_another_table(exchange):
+    """The write happens, and the answer is somebody else's."""
+    reply = exchange.forward()
+    document = json.loads(reply.body)
+    if exchange.call.operation == "BatchWriteItem":
+        document["UnprocessedItems"] = {"another-table": [
+            {"DeleteRequest": {"Key": {"id": {"S": "x"}}}}]}
+    elif exchange.call.operation == "BatchExecuteStatement":
+        for response in document.get("Responses", []):
+            response["TableName"] = "another-table"
+    else:
+        document["ConsumedCapacity"] = {"TableName": "another-table", "CapacityUnits": 1.0}
+    exchange.reply(without_crc32(reply, json.dumps(document).encode()))
+
+
+def silent_after(seconds):
+    """The write happens, and then there is nothing for so long."""
+    def wait(exchange):
+        exchange.forward()
+        time.sleep(seconds)
+        exchange.cut()
+    return wait
+
+
+def silent(seconds):
+    """Nothing happens for so long."""
+    return delay(seconds, cut_before)
+
+
+class Share:
+    """A rule: a share of the calls that write meets the fault, but no more than `most` of each."""
+
+    def __init__(self, seed, fault, share=0.3, most=10**9):
+        self.dice = random.Random(seed)
+        self.fault, self.share, self.most = fault, share, most
+        self.met = dict.fromkeys(WRITES, 0)
+
+    def __call__(self, call):
+        if call.operation not in WRITES or self.met[call.operation] >= self.most or \
+                self.dice.random() >= self.share:
+            return None
+        self.met[call.operation] += 1
+        return self.fault
+
+
+class TableOf:
+    """
+    A rule: what a table with so many write units a second does. It takes what its bucket has and
+    throttles the rest, single items of a call too; `taken` and `throttled` are lists of (time,
+    units).
+    """
+
+    def __init__(self, units_per_s, burst_s=1.0):
+        self.units_per_s, self.burst = units_per_s, units_per_s * burst_s
+        self.units, self.at = self.burst, time.monotonic()
+        self.taken, self.throttled = [], []
+        self._lock = threading.Lock()
+
+    def admit(self, units):
+        with self._lock:
+            now = time.monotonic()
+            self.units = min(self.burst, self.units + (now - self.at) * self.units_per_s)
+            self.at = now
+            fits = self.units >= units
+            self.units -= units if fits else 0
+            (self.taken if fits else self.throttled).append((now, units))
+            return fits
+
+    def __call__(self, call):
+        if call.operation not in WRITES:
+            return None
+        if call.operation in ("BatchWriteItem", "BatchExecuteStatement"):
+            return self._batch
+        return None if self.admit(1) else throttle
+
+    def _batch(self, exchange):
+        verdicts = {}
+        request = json.loads(exchange.call.body)
+        entries = request.get("Statements") or [
+            entry for entries in request["RequestItems"].values() for entry in entries]
+        for entry in entries:
+            size = len(json.dumps(entry, separators=(",", ":")))
+            verdicts[json.dumps(entry)] = self.admit(max(1, -(-size // 1500)))
+        if not any(verdicts.values()):
+            throttle(exchange)
+            return
+        if all(verdicts.values()):
+            pass_on(exchange)
+            return
+        partly(lambda entry: verdicts[json.dumps(entry)])(exchange)
 
 
 def randomly(seed, operation, *faults, share=0.3):

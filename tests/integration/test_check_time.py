@@ -70,6 +70,7 @@ class Deaf:
 # What does not answer, how it is asked, and what `check` says of it. They all run at once.
 NO_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": ""}
 NOWHERE = "https://db.example"
+BY_STS = ["role_arn = arn:aws:iam::123456789012:role/r", "endpoint.sts = http://{peer}"]
 CASES = {
     "a silent server": (Silent, "http://{peer}", [], {}, "no whole answer of {peer}"),
     "a silent TLS server": (Silent, "https://{peer}", [], {}, "{peer}"),
@@ -82,6 +83,8 @@ CASES = {
     "silent metadata": (Silent, NOWHERE, ["endpoint.imds = http://{peer}"], NO_KEYS, "{peer}"),
     "dripping metadata": (Dripping, NOWHERE, ["endpoint.imds = http://{peer}"], NO_KEYS, "{peer}"),
     "deaf metadata": (Deaf, NOWHERE, ["endpoint.imds = http://{peer}"], NO_KEYS, "{peer}"),
+    "silent STS": (Silent, NOWHERE, BY_STS, {}, "AssumeRole of arn:aws:iam::123456789012:role/r"),
+    "deaf STS": (Deaf, NOWHERE, BY_STS, {}, "{peer}"),
     "a file that is a pipe": (Silent, NOWHERE, [], {**NO_KEYS, "AWS_CONFIG_FILE": "{pipe}"}, ""),
 }
 

@@ -10,6 +10,7 @@ import pytest
 import attributes
 import firehose
 import servers
+import tls
 from fault_proxy import FaultProxy
 from metadata_server import ROLE, MetadataServer, end_of
 
@@ -154,6 +155,60 @@ def one_account(open_moto):
         firehose.put(s3, "own-bucket", "p/", firehose.now(), [{"id": "1"}])
         make_table(dynamodb, "the-table")
     return open_moto
+
+
+# --- How STS is reached ---------------------------------------------------------------------------
+
+BASE = {"AWS_ACCESS_KEY_ID": "AKIDBASE", "AWS_SECRET_ACCESS_KEY": "base"}
+
+
+def with_a_role(firebridge, proxy, *lines):
+    """No address is set."""
+    role = role_arn("123456789012", "r")
+    aws = "\n".join([f"proxy = http://{proxy.address}", f"role_arn = {role}", *lines])
+    conf = moto_conf(firebridge, "", aws=aws, source="s3://own-bucket/p/")
+    return "\n".join(line for line in conf.splitlines() if not line.startswith("endpoint."))
+
+
+def test_a_role_through_a_proxy_with_amazons_own_names(firebridge, one_account, tmp_path):
+    domain = f"{servers.REGION}.amazonaws.com"
+    names = [f"{name}.{domain}" for name in ("sts", "*.s3", "dynamodb")]
+    authority = tls.Authority(tmp_path, names)
+    with tls.TlsFront(authority.context(), one_account.port) as front, \
+            tls.ConnectProxy({f".{domain}": front.port}) as proxy:
+        conf = with_a_role(firebridge, proxy, f"ca_bundle = {authority.bundle}")
+        result = firebridge.once(conf, env=BASE)
+    assert "credentials from role: " in result.stderr, result
+    assert set(proxy.asked) == {f"{name}.{domain}:443" for name in ("sts", "own-bucket.s3",
+                                                                   "dynamodb")}
+
+
+STS_HOSTS = {
+    "fips": ("use_fips = yes", {}, f"sts-fips.{servers.REGION}.amazonaws.com:443"),
+    "dual-stack": ("", {"AWS_USE_DUALSTACK_ENDPOINT": "true"}, f"sts.{servers.REGION}.api.aws:443"),
+    "an address": ("", {"AWS_ENDPOINT_URL_STS": "https://sts.example:8443"},
+                   "sts.example:8443"),
+}
+
+
+@pytest.mark.parametrize("kind", STS_HOSTS)
+def test_the_host_that_is_asked_for_a_role(firebridge, kind):
+    line, env, host = STS_HOSTS[kind]
+    with tls.ConnectProxy({}) as proxy:
+        result = firebridge(with_a_role(firebridge, proxy, line), "check", env={**BASE, **env})
+        assert set(proxy.asked) == {host}, result
+    assert result.code == 1
+    assert f"the proxy does not connect to {host}: HTTP 502" in credentials_line(result), result
+
+
+def test_plain_http_to_sts_elsewhere_needs_to_be_allowed(firebridge):
+    conf = moto_conf(firebridge, "http://127.0.0.1:9")
+    result = firebridge(conf, "check", env={**BASE, "AWS_ENDPOINT_URL_STS": "http://sts.example"})
+    assert "endpoint.sts" not in result.stdout, "what the conf says wins"
+    conf = "\n".join(line for line in conf.splitlines() if not line.startswith("endpoint.sts"))
+    result = firebridge(conf, "check", env={**BASE, "AWS_ENDPOINT_URL_STS": "http://sts.example"})
+    assert result.code == 1
+    assert "AWS_ENDPOINT_URL_STS: plain http to 'http://sts.example'" in result.stdout, result
 
 
 # --- Renewal under way ----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ def on_write(fault, which):
 
 
 def test_a_success_between_two_throttles_resets_the_back_off(job, dynamodb_server):
-    job.put(firehose.body(records(1000)))
+    job.put(firehose.body(records(300)))
     rule = on_write(fault_proxy.throttle, lambda number: number % 2 == 1)
     with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
         result = job.once(dynamodb_url=proxy.url, stream="writers = 1", patience="2min")

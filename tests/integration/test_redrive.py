@@ -179,6 +179,18 @@ def test_a_row_whose_columns_the_object_named_wants_them_in_the_conf(job, files)
     job.table.expect([{"id": "u1", "user": "u1", "n": "1"}, {"id": "u2", "user": "u2", "n": "2"}])
 
 
+def test_a_jq_program_may_make_several_items_of_a_letter(job, files):
+    if "libjq" not in job.firebridge.bare("version").stdout:
+        pytest.skip("this build is without libjq")
+    leave(job, files, firehose.body(users(20)))
+    result = redrive(job, files, 'transform_jq = {id: .user, n}, {id: (.user + "b"), n}\nwhere = n < 10 or id like *b')
+    assert (result.counts["written"], result.counts["left_out"]) == (20, 0)
+    plain = [json.loads(record) for record in users(20)]
+    job.table.expect([{"id": record["user"], "n": record["n"]} for record in plain if record["n"] < 10] +
+                     [{"id": record["user"] + "b", "n": record["n"]} for record in plain])
+    assert files.names() == []
+
+
 def test_an_event_of_cloudwatch_logs_wants_its_message(job, files):
     message = {"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g", "logStream": "s",
                "logEvents": [{"id": "e1", "message": "a"}, {"user": "u2", "message": "b"}]}
@@ -343,11 +355,14 @@ def clear(job, store):
 def test_two_redrives_at_once(job, store):
     """One waits outside where they would meet; both together lose nothing and double nothing."""
     leave(job, store, firehose.body(users(2000)))
-    text = conf(job, store, MENDED)
-    processes = [job.firebridge.start(text, "redrive", "--overwrite") for _ in range(3)]
-    results = [process.wait() for process in processes]
-    assert all(result.code == 0 or "another redrive works in" in result.stderr for result in results), results
-    assert any(result.code == 0 for result in results)
+    mending = job.firebridge.folder / "mended.conf"
+    mending.write_text(conf(job, store, MENDED))
+    processes = [subprocess.Popen([job.firebridge.program, "redrive", "-c", mending, "--overwrite"],
+                                  env=job.firebridge.env, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    results = [(*process.communicate(timeout=100), process.returncode) for process in processes]
+    assert all(code == 0 or "another redrive works in" in stderr for _, stderr, code in results), results
+    assert any(code == 0 for _, _, code in results)
     job.table.expect(mended(users(2000)))
     assert store.names() == []
 

@@ -613,8 +613,11 @@ static unsigned run_history(uint64_t seed, const char *directory, struct totals 
     unsigned faults;
 
     draw_history(&history, seed);
-    daemon.clock = (struct clock){
-        {clock_realtime_ms, clock_monotonic_ms, clock_sleep_ms}, &history, history.start_ms};
+    daemon.clock = (struct clock){{.realtime_ms = clock_realtime_ms,
+                                   .monotonic_ms = clock_monotonic_ms,
+                                   .sleep_ms = clock_sleep_ms},
+                                  &history,
+                                  history.start_ms};
     layout.prefix = history.shape->prefix;
     layout.form = history.shape->form;
     layout.time_zone = history.zone;

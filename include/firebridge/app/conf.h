@@ -126,10 +126,14 @@ struct fb_conf_stream {
     struct fb_conf_list renames;
     struct fb_conf_list drops;
     struct fb_conf_list keeps;
-    enum fb_map_null null;
     struct fb_conf_missing missing;
     char *write; /* put */
     struct fb_conf_list write_map;
+    enum fb_map_null null;
+    char *version_attribute; /* NULL: none */
+    unsigned coalesce;       /* items in a lane; 0: as many as coalesce_for brings */
+    int64_t coalesce_for_ms;
+    unsigned max_write_units; /* a second; 0: no limit */
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
     unsigned writers;               /* 16; 1 to 256 */

@@ -43,6 +43,7 @@ extern const struct fb_conf_type fb_conf_type_role;        /* a role's ARN, or n
 extern const struct fb_conf_type fb_conf_type_duration;    /* int64_t, milliseconds */
 extern const struct fb_conf_type fb_conf_type_size;        /* uint64_t, bytes */
 extern const struct fb_conf_type fb_conf_type_count;       /* unsigned */
+extern const struct fb_conf_type fb_conf_type_items;       /* unsigned, like "500 items" */
 extern const struct fb_conf_type fb_conf_type_choice;      /* an enum */
 extern const struct fb_conf_type fb_conf_type_flag;        /* bool: yes or no */
 extern const struct fb_conf_type fb_conf_type_proxy;       /* none, or a proxy's address */
@@ -77,7 +78,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 78
+#define FB_CONF_KEY_COUNT 82
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

@@ -43,7 +43,8 @@ void fb_environment_stop(struct fb_environment *environment);
 /*
  * A client with a transport of its own, for one thread, with the conf's endpoint and limits, for a
  * side of a stream of the conf: as whom, and what S3 is told of the bucket. `stream` NULL: as whom
- * [aws] says.
+ * [aws] says; so dead letters are written to S3, whose bucket is neither the stream's source nor
+ * its table.
  */
 enum fb_status fb_environment_client(struct fb_environment *environment, enum fb_stream_side side,
                                      const struct fb_conf_stream *stream, struct fb_stop *stop,

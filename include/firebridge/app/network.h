@@ -34,4 +34,7 @@ enum fb_status fb_network_read(const struct fb_conf_aws *aws, struct fb_network 
 /* A variable's value; one that is set but blank counts as not set, as in the SDKs. */
 const char *fb_network_variable(const char *name);
 
+/* It has this value, whatever the case. */
+bool fb_network_says(const char *name, const char *expected);
+
 #endif

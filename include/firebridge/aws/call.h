@@ -16,6 +16,12 @@
 
 #define FB_CALL_HEADER_MAX 8
 
+/* The answer of a call that failed, where it holds more than an error. `body` has its maximum. */
+struct fb_call_refusal {
+    struct fb_buffer body;
+    bool is_intact; /* its x-amz-crc32 is right, or there is none */
+};
+
 struct fb_call {
     const char *service;   /* "s3", "dynamodb" */
     const char *operation; /* for messages: "ListObjectsV2" */
@@ -31,8 +37,9 @@ struct fb_call {
     size_t body_bytes;
     int64_t total_timeout_ms;
     int64_t stall_timeout_ms;
-    bool is_s3;           /* signs as S3 wants it */
-    fb_http_sink_fn sink; /* sees the body of a 200 or 206, and of nothing else */
+    bool is_s3;                      /* signs as S3 wants it */
+    struct fb_call_refusal *refusal; /* NULL: the first 64 KiB are kept, to be judged */
+    fb_http_sink_fn sink;            /* sees the body of a 200 or 206, and of nothing else */
     void *context;
 };
 

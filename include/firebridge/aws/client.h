@@ -40,7 +40,8 @@ enum fb_verdict {
     FB_RETRY_SLOWER,    /* throttled */
     FB_RETRY_REFRESHED, /* with new credentials or a corrected clock, at once, once */
     FB_UNHEALTHY,       /* a person must act (denied, no such table or bucket); try now and then */
-    FB_REJECTED,        /* this request can never succeed as it stands */
+    FB_REJECTED,        /* this request can never succeed as it stands: split, then a dead letter */
+    FB_DONE_BEFORE,     /* nothing is left to do: the table has the item */
 };
 
 enum fb_verdict fb_verdict_of(const struct fb_error *error);

@@ -126,7 +126,7 @@ struct fb_chain_options {
     bool imds_v1_fallback;
     const char *region;           /* STS's; not needed for fb_chain_region */
     const char *sts_endpoint;     /* NULL: AWS's own of the region */
-    bool use_fips, use_dualstack; /* of that */
+    bool use_fips, use_dualstack; /* of AWS's own */
     char *const *environment;     /* of a credential_process; NULL: empty */
     int64_t timeout_ms;           /* of a call of STS, of a credential_process; 0: 30 s */
     struct fb_transport *transport;

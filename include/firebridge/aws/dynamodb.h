@@ -10,6 +10,7 @@
 
 #include "firebridge/aws/client.h"
 #include "firebridge/codec/form.h"
+#include "firebridge/codec/json_cursor.h"
 #include "firebridge/codec/key.h"
 #include "firebridge/codec/operation.h"
 
@@ -39,19 +40,16 @@ struct fb_batch_entry {
     const char *key; /* canonical */
     size_t key_size;
     enum fb_operation operation;
-    bool unprocessed; /* written by fb_dynamodb_batch_write */
-};
+    size_t version_at, version_size; /* of FB_NEWER: its version, in `item` */
+    /* Of FB_UPDATE: items of the same key that are merged with this one, the oldest first. */
+    const struct fb_json_text *earlier;
+    size_t earlier_count;
 
-/*
- * BatchWriteItem with one request per entry; keys must differ. FB_OK: an entry is written
- * unless its `unprocessed` is set. An UnprocessedItems that names what was not sent is
- * FB_CORRUPT; so is a wrong x-amz-crc32. `schema` serves to find the entries that came back.
- * On failure nothing is known of any entry: writing them again is right, and harmless for puts
- * and deletes alike.
- */
-enum fb_status fb_dynamodb_batch_write(struct fb_client *client, const char *table,
-                                       const struct fb_key_schema *schema,
-                                       struct fb_batch_entry *entries, size_t count,
-                                       struct fb_error *error) FB_MUST_CHECK;
+    /* What became of it, written by fb_dynamodb_write (write.h). None of them: it is written. */
+    bool unprocessed; /* it was throttled, or for another reason is to be written again */
+    bool is_there;    /* the table keeps what it has: FB_INSERT, FB_NEWER */
+    bool is_refused;  /* as it stands it can never be written */
+    char refusal[192];
+};
 
 #endif

@@ -18,6 +18,7 @@ struct fb_dynamodb_call {
     char subject[FB_TABLE_NAME_MAX + 16];
     const char *operation;
     struct fb_buffer answer;
+    struct fb_call_refusal *refusal; /* NULL unless set: see call.h */
 };
 
 /* FB_INVALID when `table` can be no table's name or ARN; then nothing is to be undone. */
@@ -30,6 +31,9 @@ void fb_dynamodb_call_done(struct fb_dynamodb_call *call);
 enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *call, struct fb_client *client,
                                         const struct iovec *body, size_t body_count,
                                         struct fb_error *error) FB_MUST_CHECK;
+
+/* Whether the x-amz-crc32 is that of the bytes; true where there was none. */
+bool fb_dynamodb_crc_fits(const char *expected, const struct fb_buffer *answer);
 
 /* FB_CORRUPT, with a message that says which answer and why. */
 enum fb_status fb_dynamodb_call_refuse(const struct fb_dynamodb_call *call, struct fb_error *error,

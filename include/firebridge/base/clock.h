@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "firebridge/base/stop.h"
 
@@ -18,6 +19,8 @@ struct fb_clock {
     /* Waits; true when `stop` (may be NULL) reached `level` first. */
     bool (*sleep_ms)(struct fb_clock *clock, struct fb_stop *stop, enum fb_stop_level level,
                      int64_t wait_ms);
+    /* When a condition's timed wait of so long ends, on CLOCK_MONOTONIC (event.h). */
+    struct timespec (*deadline)(struct fb_clock *clock, int64_t wait_ms);
 };
 
 /* The machine's own clock. Static; not to be freed. */
@@ -47,6 +50,11 @@ static inline bool fb_sleep_ms(struct fb_clock *clock, struct fb_stop *stop,
                                enum fb_stop_level level, int64_t wait_ms)
 {
     return clock->sleep_ms(clock, stop, level, wait_ms);
+}
+
+static inline struct timespec fb_deadline(struct fb_clock *clock, int64_t wait_ms)
+{
+    return clock->deadline(clock, wait_ms);
 }
 
 #endif

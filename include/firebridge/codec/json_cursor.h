@@ -40,6 +40,9 @@ bool fb_json_enter_array(struct fb_json_cursor *cursor);
 bool fb_json_next_member(struct fb_json_cursor *cursor, struct fb_json_text *ret_name);
 bool fb_json_next_element(struct fb_json_cursor *cursor);
 
+/* Below, equal to or above 0, by the bytes that two strings mean. */
+int fb_json_text_compare(const struct fb_json_text *a, const struct fb_json_text *b);
+
 /* Whether a string means these bytes, however it is escaped. */
 bool fb_json_text_is(const struct fb_json_text *text, const char *bytes, size_t size);
 

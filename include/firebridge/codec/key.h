@@ -47,6 +47,15 @@ struct fb_key_schema {
 /* Seeded per process with fb_key_hash_seed, so that nobody can choose colliding keys. */
 uint64_t fb_key_hash(uint64_t seed, const void *bytes, size_t size);
 
+/* So many hexadecimal digits and a NUL. */
+#define FB_KEY_DIGEST_SIZE 17
+
+/*
+ * What logs call a key, whose value may be nobody's business: the first digits of the SHA-256 of
+ * its partition key and, behind a newline, its sort key, as canonical bytes have them.
+ */
+void fb_key_digest(const char *key, size_t size, char ret_digest[FB_KEY_DIGEST_SIZE]);
+
 /*
  * Appends one attribute's canonical form. `text` is the value as JSON has it inside the quotes
  * for S and B (escapes and all), or the number's text for N; it must have been checked before, and

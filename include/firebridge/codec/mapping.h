@@ -21,7 +21,13 @@
 #include "firebridge/base/status.h"
 #include "firebridge/codec/key.h"
 
-enum fb_map_null { FB_MAP_NULL_KEEP, FB_MAP_NULL_DROP, FB_MAP_NULL_DEAD_LETTER };
+/* Unset, a null is kept; in `write = update` it removes the attribute. */
+enum fb_map_null {
+    FB_MAP_NULL_UNSET,
+    FB_MAP_NULL_KEEP,
+    FB_MAP_NULL_DROP,
+    FB_MAP_NULL_DEAD_LETTER,
+};
 enum fb_map_missing { FB_MAP_MISSING_DEAD_LETTER, FB_MAP_MISSING_DROP, FB_MAP_MISSING_TEXT };
 
 enum fb_map_overflow {
@@ -58,11 +64,12 @@ struct fb_mapping_options {
     /* jq programs, before all else; NULL: none. What the first gives neither false nor null for is
      * taken, and becomes the objects that the second gives. */
     const char *filter_jq, *transform_jq;
-    /* What is done with an item: NULL or "put", "delete", or a template whose value write_map turns
-     * into one of them. */
+    /* What is done with an item: NULL ("put"), an operation's name, or a template whose value
+     * write_map turns into one. */
     const char *write;
-    const char *const *write_map; /* "VALUE: put", "VALUE: delete" */
+    const char *const *write_map; /* "VALUE: OPERATION" */
     size_t write_map_count;
+    const char *version_attribute; /* for FB_NEWER, which needs it; NULL: none */
     /* The names that @partition may have; NULL: any. */
     const char *const *partitions;
     size_t partition_count;
@@ -84,6 +91,9 @@ struct fb_map_object {
 };
 
 struct fb_mapping;
+
+/* The attribute by whose value FB_NEWER decides; NULL where no record is written so. */
+const char *fb_mapping_version_attribute(const struct fb_mapping *mapping);
 
 /* Whether there is anything to map at all. */
 bool fb_mapping_is_needed(const struct fb_mapping_options *options);

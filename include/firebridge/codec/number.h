@@ -44,6 +44,9 @@ uint32_t fb_number_counted_bytes(const struct fb_number *number);
  * the last digit; "0" for zero. The number must have passed the check. Returns the size. */
 size_t fb_number_canonical(const struct fb_number *number, char *out);
 
+/* Below, equal to or above 0, by their values. Both must have passed the check. */
+int fb_number_compare(const struct fb_number *a, const struct fb_number *b);
+
 /*
  * The nearest number that DynamoDB holds of one that did not pass the check: 38 digits, the half
  * upwards, and 0 for what is too small. Writes up to FB_NUMBER_CANONICAL_MAX bytes in canonical

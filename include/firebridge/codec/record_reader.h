@@ -56,9 +56,10 @@ enum fb_dead_reason {
     FB_DEAD_NO_MATCH,         /* "no-match": a line that the pattern does not match */
     FB_DEAD_MAPPING,          /* "mapping": the mapping cannot make an item of it */
     FB_DEAD_JQ,               /* "jq": a jq program fails on it, or takes too much for it */
+    FB_DEAD_VERSION,          /* "version": no number or string in the version_attribute */
 };
 
-#define FB_DEAD_REASON_COUNT (FB_DEAD_JQ + 1)
+#define FB_DEAD_REASON_COUNT (FB_DEAD_VERSION + 1)
 
 const char *fb_dead_reason_name(enum fb_dead_reason reason);
 
@@ -83,6 +84,8 @@ struct fb_record {
     const char *key;             /* canonical */
     size_t key_size;
     uint64_t key_hash;
+    uint32_t version_at; /* of FB_NEWER: where in `item` its version stands, {"N":"5"} */
+    uint32_t version_size;
 };
 
 struct fb_record_reader;
@@ -109,6 +112,9 @@ void fb_record_reader_begin(struct fb_record_reader *reader);
  */
 void fb_record_reader_place(struct fb_record_reader *reader, uint64_t number,
                             uint64_t offset_bytes);
+
+/* The number that the next record will have. */
+uint64_t fb_record_reader_number(const struct fb_record_reader *reader);
 
 /* What a mapping may say of the object that was begun; it outlives the reading. */
 void fb_record_reader_describe_object(struct fb_record_reader *reader,

@@ -12,6 +12,7 @@
 #ifndef FIREBRIDGE_PIPELINE_ITEM_H
 #define FIREBRIDGE_PIPELINE_ITEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,13 @@ struct fb_item {
     uint32_t key_size;
     uint32_t json_size;
     uint32_t text_size;
+    uint32_t counted_bytes; /* as DynamoDB counts the item */
+    uint32_t version_at;    /* of FB_NEWER: its version, in the JSON */
+    uint32_t version_size;
     enum fb_operation operation;
     enum fb_format format; /* of its object */
-    char bytes[];          /* canonical key, attribute-value JSON, the record as it was */
+    char bytes[]; /* canonical key, attribute-value JSON, the record as it was; and behind it as
+                   * much as json_text.h demands */
 };
 
 static inline const char *fb_item_key(const struct fb_item *item)
@@ -69,6 +74,10 @@ enum fb_status fb_item_pool_get(struct fb_item_pool *pool, const struct fb_recor
 
 /* Gives back a list of items linked by `next`. */
 void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list);
+
+/* True from when a get found the pool used up until one succeeds: somebody waits for room. From any
+ * thread. */
+bool fb_item_pool_is_short(struct fb_item_pool *pool);
 
 /* Wakes a waiting fb_item_pool_get, to look at its stop token. */
 void fb_item_pool_wake(struct fb_item_pool *pool);

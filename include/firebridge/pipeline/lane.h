@@ -13,34 +13,38 @@
 
 #include <stdatomic.h>
 
-#include "firebridge/aws/dynamodb.h"
-#include "firebridge/base/backoff.h"
+#include "firebridge/aws/write.h"
 #include "firebridge/pipeline/dead_letters.h"
 #include "firebridge/pipeline/item.h"
 #include "firebridge/pipeline/patience.h"
+#include "firebridge/pipeline/rate.h"
 
 struct fb_lane;
 
 /* What the lanes of a stream count together. */
 struct fb_lane_counters {
-    atomic_uint_fast64_t items_written;  /* put or deleted, acknowledged by DynamoDB */
-    atomic_uint_fast64_t items_deleted;  /* of those written */
-    atomic_uint_fast64_t items_folded;   /* carried by a later item of their key */
+    atomic_uint_fast64_t items_written;     /* acknowledged by DynamoDB, deletes too */
+    atomic_uint_fast64_t items_deleted;     /* of those written */
+    atomic_uint_fast64_t items_coalesced;   /* carried by the write of another item of their key */
+    atomic_uint_fast64_t write_units_saved; /* that these would have cost */
+    atomic_uint_fast64_t items_kept;     /* not written: the table has one (insert), or a newer */
     atomic_uint_fast64_t items_rejected; /* dead letters by DynamoDB's word */
-    atomic_uint_fast64_t calls;          /* BatchWriteItem */
+    atomic_uint_fast64_t calls;
     atomic_uint_fast64_t retries;
 };
 
-/* BatchWriteItem, or a test's idea of it. */
-typedef enum fb_status (*fb_batch_write_fn)(struct fb_client *client, const char *table,
-                                            const struct fb_key_schema *schema,
-                                            struct fb_batch_entry *entries, size_t count,
-                                            struct fb_error *error);
+/* fb_dynamodb_write, or a test's idea of it. */
+typedef enum fb_status (*fb_write_fn)(struct fb_client *client,
+                                      const struct fb_write_target *target, enum fb_write_kind kind,
+                                      struct fb_batch_entry *entries, size_t count,
+                                      double *ret_units, struct fb_error *error);
 
 struct fb_lane_options {
     const char *stream, *table; /* outlive the lane */
     const struct fb_key_schema *schema;
-    fb_batch_write_fn write;
+    const char *version_attribute; /* of `newer`; NULL: none */
+    bool removes_nulls;            /* of `update`: a null removes its attribute */
+    fb_write_fn write;
     struct fb_client client; /* the lane's own transport in it is the caller's to free */
     struct fb_clock *clock;
     struct fb_stop *stop;
@@ -49,6 +53,10 @@ struct fb_lane_options {
     struct fb_lane_counters *counters;
     struct fb_patience_options patience;
     int64_t linger_ms;
+    int64_t coalesce_for_ms;  /* an item waits so long for later ones of its key */
+    size_t coalesce_items;    /* unless so many wait; 0: no limit */
+    struct fb_budget *budget; /* of the stream; NULL: no limit */
+    uint64_t max_in_flight;   /* of the pool, in bytes; for messages; 0: not known */
     uint64_t seed;
     /* The stream cannot go on: too many dead letters, or `run --once` ran out of patience. */
     void (*on_failure)(void *context, const struct fb_error *error);

@@ -49,6 +49,12 @@ void fb_patience_progress(struct fb_patience *patience);
 void fb_patience_tell(struct fb_patience *patience, const struct fb_error *error);
 
 /*
+ * What fb_patience_wait does but for the waiting, for who goes on with other things meanwhile.
+ * FB_OK, or gave up.
+ */
+enum fb_status fb_patience_note(struct fb_patience *patience, struct fb_error *error) FB_MUST_CHECK;
+
+/*
  * Waits before the next try. FB_OK: try again. FB_CANCELED: a stop. Any other status: give up;
  * it is the error's own, and the message says how long nothing succeeded. FB_REJECTED never comes
  * here.

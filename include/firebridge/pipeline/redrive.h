@@ -21,7 +21,7 @@ struct fb_redrive_calls {
     fb_put_object_fn put;
     enum fb_status (*remove)(struct fb_client *client, const char *bucket, const char *key,
                              struct fb_error *error);
-    fb_batch_write_fn batch_write;
+    fb_write_fn write;
     enum fb_status (*connect)(void *context, enum fb_stream_side side, struct fb_stop *stop,
                               enum fb_stop_level stop_at, struct fb_client *ret_client,
                               struct fb_error *error);
@@ -41,6 +41,7 @@ struct fb_redrive_options {
     const char *reason;                          /* letters with another stay; NULL: none does */
     bool dry_run;                                /* only says what would be */
     unsigned writers;
+    bool removes_nulls; /* in `update` */
     uint64_t max_in_flight;
     int64_t give_up_after_ms; /* without any success */
     int64_t stall_timeout_ms;

@@ -31,10 +31,7 @@ struct fb_stream_calls {
     enum fb_status (*get)(struct fb_client *client, const struct fb_s3_get_request *request,
                           struct fb_error *error);
     fb_put_object_fn put; /* of dead letters */
-    enum fb_status (*batch_write)(struct fb_client *client, const char *table,
-                                  const struct fb_key_schema *schema,
-                                  struct fb_batch_entry *entries, size_t count,
-                                  struct fb_error *error);
+    fb_write_fn write;
     /* A client for one thread, with a connection of its own, and its end. */
     enum fb_status (*connect)(void *context, enum fb_stream_side side, struct fb_stop *stop,
                               enum fb_stop_level stop_at, struct fb_client *ret_client,
@@ -61,6 +58,10 @@ struct fb_stream_options {
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
     unsigned writers;
     int64_t linger_ms;
+    int64_t coalesce_for_ms; /* how an item waits for later ones of its key: lane.h */
+    size_t coalesce_items;
+    unsigned max_write_units;               /* a second; 0: no limit */
+    bool removes_nulls;                     /* in `update` */
     struct fb_object_reader_options reader; /* but its schema and seed */
     /* Whether the records can become items with this key; NULL: they can. */
     enum fb_status (*check_key)(const void *context, const struct fb_key_schema *schema,
@@ -102,7 +103,8 @@ struct fb_stream_report {
     char problem[512]; /* the last; empty when healthy */
     uint64_t objects, objects_changed, objects_vanished, objects_damaged;
     uint64_t records, passed_over, left_out, mismatches, dead_letters, bytes_read;
-    uint64_t items_written, items_deleted, items_folded, calls, retries;
+    uint64_t items_written, items_deleted, items_coalesced, write_units_saved, items_kept;
+    uint64_t calls, retries;
 };
 
 void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_report);

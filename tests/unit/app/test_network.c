@@ -14,6 +14,7 @@ static const char *const variables[] = {
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_STS",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
@@ -57,32 +58,46 @@ static void expect_text(size_t i, const char *actual, const char *expected)
 struct endpoint_case {
     const char *variables[4];
     char *s3_in_conf;
-    const char *s3, *dynamodb;
+    const char *s3, *dynamodb, *sts;
 };
 
 static char conf_address[] = "https://conf.example";
 
 static const struct endpoint_case endpoint_cases[] = {
-    {{NULL}, NULL, NULL, NULL},
-    {{"AWS_ENDPOINT_URL=https://all.example"}, NULL, "https://all.example", "https://all.example"},
+    {{NULL}, NULL, NULL, NULL, NULL},
+    {{"AWS_ENDPOINT_URL=https://all.example"},
+     NULL,
+     "https://all.example",
+     "https://all.example",
+     "https://all.example"},
     {{"AWS_ENDPOINT_URL=https://all.example", "AWS_ENDPOINT_URL_S3=https://s3.example"},
      NULL,
      "https://s3.example",
+     "https://all.example",
      "https://all.example"},
+    {{"AWS_ENDPOINT_URL=https://all.example", "AWS_ENDPOINT_URL_STS=https://sts.example"},
+     NULL,
+     "https://all.example",
+     "https://all.example",
+     "https://sts.example"},
     {{"AWS_ENDPOINT_URL_DYNAMODB=https://db.example", "AWS_ENDPOINT_URL_S3="},
      NULL,
      NULL,
-     "https://db.example"},
+     "https://db.example",
+     NULL},
     {{"AWS_ENDPOINT_URL=https://all.example"},
      conf_address,
      "https://conf.example",
+     "https://all.example",
      "https://all.example"},
     {{"AWS_ENDPOINT_URL=https://all.example", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=True"},
      conf_address,
      "https://conf.example",
+     NULL,
      NULL},
     {{"AWS_ENDPOINT_URL=https://all.example", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=0"},
      NULL,
+     "https://all.example",
      "https://all.example",
      "https://all.example"},
 };
@@ -98,6 +113,7 @@ static void the_nearest_endpoint_wins(void **state)
         assert_int_equal(fb_network_read(&aws, &network, NULL), FB_OK);
         expect_text(i, network.endpoints[FB_SERVICE_S3], endpoint_cases[i].s3);
         expect_text(i, network.endpoints[FB_SERVICE_DYNAMODB], endpoint_cases[i].dynamodb);
+        expect_text(i, network.endpoints[FB_SERVICE_STS], endpoint_cases[i].sts);
     }
 }
 
@@ -138,7 +154,7 @@ static const struct proxy_case proxy_cases[] = {
      NULL,
      NULL,
      NULL},
-    {{"HTTPS_PROXY="}, NULL, NULL, NULL, NULL, NULL},
+    {{"HTTPS_PROXY= "}, NULL, NULL, NULL, NULL, NULL},
 };
 
 static void a_proxy_comes_from_the_conf_or_the_environment(void **state)
@@ -197,6 +213,7 @@ struct refused_case {
 
 static const struct refused_case refused_cases[] = {
     {{"AWS_ENDPOINT_URL_S3=http://s3.example"}, false, "AWS_ENDPOINT_URL_S3: plain http"},
+    {{"AWS_ENDPOINT_URL_STS=http://sts.example"}, false, "AWS_ENDPOINT_URL_STS: plain http"},
     {{"AWS_ENDPOINT_URL=HTTP://x.example"}, true, "does not begin with"},
     {{"AWS_ENDPOINT_URL=http://x.example"}, false, "AWS_ENDPOINT_URL: plain http"},
     {{"AWS_ENDPOINT_URL=http://x.example"}, true, NULL},

@@ -11,7 +11,7 @@
 
 #include "../support/script_transport.h"
 #include "../support/static_credentials.h"
-#include "firebridge/aws/dynamodb.h"
+#include "firebridge/aws/write.h"
 
 /* 2026-11-22T10:00:00Z */
 #define NOW_MS (INT64_C(1795341600) * 1000)
@@ -94,10 +94,19 @@ static void free_entries(struct entries *entries)
         fb_buffer_done(&entries->keys[i]);
 }
 
+static enum fb_status write_batch(struct fixture *f, const char *table,
+                                  struct fb_batch_entry *entries, size_t count)
+{
+    const struct fb_write_target target = {.table = table, .schema = &schema};
+    double units;
+
+    return fb_dynamodb_write(&f->client, &target, FB_WRITE_BATCH, entries, count, &units,
+                             &f->error);
+}
+
 static enum fb_status write_table(struct fixture *f, struct entries *entries, const char *table)
 {
-    return fb_dynamodb_batch_write(&f->client, table, &schema, entries->items, ENTRY_COUNT,
-                                   &f->error);
+    return write_batch(f, table, entries->items, ENTRY_COUNT);
 }
 
 static void is_signed_json(const struct fb_http_request *request)
@@ -609,15 +618,11 @@ static void a_batch_outside_the_limits_is_never_sent(void **state)
 
     (void)state;
     set_up(&f, NULL, 0);
-    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t", &schema, entries, 26, &f.error),
-                     FB_INVALID);
-    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t", &schema, entries, 0, &f.error),
-                     FB_INVALID);
-    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t\"", &schema, entries, 1, &f.error),
-                     FB_INVALID);
+    assert_int_equal(write_batch(&f, "t", entries, 26), FB_INVALID);
+    assert_int_equal(write_batch(&f, "t", entries, 0), FB_INVALID);
+    assert_int_equal(write_batch(&f, "t\"", entries, 1), FB_INVALID);
     entries[0].item_size = FB_BATCH_MAX_BYTES;
-    assert_int_equal(fb_dynamodb_batch_write(&f.client, "t", &schema, entries, 1, &f.error),
-                     FB_TOO_LARGE);
+    assert_int_equal(write_batch(&f, "t", entries, 1), FB_TOO_LARGE);
     tear_down(&f);
 }
 

@@ -155,6 +155,25 @@ static void files_are_read_as_the_sdks_read_them(void **state)
     }
 }
 
+static void the_credentials_default_hides_nothing_in_whatever_order(void **state)
+{
+    static const char config[] = "[default]\na = 1\n", credentials[] = "[default]\nb = 2\n";
+    struct fb_profiles *profiles = fb_profiles_new();
+    struct fb_error error;
+
+    (void)state;
+    assert_non_null(profiles);
+    assert_int_equal(fb_profiles_parse(profiles, FB_PROFILE_CREDENTIALS, "credentials", credentials,
+                                       sizeof credentials - 1, &error),
+                     FB_OK);
+    assert_int_equal(
+        fb_profiles_parse(profiles, FB_PROFILE_CONFIG, "config", config, sizeof config - 1, &error),
+        FB_OK);
+    assert_string_equal(fb_profiles_get(profiles, "default", "a"), "1");
+    assert_string_equal(fb_profiles_get(profiles, "default", "b"), "2");
+    fb_profiles_free(profiles);
+}
+
 static void a_profile_is_there_without_a_setting(void **state)
 {
     struct fb_profiles *profiles = read_both("[profile p]\n[q]\n[profile a b]\n", "[r]\n");
@@ -270,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_read_as_the_sdks_read_them),
+        cmocka_unit_test(the_credentials_default_hides_nothing_in_whatever_order),
         cmocka_unit_test(a_profile_is_there_without_a_setting),
         cmocka_unit_test(an_empty_setting_counts_as_none),
         cmocka_unit_test(a_setting_knows_its_place),

@@ -172,9 +172,74 @@ static void an_identity_provider_that_is_away_is_waited_for(void **state)
     set_up(&f, steps, 3);
     assert_int_equal(
         fb_sts_assume_role_with_web_identity(&f.client, &role, "token", &f.keys, &f.error),
-        FB_INVALID);
+        FB_UNAVAILABLE);
     assert_string_equal(f.error.code, "IDPCommunicationError");
     assert_null(strstr(f.error.message, "token"));
+    tear_down(&f);
+}
+
+struct host_case {
+    const char *region, *address;
+    bool use_fips, use_dualstack;
+    const char *url;
+};
+
+static const struct host_case host_cases[] = {
+    {"eu-west-1", NULL, false, false, "https://sts.eu-west-1.amazonaws.com/"},
+    {"us-west-2", NULL, true, false, "https://sts-fips.us-west-2.amazonaws.com/"},
+    {"eu-west-1", NULL, false, true, "https://sts.eu-west-1.api.aws/"},
+    {"us-gov-west-1", NULL, true, false, "https://sts.us-gov-west-1.amazonaws.com/"},
+    {"us-iso-east-1", NULL, false, false, "https://sts.us-iso-east-1.c2s.ic.gov/"},
+    {"eu-west-1", "http://127.0.0.1:5000", false, false, "http://127.0.0.1:5000/"},
+};
+
+static void sts_is_asked_where_every_service_is(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof host_cases / sizeof *host_cases; i++) {
+        const struct host_case *c = &host_cases[i];
+        const struct script_step steps[] = {{.url = c->url, .http_status = 200, .answer = WHOLE},
+                                            {.url = c->url, .http_status = 200, .answer = WHOLE}};
+        struct fixture f;
+
+        set_up(&f, steps, 2);
+        f.client.region = c->region;
+        f.client.endpoint = c->address;
+        f.client.use_fips = c->use_fips;
+        f.client.use_dualstack = c->use_dualstack;
+        assert_int_equal(fb_sts_assume_role(&f.client, &role, &f.keys, &f.error), FB_OK);
+        assert_int_equal(
+            fb_sts_assume_role_with_web_identity(&f.client, &role, "token", &f.keys, &f.error),
+            FB_OK);
+        tear_down(&f);
+    }
+}
+
+static void hosts_that_there_are_not_are_not_asked(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, NULL, 0);
+    f.client.use_fips = true;
+    assert_int_equal(fb_sts_assume_role(&f.client, &role, &f.keys, &f.error), FB_UNSUPPORTED);
+    tear_down(&f);
+}
+
+static void a_refusal_says_whom_to_ask(void **state)
+{
+    const struct script_step steps[] = {
+        {.http_status = 403,
+         .answer = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:"
+                   "user/u is not authorized to perform: sts:AssumeRole on resource: x</Message>"
+                   "</Error><RequestId>r-1</RequestId></ErrorResponse>"}};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, steps, 1);
+    assert_int_equal(fb_sts_assume_role(&f.client, &role, &f.keys, &f.error), FB_DENIED);
+    assert_non_null(strstr(f.error.message, "lack sts:AssumeRole; see the role's trust policy"));
+    assert_non_null(strstr(f.error.message, "(request r-1)"));
     tear_down(&f);
 }
 
@@ -237,6 +302,9 @@ int main(void)
         cmocka_unit_test(what_fails_now_is_tried_thrice),
         cmocka_unit_test(tries_end_with_the_time_that_one_may_take),
         cmocka_unit_test(an_identity_provider_that_is_away_is_waited_for),
+        cmocka_unit_test(sts_is_asked_where_every_service_is),
+        cmocka_unit_test(hosts_that_there_are_not_are_not_asked),
+        cmocka_unit_test(a_refusal_says_whom_to_ask),
         cmocka_unit_test(a_bad_answer_names_who_gave_it),
         cmocka_unit_test(the_end_is_told_by_our_clock),
         cmocka_unit_test(a_role_that_cannot_be_is_not_asked_for),

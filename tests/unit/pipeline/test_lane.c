@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../support/fast_clock.h"
 #include "firebridge/base/event.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/lane.h"
@@ -38,7 +39,7 @@ static struct fb_progress *progress;
 static struct fb_progress_object *object;
 static struct fb_dead_letters *letters;
 static struct fb_lane_counters counters;
-static struct fb_clock now; /* real time, but nobody waits */
+static struct fast_clock now; /* and nobody sleeps */
 static struct fb_stop stop;
 static struct fb_lane *lanes[LANES];
 static struct fb_error failure;
@@ -93,15 +94,18 @@ static void apply(const struct fb_batch_entry *entry)
     table.deletes++;
 }
 
-static enum fb_status write_fake(struct fb_client *client, const char *name,
-                                 const struct fb_key_schema *schema, struct fb_batch_entry *entries,
-                                 size_t count, struct fb_error *error)
+static enum fb_status write_fake(struct fb_client *client, const struct fb_write_target *target,
+                                 enum fb_write_kind kind, struct fb_batch_entry *entries,
+                                 size_t count, double *ret_units, struct fb_error *error)
 {
     enum fb_status status;
 
     (void)client;
-    (void)name;
-    (void)schema;
+    (void)target;
+    *ret_units = -1;
+    assert_int_equal(kind, FB_WRITE_BATCH);
+    for (size_t i = 0; i < count; i++)
+        entries[i].unprocessed = entries[i].is_there = entries[i].is_refused = false;
     assert_in_range(count, 1, FB_BATCH_MAX_ITEMS);
     no_key_twice(entries, count);
     pthread_mutex_lock(&table.lock);
@@ -131,12 +135,12 @@ static struct fb_lane_options lane_options(void)
         .stream = "s",
         .table = "t",
         .write = write_fake,
-        .clock = &now,
+        .clock = &now.clock,
         .stop = &stop,
         .pool = pool,
         .letters = letters,
         .counters = &counters,
-        .patience = {.clock = &now, .stop = &stop, .stop_at = FB_STOP_NOW},
+        .patience = {.clock = &now.clock, .stop = &stop, .stop_at = FB_STOP_NOW},
         .linger_ms = 5,
         .on_failure = on_failure,
     };
@@ -165,8 +169,8 @@ static bool do_not_sleep(struct fb_clock *clock, struct fb_stop *token, enum fb_
 static int set_up(void **state)
 {
     struct fb_state_object identity = {.id = 1, .key = strdup("k"), .etag = strdup("e")};
-    struct fb_letter_files_options files = {.root = directory, .stream = "s", .clock = &now};
-    struct fb_dead_letters_options options = {.stream = "s", .bucket = "b", .clock = &now};
+    struct fb_letter_files_options files = {.root = directory, .stream = "s", .clock = &now.clock};
+    struct fb_dead_letters_options options = {.stream = "s", .bucket = "b", .clock = &now.clock};
 
     (void)state;
     memset(&table, 0, sizeof table);
@@ -174,8 +178,8 @@ static int set_up(void **state)
     memset(&failure, 0, sizeof failure);
     pthread_mutex_init(&table.lock, NULL);
     fb_random_init(&table.random, 7);
-    now = *fb_clock_system();
-    now.sleep_ms = do_not_sleep;
+    fast_clock_init(&now, 1000);
+    now.clock.sleep_ms = do_not_sleep;
     fb_stop_init(&stop, NULL);
     snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
     if (mkdtemp(directory) == NULL || fb_item_pool_new(1 << 20, &pool, NULL) != FB_OK ||
@@ -288,7 +292,7 @@ static void carry_random_records(unsigned count, unsigned delete_one_in)
     assert_true(all_acknowledged());
     for (unsigned key = 0; key < KEYS; key++)
         assert_string_equal(table.items[key], expected[key]);
-    assert_int_equal(atomic_load(&counters.items_written) + atomic_load(&counters.items_folded),
+    assert_int_equal(atomic_load(&counters.items_written) + atomic_load(&counters.items_coalesced),
                      count);
 }
 
@@ -339,7 +343,7 @@ static void of_one_key_only_the_last_operation_is_sent(void **state)
     struct fb_span *span = fb_progress_span_open(progress, object, 0);
 
     (void)state;
-    options.linger_ms = 5000; /* ended by the lanes' end */
+    options.linger_ms = 5000000; /* ended by the lanes' end */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const bool deletes = cases[i].left[0] == '\0';
 
@@ -357,7 +361,7 @@ static void of_one_key_only_the_last_operation_is_sent(void **state)
     assert_true(all_acknowledged());
     assert_int_equal(atomic_load(&counters.items_written), 4);
     assert_int_equal(atomic_load(&counters.items_deleted), 2);
-    assert_int_equal(atomic_load(&counters.items_folded), 8);
+    assert_int_equal(atomic_load(&counters.items_coalesced), 8);
 }
 
 static void a_rejected_delete_leaves_the_put_before_it_in_the_table(void **state)
@@ -367,7 +371,7 @@ static void a_rejected_delete_leaves_the_put_before_it_in_the_table(void **state
 
     (void)state;
     table.rejects = "{key}";
-    options.linger_ms = 200;
+    options.linger_ms = 200000;
     start_lanes(&options);
     push_change(span, 0, 0, FB_PUT, NULL);
     push_change(span, 0, 1, FB_DELETE, NULL);
@@ -388,7 +392,7 @@ static void the_delete_before_a_rejected_put_is_done(void **state)
     (void)state;
     table.rejects = "{1}";
     snprintf(table.items[0], sizeof table.items[0], "{before}");
-    options.linger_ms = 200;
+    options.linger_ms = 200000;
     start_lanes(&options);
     push_change(span, 0, 0, FB_DELETE, NULL);
     push_change(span, 0, 1, FB_PUT, NULL);
@@ -408,7 +412,7 @@ static void a_rejected_item_becomes_a_dead_letter_and_the_others_are_written(voi
 
     (void)state;
     table.rejects = "{5}";
-    options.linger_ms = 200; /* all in one batch a lane */
+    options.linger_ms = 200000; /* all in one batch a lane */
     start_lanes(&options);
     for (unsigned i = 0; i < KEYS; i++)
         push(span, i, i, expected[i]);
@@ -427,7 +431,7 @@ static void what_a_rejected_item_had_replaced_is_written_in_its_own_right(void *
 
     (void)state;
     table.rejects = "{2}";
-    options.linger_ms = 200;
+    options.linger_ms = 200000;
     start_lanes(&options);
     for (uint64_t number = 0; number < 3; number++)
         push(span, 0, number, NULL);
@@ -448,7 +452,7 @@ static void a_hot_key_that_is_refused_to_its_last_record_becomes_dead_letters(vo
     fb_log_set_level(FB_LOG_ERROR);
     table.always = FB_INVALID;
     table.always_code = "ValidationException";
-    options.linger_ms = 500;
+    options.linger_ms = 500000;
     start_lanes(&options);
     for (uint64_t number = 0; number < 1500; number++)
         push(span, 0, number, NULL);
@@ -464,7 +468,7 @@ static void a_batch_is_as_full_as_the_api_allows(void **state)
     struct fb_span *span = fb_progress_span_open(progress, object, 0);
 
     (void)state;
-    options.linger_ms = 500;
+    options.linger_ms = 500000;
     start_lanes(&options);
     for (unsigned i = 0; i < KEYS; i++)
         push(span, i, i, NULL);

@@ -73,7 +73,7 @@ static void of_an_over_long_record_the_first_bytes_are_there(void **state)
 
 #define LINE(id, rest)                                                                             \
     "{\"id\":{" id "},\"bucket\":\"b\",\"time\":\"2026-11-22T10:00:00Z\",\"reason\":\"r\","        \
-                   "\"message\":\"m\"," rest "}"
+    "\"message\":\"m\"," rest "}"
 #define ID "\"key\":\"k\",\"etag\":\"e\",\"record\":1"
 
 static void a_letter_that_failed_again_has_the_new_reason_and_all_else(void **state)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/pipeline/write_mode.h"
+
+#include "firebridge/codec/version.h"
+
+#define WRITE_UNIT_BYTES 1024
+
+/* Whatever was there before is of no account. */
+static enum fb_fold fold_over(const struct fb_item *earlier, const struct fb_item *later)
+{
+    (void)earlier;
+    (void)later;
+    return FB_FOLD_LATER;
+}
+
+/* Behind anything but a delete the key has an item. */
+static enum fb_fold fold_insert(const struct fb_item *earlier, const struct fb_item *later)
+{
+    (void)later;
+    return earlier->operation == FB_DELETE ? FB_FOLD_NONE : FB_FOLD_EARLIER;
+}
+
+static struct fb_version version_of(const struct fb_item *item)
+{
+    return fb_version_of(fb_item_json(item) + item->version_at, item->version_size);
+}
+
+static enum fb_fold fold_newer(const struct fb_item *earlier, const struct fb_item *later)
+{
+    struct fb_version a, b;
+
+    if (earlier->operation != FB_NEWER)
+        return FB_FOLD_NONE;
+    a = version_of(earlier);
+    b = version_of(later);
+    if (a.type != b.type)
+        return FB_FOLD_NONE;
+    return fb_version_compare(&a, &b) < 0 ? FB_FOLD_LATER : FB_FOLD_EARLIER;
+}
+
+static enum fb_fold fold_update(const struct fb_item *earlier, const struct fb_item *later)
+{
+    (void)later;
+    return earlier->operation == FB_UPDATE ? FB_FOLD_MERGE : FB_FOLD_NONE;
+}
+
+static const struct fb_write_mode modes[FB_LEAVE_OUT] = {
+    [FB_PUT] = {.kind = FB_WRITE_BATCH, .fold = fold_over},
+    [FB_DELETE] = {.kind = FB_WRITE_BATCH, .fold = fold_over},
+    [FB_INSERT] = {.kind = FB_WRITE_INSERTS,
+                   .fits = fb_write_can_be_statement,
+                   .otherwise = FB_WRITE_IF_ABSENT,
+                   .fold = fold_insert},
+    [FB_NEWER] = {.kind = FB_WRITE_NEWER, .fold = fold_newer},
+    [FB_UPDATE] = {.kind = FB_WRITE_UPDATE, .fold = fold_update},
+};
+
+const struct fb_write_mode *fb_write_mode_of(enum fb_operation operation)
+{
+    return &modes[operation];
+}
+
+uint64_t fb_item_write_units(const struct fb_item *item)
+{
+    const uint64_t units = (item->counted_bytes + WRITE_UNIT_BYTES - 1) / WRITE_UNIT_BYTES;
+
+    return units == 0 || item->operation == FB_DELETE ? 1 : units;
+}
