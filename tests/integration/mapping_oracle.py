@@ -501,9 +501,10 @@ def like(value, pattern):
 class Mapper:
     """The fields of one record become attributes. Faults are gathered: any may be told."""
 
-    def __init__(self, conf):
+    def __init__(self, conf, operation):
         self.conf = conf
         self.faults = set()
+        self.is_delete = operation == "delete"  # to which only its key matters
 
     def number(self, text, is_key):
         fault = number_fault(text)
@@ -516,14 +517,16 @@ class Mapper:
                 return {"N": str(rounded(text))}
         except Dead:
             pass
-        self.faults.add(fault)
-        return {"N": "0"}
+        if not self.is_delete:
+            self.faults.add(fault)
+        return {"N": "0", "fault": fault} if is_key else {"N": "0"}
 
     def value(self, value, path, is_key=False):
         if isinstance(value, Number):
             return self.number(value, is_key)
         if isinstance(value, list):
-            return {"L": [self.value(element, (*path, str(i))) for i, element in enumerate(value)]}
+            return {"L": [self.value(element, (*path, str(i))) for i, element in enumerate(value)
+                          if (*path, str(i)) not in self.conf.drops]}
         if isinstance(value, dict):
             return {"M": self.members(value, path, "", False, {})}
         return attribute_of(value)
@@ -540,7 +543,8 @@ class Mapper:
                 continue
             made.pop(final, None)
             if value is None and conf.null == "dead-letter":
-                self.faults.add("mapping")
+                if not self.is_delete:
+                    self.faults.add("mapping")
             elif value is not None or conf.null == "keep":
                 is_key = is_top and final in dict(conf.keys)
                 made[final] = self.value(value, here, is_key)
@@ -550,33 +554,34 @@ class Mapper:
         for name, kind in self.conf.keys:
             if name not in item:
                 self.faults.add("key-missing")
+            elif "fault" in item[name]:
+                self.faults.add(item[name]["fault"])
             elif kind not in item[name]:
                 self.faults.add("key-type")
             elif item[name] in ({"S": ""}, {"B": ""}):
                 self.faults.add("key-empty")
 
-    def operation(self, record, text):
-        if isinstance(self.conf.write, str):
-            return self.conf.write
+    def make(self, item, name, template, record, text):
+        """An attribute as a template makes it, or takes it away."""
         try:
-            value = run_template(self.conf.write, record, text)["S"]
-        except Dead:
-            value = None
-        if value not in self.conf.write_map:
-            self.faults.add("mapping")
-        return self.conf.write_map.get(value)
-
-    def item(self, name, template, record, text):
-        """An attribute's value as a template makes it, or None."""
-        try:
-            return run_template(template, record, text)
+            item[name] = run_template(template, record, text)
         except Dead as dead:
             if isinstance(dead, Missing) and self.conf.missing == "drop-attribute":
-                return None
-            if isinstance(dead, Missing) and self.conf.missing != "dead-letter":
-                return {"S": json.loads(self.conf.missing)}
-            self.faults.add(str(dead))
-            return None
+                item.pop(name, None)
+            elif isinstance(dead, Missing) and self.conf.missing != "dead-letter":
+                item[name] = {"S": json.loads(self.conf.missing)}
+            else:
+                self.faults.add(str(dead))
+
+
+def operation_of(conf, record, text):
+    """What is done with the record; None: nothing says so."""
+    if isinstance(conf.write, str):
+        return conf.write
+    try:
+        return conf.write_map.get(run_template(conf.write, record, text)["S"])
+    except Dead:
+        return None
 
 
 def expected(conf, text):
@@ -584,15 +589,15 @@ def expected(conf, text):
     record = parse(text)
     if conf.where is not None and not conf.where(record):
         return "left out", None
-    mapper = Mapper(conf)
+    operation = operation_of(conf, record, text)
+    mapper = Mapper(conf, operation)
+    if operation is None:
+        mapper.faults.add("mapping")
     keys = dict(conf.keys)
-    operation = mapper.operation(record, text)
     item = mapper.members(record, (), "", True, {})
     for name, template in conf.items.items():
         if operation != "delete" or name in keys:
-            value = mapper.item(name, template, record, text)
-            if value is not None:
-                item[name] = value
+            mapper.make(item, name, template, record, text)
     if not mapper.faults:
         mapper.key(item)
     if mapper.faults:
