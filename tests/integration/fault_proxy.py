@@ -178,7 +178,8 @@ def unprocessed(keep):
     return split
 
 
-WRITES = ("BatchWriteItem", "BatchExecuteStatement", "PutItem", "UpdateItem")
+WRITES = ("BatchWriteItem", "BatchExecuteStatement", "PutItem", "UpdateItem",
+          "TransactWriteItems")
 
 
 def without_crc32(reply, body):

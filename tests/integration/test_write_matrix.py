@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import adding
 import fault_proxy
 import firehose
 import write_oracle
@@ -42,6 +43,7 @@ def mixed(dice, n):
 
 OPERATIONS = "put: put, delete: delete, insert: insert, newer: newer, update: update"
 VERSION = "version_attribute = version"
+ADD = ["write = add", "item.id = {id}", "add.count = 1", "add.sum = {n}", "decoders = 2"]
 MIXED = ["write = {op}", f"write.map = {OPERATIONS}", VERSION]
 
 # The mode's name, what its records are, its lines of the conf, whether the table holds items before.
@@ -51,6 +53,7 @@ ROWS = {
     "insert": (plain, ["write = insert"], False),
     "newer": (versioned, ["write = newer", VERSION], False),
     "update": (partial, ["write = update"], True),
+    "add": (plain, ADD, False),
     "mixed": (mixed, MIXED, True),
 }
 
@@ -82,7 +85,9 @@ class Row:
                 "id": {"S": record["id"]}, "a": {"S": "before"}, "z": {"N": str(record["z"])}})
 
     def differences(self):
-        return write_oracle.differences(self.table.by_key(), self.oracle.items)
+        found = {key: item for key, item in self.table.by_key().items()
+                 if not adding.is_marker(item)}
+        return write_oracle.differences(found, self.oracle.items)
 
 
 @pytest.fixture

@@ -50,6 +50,14 @@ class Oracle:
                 kept[name] = value
         self.items[key] = kept
 
+    def add(self, key, item):
+        """A counter: `count` of the records, and the `sum` of their n."""
+        before = self.items.get(key, {})
+        one = {"count": {"N": 1}, "sum": item["n"]}
+        self.items[key] = {"id": item["id"], **{
+            name: {"N": attributes.number(before.get(name, {"N": 0})["N"] + value["N"])}
+            for name, value in one.items()}}
+
     def apply(self, record, mode):
         item = attributes.from_record(record)
         getattr(self, mode)(self.key_of(item), item)

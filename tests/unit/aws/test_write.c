@@ -34,8 +34,7 @@ static const struct fb_key_schema schema = {
 };
 
 /* The cursor reads whole blocks: behind the text must stand as much as json_text.h demands. */
-#define SLACK                                                                                      \
-    "                                                                "
+#define SLACK  "                                                                "
 #define FIRST  "{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"},\"x\":{\"S\":\"one\"},\"v\":{\"N\":\"5\"}}"
 #define SECOND "{\"id\":{\"S\":\"b\"},\"n\":{\"N\":\"2\"},\"it is\":{\"NULL\":true}}"
 
@@ -187,8 +186,8 @@ static void an_answer_that_is_none_is_not_taken_for_one(void **state)
         struct fixture f;
 
         set_up(&f, steps, 1);
-        assert_int_equal(
-            write_them(&f, cases[i].kind, cases[i].kind == FB_WRITE_INSERTS ? 2 : 1), FB_CORRUPT);
+        assert_int_equal(write_them(&f, cases[i].kind, cases[i].kind == FB_WRITE_INSERTS ? 2 : 1),
+                         FB_CORRUPT);
         tear_down(&f);
     }
 }
@@ -216,7 +215,8 @@ static void an_insert_of_its_own_has_a_condition(void **state)
     tear_down(&f);
 }
 
-#define FAILED(item) "{\"__type\":\"com.x#ConditionalCheckFailedException\",\"message\":\"m\"" item "}"
+#define FAILED(item)                                                                               \
+    "{\"__type\":\"com.x#ConditionalCheckFailedException\",\"message\":\"m\"" item "}"
 
 static void a_newer_version_is_put_with_a_condition(void **state)
 {
@@ -282,8 +282,9 @@ static void what_is_there_may_be_large(void **state)
 
     (void)state;
     assert_non_null(answer);
-    size = snprintf(answer, 600000, "{\"__type\":\"x#ConditionalCheckFailedException\",\"Item\":{"
-                                    "\"big\":{\"S\":\"%0400000d\"},\"v\":{\"N\":\"9\"}}}",
+    size = snprintf(answer, 600000,
+                    "{\"__type\":\"x#ConditionalCheckFailedException\",\"Item\":{"
+                    "\"big\":{\"S\":\"%0400000d\"},\"v\":{\"N\":\"9\"}}}",
                     7);
     assert_true(size > 400000);
     steps[0].answer = answer;
@@ -295,7 +296,7 @@ static void what_is_there_may_be_large(void **state)
     free(answer);
 }
 
-#define KEY_OF_FIRST "\"Key\":{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}"
+#define KEY_OF_FIRST     "\"Key\":{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}"
 #define SET(name, value) "\"" name "\":{\"Action\":\"PUT\",\"Value\":" value "}"
 
 static void an_update_sets_attributes_and_null_removes(void **state)
@@ -338,10 +339,10 @@ static void of_merged_updates_the_later_value_counts(void **state)
     static const char middle[] = "{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"},\"p\":{\"NULL\":true},"
                                  "\"q\":{\"N\":\"2\"}}" SLACK;
     static const struct script_step steps[] = {
-        {.body = "{\"TableName\":\"t\"," KEY_OF_FIRST ",\"AttributeUpdates\":{" SET(
-             "x", "{\"S\":\"one\"}") "," SET("v", "{\"N\":\"5\"}") ",\"p\":{\"Action\":"
-                                                                     "\"DELETE\"}," SET(
-                                                 "q", "{\"N\":\"2\"}") "}}",
+        {.body = "{\"TableName\":\"t\"," KEY_OF_FIRST
+                 ",\"AttributeUpdates\":{" SET("x", "{\"S\":\"one\"}") "," SET(
+                     "v", "{\"N\":\"5\"}") ",\"p\":{\"Action\":"
+                                           "\"DELETE\"}," SET("q", "{\"N\":\"2\"}") "}}",
          .http_status = 200,
          .answer = "{}"},
     };

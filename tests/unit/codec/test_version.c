@@ -55,8 +55,8 @@ static void versions_are_in_order(void **state)
 static void strings_are_compared_by_the_bytes_they_mean(void **state)
 {
     static const char *const strings[][2] = {
-        {"", ""},         {"\\u0000", "\\u0000"}, {"A", "\\u0041"},
-        {"a", "\\u0061"}, {"a\\n", "a\\u000a"},   {"aa", "\\u0061a"},
+        {"", ""},         {"\\u0000", "\\u0000"},  {"A", "\\u0041"},
+        {"a", "\\u0061"}, {"a\\n", "a\\u000a"},    {"aa", "\\u0061a"},
         {"b", "b"},       {"\xc3\xa4", "\\u00e4"}, {"\xf0\x9f\x98\x80", "\\ud83d\\ude00"},
     };
     enum { COUNT = sizeof strings / sizeof *strings };
