@@ -87,14 +87,27 @@ static bool has_reason(const char *reason)
     return false;
 }
 
-static bool may_overwrite(const struct fb_redrive_cmd_options *options)
+/* What is first or newer in the table stays there. */
+static bool overwrites(const struct fb_conf_stream *stream)
 {
-    if (options->dry_run || options->overwrite)
-        return true;
-    fb_cli_report(NULL, "a record that became a dead letter is older than what was written of its "
+    return strcmp(stream->write, "insert") != 0 && strcmp(stream->write, "newer") != 0;
+}
+
+static bool may_overwrite(const struct redrive *redrive)
+{
+    const bool may = redrive->options->dry_run || redrive->options->overwrite;
+
+    for (size_t i = 0; i < redrive->conf->stream_count && !may; i++) {
+        const struct fb_conf_stream *stream = &redrive->conf->streams[i];
+
+        if (!is_asked_for(redrive, stream) || !overwrites(stream))
+            continue;
+        return complain(stream->name,
+                        "a record that became a dead letter is older than what was written of its "
                         "key since, and would take its place. See with --dry-run what would be "
                         "written; if that is right, say --overwrite");
-    return false;
+    }
+    return true;
 }
 
 /* ---- one stream ---- */
@@ -297,7 +310,11 @@ static int redrive_all(struct redrive *redrive)
 {
     int status = FB_EXIT_OK;
 
-    if (!has_stream(redrive) || !make_plans(redrive) || !set_up(redrive))
+    if (!has_stream(redrive))
+        return FB_EXIT_WRONG;
+    if (!may_overwrite(redrive))
+        return FB_EXIT_USAGE;
+    if (!make_plans(redrive) || !set_up(redrive))
         return FB_EXIT_WRONG;
     for (size_t i = 0; i < redrive->conf->stream_count; i++)
         if (is_asked_for(redrive, &redrive->conf->streams[i]) &&
@@ -311,7 +328,7 @@ int fb_cmd_redrive(const struct fb_redrive_cmd_options *options)
     struct redrive redrive = {.options = options, .seed = fb_random_entropy()};
     int status = FB_EXIT_WRONG;
 
-    if (!has_reason(options->reason) || !may_overwrite(options))
+    if (!has_reason(options->reason))
         return FB_EXIT_USAGE;
     fb_log_set_level(FB_LOG_ERROR);
     redrive.conf = fb_cli_read_conf(options->conf_path);

@@ -207,6 +207,34 @@ static void note_written(struct adding *self)
                               memory_order_relaxed);
 }
 
+/* A transactional write takes two units for each KB begun of an item (DynamoDB developer guide,
+ * "Capacity unit consumption"); an action's text is about as long as what it writes. */
+static double units_of(const struct adding *self, size_t count)
+{
+    size_t units = 0;
+
+    for (size_t i = 0; i <= count; i++)
+        units += 2 * (self->actions[i].size / 1024 + 1);
+    return (double)units;
+}
+
+/* FB_OK once the stream may consume it; FB_CANCELED. */
+static enum fb_status wait_for_budget(struct adding *self, size_t count)
+{
+    struct fb_clock *clock = self->outlet.options.clock;
+    const double units = units_of(self, count);
+
+    for (;;) {
+        const int64_t now_ms = fb_monotonic_ms(clock);
+        const int64_t when_ms = fb_budget_take(self->options.budget, units, now_ms);
+
+        if (when_ms <= now_ms)
+            return FB_OK;
+        if (fb_sleep_ms(clock, self->outlet.options.stop, FB_STOP_NOW, when_ms - now_ms))
+            return FB_CANCELED;
+    }
+}
+
 /* One try of what is composed. */
 static enum fb_status try(struct adding *self, size_t count, struct fb_error *ret_reason)
 {
@@ -229,6 +257,8 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
             return FB_OK;
         if (status == FB_OK)
             status = sync_letters(self, error);
+        if (status == FB_OK)
+            status = wait_for_budget(self, count);
         if (status != FB_OK)
             return status;
         status = try(self, count, &reason);

@@ -204,6 +204,7 @@ static enum fb_status start_adding(struct fb_stream *stream, unsigned number,
         .calls = stream->options.calls.adding,
         .patience = fb_stream_patience(stream, FB_STOP_NOW),
         .counters = &stream->written,
+        .budget = stream->options.max_write_units > 0 ? &stream->budget : NULL,
     };
     enum fb_status status =
         fb_stream_connect(stream, FB_SIDE_TABLE, FB_STOP_NOW, &reader->adding_client, error);

@@ -247,6 +247,15 @@ def test_without_overwrite_nothing_is_done(job, files):
     assert files.lines() == before and job.table.count() == 0
 
 
+def test_what_takes_nobodys_place_needs_no_word_more(job, files):
+    leave(job, files, firehose.body(users(3)))
+    job.table.dynamodb.put_item(TableName=job.table.name, Item={"id": {"S": "u1"}})
+    result = job.firebridge(conf(job, files, f"{MENDED}\nwrite = insert"), "redrive")
+    assert result.code == 0, result
+    assert files.lines() == []
+    job.table.expect([mended(users(3))[0], {"id": "u1"}, mended(users(3))[2]])
+
+
 def test_repeats_and_torn_lines(job, files):
     leave(job, files, firehose.body(users(5)))
     [name] = files.names()

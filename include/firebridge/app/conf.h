@@ -100,9 +100,9 @@ struct fb_conf_stream {
     struct fb_conf_principal principal; /* of both sides */
     struct fb_conf_principal source_principal;
     struct fb_conf_principal table_principal;
-    enum fb_layout_form layout;
     char *time_zone; /* NULL: UTC */
     struct fb_conf_list exclude;
+    enum fb_layout_form layout;
     enum fb_start_at start_at;
     int64_t start_at_ms;        /* for FB_START_TIME */
     int64_t poll_interval_ms;   /* 10s */
@@ -116,7 +116,7 @@ struct fb_conf_stream {
     enum fb_format format;
     struct fb_conf_delimiter delimiter;
     char field_separator; /* '\0': the format's own */
-    bool requester_pays;  /* stands here for the padding's sake */
+    bool requester_pays;
     struct fb_conf_list columns;
     struct fb_conf_list number_columns; /* of `types` */
     char *pattern;                      /* NULL: none */
@@ -133,17 +133,17 @@ struct fb_conf_stream {
     struct fb_conf_missing missing;
     char *write; /* put */
     struct fb_conf_list write_map;
-    enum fb_map_null null;
     char *version_attribute; /* NULL: none */
-    unsigned coalesce;       /* items in a lane; 0: as many as coalesce_for brings */
     int64_t coalesce_for_ms;
+    unsigned coalesce;        /* items in a lane; 0: as many as coalesce_for brings */
     unsigned max_write_units; /* a second; 0: no limit */
+    enum fb_map_null null;
     enum fb_map_overflow overflow;
     enum fb_map_utf8 utf8;
-    char *marker_table;         /* of write = add; NULL: the table itself */
-    int64_t marker_ttl_ms;      /* 0: as fb_conf_marker_ttl_ms says */
-    char *marker_ttl_attribute; /* ttl */
     enum fb_order order;
+    char *marker_table;             /* of write = add; NULL: the table itself */
+    int64_t marker_ttl_ms;          /* 0: as fb_conf_marker_ttl_ms says */
+    char *marker_ttl_attribute;     /* ttl */
     unsigned decoders;              /* 0: as fb_conf_decoders says */
     unsigned writers;               /* 16; 1 to 256 */
     int64_t linger_ms;              /* 50ms */

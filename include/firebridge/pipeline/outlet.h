@@ -20,6 +20,7 @@
 #include "firebridge/pipeline/lane.h"
 #include "firebridge/pipeline/marker.h"
 #include "firebridge/pipeline/progress.h"
+#include "firebridge/pipeline/rate.h"
 
 struct fb_outlet;
 
@@ -122,6 +123,7 @@ struct fb_adding_options {
     struct fb_client client; /* the outlet's own transport in it is the caller's to free */
     struct fb_patience_options patience;
     struct fb_lane_counters *counters;
+    struct fb_budget *budget; /* of the stream; NULL: no limit */
 };
 
 /*

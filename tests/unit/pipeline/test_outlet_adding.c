@@ -212,6 +212,7 @@ static struct fb_lane_counters counters;
 static atomic_uint_fast64_t ordinals;
 static struct fb_stop stop;
 static struct fb_outlet *outlet;
+static struct fb_budget *budget;    /* NULL: no limit */
 static struct fb_frontier frontier; /* as a state file would have it */
 static char directory[64];
 
@@ -246,6 +247,7 @@ static void open_outlet(size_t max_bytes)
         .calls = {transact_fake, get_fake},
         .patience = options.patience,
         .counters = &counters,
+        .budget = budget,
     };
 
     assert_int_equal(fb_progress_new(true, &progress, NULL), FB_OK);
@@ -428,6 +430,25 @@ static void each_record_counts_once_under_every_fault_and_kill(void **state)
     expect_sums();
 }
 
+static void no_more_is_consumed_than_the_stream_may(void **state)
+{
+    struct fb_budget of_stream;
+    int64_t actions;
+
+    (void)state;
+    fb_budget_init(&of_stream, 100);
+    budget = &of_stream;
+    assert_true(work(false, false));
+    budget = NULL;
+    fb_budget_done(&of_stream);
+    expect_sums();
+    /* Each writes an item of less than a KB, for two units; the last call may be in debt. */
+    actions = (int64_t)(atomic_load(&counters.items_written) + table.marker_count);
+    assert_true(actions > 1000);
+    assert_in_range(virtual_clock.slept_ms, (2 * actions - 2 * FB_TRANSACT_MAX_ACTIONS) * 10 - 1000,
+                    2 * actions * 10);
+}
+
 static void what_is_done_is_found_with_a_look_at_each_marker(void **state)
 {
     unsigned runs;
@@ -509,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(each_record_counts_once),
         CASE(each_record_counts_once_under_every_fault_and_kill),
+        CASE(no_more_is_consumed_than_the_stream_may),
         CASE(what_is_done_is_found_with_a_look_at_each_marker),
         CASE(refused_records_are_dead_letters_and_the_others_count),
         CASE(a_refused_record_that_is_named_costs_two_calls),
