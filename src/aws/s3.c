@@ -397,10 +397,14 @@ static enum fb_status change_object(struct fb_client *client, const char *operat
 {
     const struct iovec body = {.iov_base = (void *)request->bytes, .iov_len = request->size};
     struct fb_http_response response;
+    struct fb_error own_error = {0};
     struct s3_call call;
-    enum fb_status status =
-        s3_call_init(&call, client, operation, request->bucket, request->key, request->key, error);
+    enum fb_status status;
 
+    if (error == NULL)
+        error = &own_error;
+    status =
+        s3_call_init(&call, client, operation, request->bucket, request->key, request->key, error);
     if (status == FB_OK) {
         call.call.method = method;
         if (request->content_type != NULL)
@@ -411,7 +415,7 @@ static enum fb_status change_object(struct fb_client *client, const char *operat
         call.call.body_bytes = request->size;
         call.call.total_timeout_ms = client->request_timeout_ms;
         call.call.sink = pass_over;
-        status = fb_call_perform(client, &call.call, &response, error);
+        status = perform(client, &call, &response, error);
     }
     s3_call_done(&call);
     return status;

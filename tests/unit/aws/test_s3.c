@@ -384,6 +384,57 @@ static void a_bucket_in_another_region_is_followed_and_remembered(void **state)
     }
 }
 
+static enum fb_status put_there(struct fb_client *client, struct fb_error *error)
+{
+    const struct fb_s3_put_request request = {
+        .bucket = "bucket", .key = "k", .bytes = "hello", .size = 5};
+
+    return fb_s3_put(client, &request, error);
+}
+
+static enum fb_status delete_there(struct fb_client *client, struct fb_error *error)
+{
+    return fb_s3_delete(client, "bucket", "k", error);
+}
+
+/* A dead letter's bucket need not be where the data's is. */
+static void what_is_written_follows_its_bucket_too(void **state)
+{
+    static const struct {
+        const char *method, *body;
+        enum fb_status (*change)(struct fb_client *client, struct fb_error *error);
+    } changes[] = {{"PUT", "hello", put_there}, {"DELETE", "", delete_there}};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof redirects / sizeof *redirects; i++) {
+        const char *method = changes[i % 2].method, *body = changes[i % 2].body;
+        struct script_step steps[] = {
+            redirects[i / 2],
+            {.method = method,
+             .url = THERE,
+             .body = body,
+             .seen = signed_for_us_west_2,
+             .http_status = 200},
+            {.method = method,
+             .url = THERE,
+             .body = body,
+             .seen = signed_for_us_west_2,
+             .http_status = 403},
+        };
+        struct fixture f;
+
+        steps[0].method = method;
+        steps[0].url = HERE;
+        SET_UP(f, steps);
+        f.client.endpoint = NULL;
+        f.client.scratch = fb_call_scratch_new();
+        assert_int_equal(changes[i % 2].change(&f.client, NULL), FB_OK);
+        assert_int_equal(changes[i % 2].change(&f.client, NULL), FB_DENIED);
+        fb_call_scratch_free(f.client.scratch);
+        tear_down(&f);
+    }
+}
+
 static void a_bucket_at_an_address_is_followed_there(void **state)
 {
     struct script_step steps[] = {
@@ -921,6 +972,7 @@ int main(void)
         cmocka_unit_test(a_key_stands_behind_the_bucket_or_its_host),
         cmocka_unit_test(an_access_point_is_signed_for_its_own_region),
         cmocka_unit_test(a_bucket_in_another_region_is_followed_and_remembered),
+        cmocka_unit_test(what_is_written_follows_its_bucket_too),
         cmocka_unit_test(a_bucket_at_an_address_is_followed_there),
         cmocka_unit_test(a_region_that_cannot_be_is_not_followed),
         cmocka_unit_test(a_second_redirect_in_one_call_is_not_followed),
