@@ -106,6 +106,31 @@ static enum fb_status do_without_token(struct imds *imds, long http_status, stru
     return FB_NOT_FOUND;
 }
 
+/*
+ * What a refusal of a token means (EC2 user guide, "Use the Instance Metadata Service": 400 is a
+ * request that is not valid, 403 a service that is switched off; 404 and 405 are of services that
+ * know version 1 only). Whatever else is said passes, and is no leave to do without a token.
+ */
+static enum fb_status judge_refusal(struct imds *imds, struct fb_error *error)
+{
+    long http_status = imds->metadata.response.http_status;
+
+    switch (http_status) {
+    case 403:
+    case 404:
+    case 405:
+        return do_without_token(imds, http_status, error);
+    case 400:
+        return fb_fail(error, FB_INVALID,
+                       "%s does not understand what a token is asked for with (HTTP 400): is it "
+                       "the instance metadata service?",
+                       imds->metadata.peer);
+    default:
+        return fb_fail(error, FB_UNAVAILABLE, "%s answered HTTP %ld when asked for a token",
+                       imds->metadata.peer, http_status);
+    }
+}
+
 /* No answer at all means that this is no instance, which is no error of its own. */
 static enum fb_status take_token(struct imds *imds, struct fb_error *error)
 {
@@ -122,7 +147,7 @@ static enum fb_status take_token(struct imds *imds, struct fb_error *error)
     if (status != FB_OK)
         return status;
     if (metadata->response.http_status != 200)
-        return do_without_token(imds, metadata->response.http_status, error);
+        return judge_refusal(imds, error);
     if (answer->size == 0 || answer->size >= sizeof imds->token ||
         strcspn(answer->bytes, "\r\n \t") != answer->size)
         return fb_fail(error, FB_NOT_FOUND, "what answers at %s is no metadata service",

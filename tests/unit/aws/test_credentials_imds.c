@@ -148,15 +148,19 @@ static void a_token_that_does_not_arrive_is_the_hop_limit(void **state)
 
 static void without_a_token_there_are_no_keys(void **state)
 {
-    const struct script_step refused[] = {
-        {.method = "PUT", .http_status = 403, .answer = "<html>no</html>"}};
+    static const long refusals[] = {403, 404, 405};
     const struct script_step strange[] = {
         {.method = "PUT", .http_status = 200, .answer = "<html> </html>"}};
     struct chain_fixture f;
 
     (void)state;
     set_up(&f);
-    chain_expect(&f, chain_get(&f, refused, 1), FB_NOT_FOUND, "switched off?");
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const struct script_step refused[] = {
+            {.method = "PUT", .http_status = refusals[i], .answer = "<html>no</html>"}};
+
+        chain_expect(&f, chain_get(&f, refused, 1), FB_NOT_FOUND, "switched off?");
+    }
     chain_expect(&f, chain_get(&f, strange, 1), FB_NOT_FOUND, "is no metadata service");
     chain_tear_down(&f);
 }
@@ -168,22 +172,50 @@ static void has_no_token(const struct fb_http_request *request)
 
 static void version_1_is_asked_where_the_conf_allows_it(void **state)
 {
-    const struct script_step steps[] = {
-        {.method = "PUT", .http_status = 404},
-        {.method = "GET", .url = ROLES, .seen = has_no_token, .http_status = 200, .answer = "r"},
-        {.method = "GET",
-         .url = ROLES "r",
-         .seen = has_no_token,
-         .http_status = 200,
-         .answer = KEYS_UNTIL("2026-11-22T16:00:00Z")},
-    };
+    static const long refusals[] = {403, 404, 405};
     struct chain_fixture f;
 
     (void)state;
     set_up(&f);
     f.options.imds_v1_fallback = true;
-    chain_expect(&f, chain_get(&f, steps, 3), FB_OK, "");
-    assert_non_null(strstr(f.report.source, "role r, by version 1"));
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const struct script_step steps[] = {
+            {.method = "PUT", .http_status = refusals[i]},
+            {.url = ROLES, .seen = has_no_token, .http_status = 200, .answer = "r"},
+            {.method = "GET",
+             .url = ROLES "r",
+             .seen = has_no_token,
+             .http_status = 200,
+             .answer = KEYS_UNTIL("2026-11-22T16:00:00Z")},
+        };
+
+        chain_expect(&f, chain_get(&f, steps, 3), FB_OK, "");
+        assert_non_null(strstr(f.report.source, "role r, by version 1"));
+    }
+    chain_tear_down(&f);
+}
+
+static void what_is_no_refusal_of_a_token_is_no_leave_to_do_without(void **state)
+{
+    static const struct {
+        long http_status;
+        enum fb_status status;
+        const char *message;
+    } cases[] = {{400, FB_INVALID, "is it the instance metadata service?"},
+                 {401, FB_UNAVAILABLE, "answered HTTP 401 when asked for a token"},
+                 {408, FB_UNAVAILABLE, "answered HTTP 408 when asked for a token"},
+                 {429, FB_UNAVAILABLE, "answered HTTP 429 when asked for a token"}};
+    struct chain_fixture f;
+
+    (void)state;
+    set_up(&f);
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const struct script_step steps[] = {
+            {.method = "PUT", .http_status = cases[i / 2].http_status}};
+
+        f.options.imds_v1_fallback = i % 2 != 0;
+        chain_expect(&f, chain_get(&f, steps, 1), cases[i / 2].status, cases[i / 2].message);
+    }
     chain_tear_down(&f);
 }
 
@@ -339,6 +371,7 @@ int main(void)
         cmocka_unit_test(a_token_that_does_not_arrive_is_the_hop_limit),
         cmocka_unit_test(without_a_token_there_are_no_keys),
         cmocka_unit_test(version_1_is_asked_where_the_conf_allows_it),
+        cmocka_unit_test(what_is_no_refusal_of_a_token_is_no_leave_to_do_without),
         cmocka_unit_test(what_fails_now_is_tried_again),
         cmocka_unit_test(bad_answers_of_imds_are_errors),
         cmocka_unit_test(the_region_comes_from_the_profile_or_the_instance),
