@@ -26,5 +26,7 @@ int main(int argc, char **argv)
     forbid_cores();
     /* A peer that closes is an error of one call, not the end of the process. */
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Who started us may ignore it, and then no child's end could be waited for. */
+    (void)signal(SIGCHLD, SIG_DFL);
     return fb_cli_main(argc, argv);
 }

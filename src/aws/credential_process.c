@@ -178,16 +178,27 @@ static enum fb_status read_output(const struct child *child, struct fb_buffer *o
     }
 }
 
-/* How it ended; -1 when it is at work yet. */
-static int ended(const struct child *child, int flags)
+/* The child once it has ended; 0 while it is at work; -1 and errno when it is no child of ours. */
+static pid_t look(const struct child *child, int flags, int *ret_how)
 {
-    int how;
     pid_t pid;
 
     do
-        pid = waitpid(child->pid, &how, flags);
+        pid = waitpid(child->pid, ret_how, flags);
     while (pid < 0 && errno == EINTR);
-    return pid == child->pid ? how : -1;
+    return pid;
+}
+
+/* With all that it started. A child whose end was taken already has left its number to others. */
+static void end_group(const struct child *child)
+{
+    siginfo_t info;
+    int how;
+
+    if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+        return;
+    kill(-child->pid, SIGKILL);
+    (void)look(child, 0, &how);
 }
 
 static enum fb_status judge_end(const struct child *child, int how, struct fb_error *error)
@@ -207,15 +218,19 @@ static enum fb_status judge_end(const struct child *child, int how, struct fb_er
 static enum fb_status wait_for_end(const struct child *child, struct fb_error *error)
 {
     for (;;) {
-        int how = ended(child, WNOHANG);
+        int how;
+        pid_t pid = look(child, WNOHANG, &how);
         enum fb_status status;
 
-        if (how >= 0)
+        if (pid > 0)
             return judge_end(child, how, error);
+        if (pid < 0)
+            return fb_fail(error, FB_UNAVAILABLE,
+                           "credential_process %.200s: how it ended is not known: %s",
+                           child->program, strerror(errno));
         status = check_time(child, error);
         if (status != FB_OK) {
-            kill(-child->pid, SIGKILL);
-            (void)ended(child, 0);
+            end_group(child);
             return status;
         }
         fb_sleep_ms(fb_clock_system(), child->stop, FB_STOP_NOW, 2);
@@ -234,8 +249,7 @@ static enum fb_status run(const struct fb_chain_options *options, char *const wo
     close(child.output);
     if (status == FB_OK)
         return wait_for_end(&child, error);
-    kill(-child.pid, SIGKILL);
-    (void)ended(&child, 0);
+    end_group(&child);
     return status;
 }
 

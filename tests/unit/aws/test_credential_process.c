@@ -204,6 +204,21 @@ static void what_it_cannot_say_is_an_error_without_its_words(void **state)
     expect(&f, "yes hidden", FB_CORRUPT, "writes too much");
 }
 
+/* As where SIGCHLD is ignored: the kernel takes the ends of children itself. */
+static void an_end_that_someone_else_took_is_an_error_at_once(void **state)
+{
+    struct fixture f = {.options = {.timeout_ms = 20000}};
+    const int64_t began_ms = fb_monotonic_ms(fb_clock_system());
+
+    (void)state;
+    assert_true(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+    expect(&f, "echo '" KEYS("") "'", FB_UNAVAILABLE, "how it ended is not known: No child");
+    f.options.timeout_ms = 200;
+    expect(&f, "sleep 30", FB_UNAVAILABLE, "takes too long");
+    assert_true(signal(SIGCHLD, SIG_DFL) != SIG_ERR);
+    assert_true(fb_monotonic_ms(fb_clock_system()) - began_ms < 10000);
+}
+
 static void a_program_that_takes_too_long_is_ended(void **state)
 {
     struct fixture f = {.options = {.timeout_ms = 200}};
@@ -245,6 +260,7 @@ int main(void)
         cmocka_unit_test(the_program_has_its_words_and_the_environment),
         cmocka_unit_test(signals_reach_the_program),
         cmocka_unit_test(what_it_cannot_say_is_an_error_without_its_words),
+        cmocka_unit_test(an_end_that_someone_else_took_is_an_error_at_once),
         cmocka_unit_test(a_program_that_takes_too_long_is_ended),
         cmocka_unit_test(a_stop_ends_the_program),
     };
