@@ -31,12 +31,12 @@ static enum fb_status environment_get(struct fb_provider *provider,
     const char *id = options->access_key_id, *secret = options->secret_access_key;
     struct fb_credentials *keys = ret_credentials;
 
-    if (id == NULL && secret == NULL)
+    /* Without an id there are no keys here, as in the SDKs, even where a secret was left. */
+    if (id == NULL)
         return fb_fail(error, FB_NOT_FOUND, "AWS_ACCESS_KEY_ID is not set");
-    if (id == NULL || secret == NULL)
-        return fb_fail(error, FB_INVALID, "%s is set, but %s is not",
-                       id != NULL ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
-                       id != NULL ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
+    if (secret == NULL)
+        return fb_fail(error, FB_INVALID,
+                       "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
     if (fb_provider_copy(keys->access_key_id, sizeof keys->access_key_id, id) != FB_OK ||
         fb_provider_copy(keys->secret_access_key, sizeof keys->secret_access_key, secret) !=
             FB_OK ||

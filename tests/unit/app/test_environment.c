@@ -147,6 +147,9 @@ static void a_blank_variable_counts_as_not_set(void **state)
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "", 1);
     expect_key("", "web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set; container: "
                    "AWS_CONTAINER_CREDENTIALS_*_URI is not set; instance metadata");
+    setenv("AWS_SECRET_ACCESS_KEY", "left", 1);
+    expect_key("", "environment: AWS_ACCESS_KEY_ID is not set; shared files");
+    setenv("AWS_SECRET_ACCESS_KEY", " \t", 1);
     setenv("AWS_ACCESS_KEY_ID", "AKID", 1);
     expect_key("", "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
 }

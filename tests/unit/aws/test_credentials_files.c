@@ -143,6 +143,10 @@ static void the_environment_goes_before_the_files(void **state)
     chain_expect(&f, chain_get(&f, NULL, 0), FB_OK, "");
     assert_string_equal(f.keys.access_key_id, "PK");
     f.options.profile_is_chosen = false;
+    f.options.access_key_id = NULL; /* a secret alone is none */
+    chain_expect(&f, chain_get(&f, NULL, 0), FB_OK, "");
+    assert_string_equal(f.keys.access_key_id, "PK");
+    f.options.access_key_id = "EK";
     f.options.secret_access_key = NULL;
     chain_expect(&f, chain_get(&f, NULL, 0), FB_INVALID, "AWS_SECRET_ACCESS_KEY is not");
     f.options.secret_access_key = "a\r\nHost: evil";
