@@ -382,6 +382,19 @@ def test_no_secret_of_any_provider_is_told(provider, firebridge, one_account, tm
         expect_no_secret(texts, firebridge.state, secrets_of(proxy, metadata))
 
 
+def test_a_process_gives_keys_where_the_parent_ignores_its_children(firebridge, one_account,
+                                                                    tmp_path):
+    ignoring = tmp_path / "ignoring"
+    ignoring.write_text(f'#!/bin/sh\ntrap "" CHLD\nexec {firebridge.program} "$@"\n')
+    ignoring.chmod(0o700)
+    firebridge.program = ignoring
+    env, aws = Providers(tmp_path, one_account.url, None).process()
+    env = {name: str(value) for name, value in env.items()}
+    conf = moto_conf(firebridge, one_account.url, aws=aws, source="s3://own-bucket/p/")
+    result = firebridge(conf, "check", env=env)
+    assert EXPECTED["process"] in credentials_line(result), result
+
+
 def test_the_region_may_be_the_instances(firebridge, one_account):
     with MetadataServer("AKIDTEST", SECRETS["secret"]) as metadata:
         conf = moto_conf(firebridge, one_account.url, aws=f"endpoint.imds = {metadata.url}",
