@@ -50,6 +50,10 @@ static enum fb_status imds_init(struct imds *imds, const struct fb_chain_options
         imds->address_size--;
     if (imds->address_size > 255)
         fb_fail(error, status, "the metadata service's address is too long");
+    else if (strchr(address, '@') != NULL)
+        fb_fail(error, status,
+                "the metadata service's address has a user or a password in it: leave out what "
+                "stands before the @");
     else if (strncmp(address, "http://", 7) != 0 && strncmp(address, "https://", 8) != 0)
         fb_fail(error, status,
                 "the metadata service's address '%.200s' does not begin with http://", address);

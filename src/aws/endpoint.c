@@ -37,6 +37,11 @@ static enum fb_status check_options(const struct fb_endpoint_options *options,
 
     if (status != FB_OK)
         return status;
+    /* What it is stays unsaid: where such an address ends and a password begins is a guess. */
+    if (options->address != NULL && strchr(options->address, '@') != NULL)
+        return fb_fail(error, FB_INVALID,
+                       "the endpoint has a user or a password in it, which AWS takes none of: "
+                       "leave out what stands before the @");
     if (options->address != NULL && (options->use_fips || options->use_dualstack))
         return fb_fail(error, FB_INVALID,
                        "%s endpoints are AWS's own, and the address '%.200s' is set: leave one out",

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metadata.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "firebridge/aws/credentials_json.h"
 #include "firebridge/base/secret.h"
@@ -18,15 +16,12 @@ enum fb_status fb_metadata_init(struct fb_metadata *metadata,
                                 const struct fb_chain_options *options, const char *url,
                                 int64_t timeout_ms)
 {
-    const char *host = strstr(url, "://");
-
     *metadata = (struct fb_metadata){.transport = options->transport,
                                      .clock = options->clock,
                                      .stop = options->stop,
                                      .timeout_ms = timeout_ms,
                                      .tries = TRIES};
-    host = host == NULL ? url : host + 3;
-    snprintf(metadata->peer, sizeof metadata->peer, "%.*s", (int)strcspn(host, "/?#"), host);
+    fb_address_peer(url, metadata->peer);
     return fb_secret_buffer_init(&metadata->answer, ANSWER_MAX_BYTES);
 }
 

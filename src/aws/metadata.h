@@ -9,6 +9,7 @@
 
 #include "firebridge/aws/credentials.h"
 #include "firebridge/base/buffer.h"
+#include "firebridge/net/address.h"
 
 struct fb_metadata {
     struct fb_transport *transport; /* the caller's */
@@ -16,12 +17,12 @@ struct fb_metadata {
     struct fb_stop *stop;
     int64_t timeout_ms;      /* of one try */
     unsigned tries;          /* 3, unless its owner says otherwise */
-    char peer[256];          /* for messages */
+    char peer[FB_PEER_SIZE]; /* for messages */
     struct fb_buffer answer; /* NUL-terminated after an exchange */
     struct fb_http_response response;
 };
 
-/* FB_NO_MEMORY. `url` is for the messages: its host. */
+/* FB_NO_MEMORY. `url` is for the messages: its host and port. */
 enum fb_status fb_metadata_init(struct fb_metadata *metadata,
                                 const struct fb_chain_options *options, const char *url,
                                 int64_t timeout_ms) FB_MUST_CHECK;

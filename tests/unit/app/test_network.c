@@ -221,6 +221,9 @@ static const struct refused_case refused_cases[] = {
     {{"AWS_ENDPOINT_URL=http://localhost:8000"}, false, NULL},
     {{"AWS_ENDPOINT_URL=http://169.254.169.254"}, false, NULL},
     {{"AWS_ENDPOINT_URL=https://x.example/path"}, false, "of the form"},
+    {{"AWS_ENDPOINT_URL=http://user:hidden@x.example"},
+     false,
+     "AWS_ENDPOINT_URL: the endpoint has"},
     {{"AWS_ENDPOINT_URL=https://x.example", "AWS_USE_FIPS_ENDPOINT=true"}, false, "FIPS"},
     {{"AWS_ENDPOINT_URL=https://x.example", "AWS_USE_DUALSTACK_ENDPOINT=true"},
      false,
@@ -242,6 +245,7 @@ static void what_cannot_be_used_is_refused_at_the_start(void **state)
         if (status != (c->message_has == NULL ? FB_OK : FB_INVALID) ||
             (c->message_has != NULL && strstr(error.message, c->message_has) == NULL))
             fail_msg("case %zu: %s: %s", i, fb_status_name(status), error.message);
+        assert_null(strstr(error.message, "hidden"));
     }
 }
 

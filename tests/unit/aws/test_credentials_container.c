@@ -35,7 +35,7 @@ static void ecs_gives_keys_at_its_own_address(void **state)
     assert_string_equal(f.keys.access_key_id, "ASIA");
     assert_string_equal(f.keys.session_token, "T");
     assert_int_equal(f.keys.expires_ms, CHAIN_NOW_MS + 3600 * 1000);
-    assert_string_equal(f.report.source, "container: 169.254.170.2");
+    assert_string_equal(f.report.source, "container: 169.254.170.2:80");
     chain_tear_down(&f);
 }
 
@@ -144,8 +144,8 @@ static void what_the_container_cannot_say_is_an_error(void **state)
     f.options.container_full_uri = "http://localhost/";
     chain_expect(&f, chain_get(&f, denied, 1), FB_DENIED, "HTTP 403; AWS_CONTAINER_");
     assert_null(strstr(f.error.message, "secret"));
-    chain_expect(&f, chain_get(&f, bad, 1), FB_CORRUPT, "what localhost answers holds no keys");
-    chain_expect(&f, chain_get(&f, down, 3), FB_UNAVAILABLE, "localhost answered HTTP 503");
+    chain_expect(&f, chain_get(&f, bad, 1), FB_CORRUPT, "what localhost:80 answers holds no keys");
+    chain_expect(&f, chain_get(&f, down, 3), FB_UNAVAILABLE, "localhost:80 answered HTTP 503");
     chain_tear_down(&f);
 }
 

@@ -109,6 +109,9 @@ static void imds_is_asked_where_the_options_say(void **state)
     chain_expect(&f, chain_get(&f, named, 2), FB_NOT_FOUND, "the instance has no role");
     f.options.imds_endpoint = "ftp://x";
     chain_expect(&f, chain_get(&f, NULL, 0), FB_INVALID, "does not begin with http://");
+    f.options.imds_endpoint = "http://user:hidden@127.0.0.1:1";
+    chain_expect(&f, chain_get(&f, NULL, 0), FB_INVALID, "what stands before the @");
+    assert_null(strstr(f.error.message, "hidden"));
     f.options.imds_disabled = true;
     f.options.imds_endpoint = NULL;
     chain_expect(&f, chain_get(&f, NULL, 0), FB_NOT_FOUND, "(IMDSv2): switched off");
@@ -260,7 +263,7 @@ static void bad_answers_of_imds_are_errors(void **state)
                                             {.http_status = 200, .answer = keys[i]}};
 
         chain_expect(&f, chain_get(&f, steps, 3), FB_CORRUPT,
-                     "what 169.254.169.254 answers holds no keys");
+                     "what 169.254.169.254:80 answers holds no keys");
     }
     chain_tear_down(&f);
 }

@@ -191,7 +191,12 @@ static const struct refused_case refused_cases[] = {
     {"", NULL, "eu-west-1", PLAIN, FB_INVALID, "no bucket name"},
     {"..", NULL, "eu-west-1", PLAIN, FB_INVALID, "no bucket name"},
     {"bucket", "ftp://x", "eu-west-1", PLAIN, FB_INVALID, "http(s)"},
-    {"bucket", "http://user@x", "eu-west-1", PLAIN, FB_INVALID, "of the form"},
+    {"bucket", "http://user@x", "eu-west-1", PLAIN, FB_INVALID, "before the @"},
+    {"bucket", "http://user:hidden@x", "eu-west-1", PLAIN, FB_INVALID, "before the @"},
+    {"bucket", "http://user:hid/hidden@x", "eu-west-1", PLAIN, FB_INVALID, "before the @"},
+    {"bucket", "user:hidden@x", "eu-west-1", PLAIN, FB_INVALID, "before the @"},
+    {"bucket", "http://user:hidden@x", "eu-west-1", FIPS, FB_INVALID, "before the @"},
+    {POINT "/mine", "http://user:hidden@x", "eu-west-1", PLAIN, FB_INVALID, "before the @"},
     {"bucket", "http://", "eu-west-1", PLAIN, FB_INVALID, "of the form"},
     {"bucket", "http://x/path", "eu-west-1", PLAIN, FB_INVALID, "of the form"},
     {"bucket", "http://x?q", "eu-west-1", PLAIN, FB_INVALID, "of the form"},
@@ -235,6 +240,7 @@ static void what_cannot_be_reached_says_why(void **state)
         status = fb_endpoint_s3(&options, c->bucket, &endpoint, &error);
         if (status != c->status || strstr(error.message, c->message_has) == NULL)
             fail_msg("case %zu: %s: %s", i, fb_status_name(status), error.message);
+        assert_null(strstr(error.message, "hid"));
         assert_string_equal(endpoint.host, "untouched");
     }
 }
