@@ -308,12 +308,26 @@ static enum fb_status ask_source(const struct chain *chain, struct fb_credential
     return status;
 }
 
+/* The environment's variables stand for the profile that it named, not for one of the conf's. */
+static void fill_in(const struct chain *chain, struct fb_role *role)
+{
+    const struct fb_chain_options *options = chain->options;
+
+    if (options->profile_is_chosen || chain->is_source)
+        return;
+    if (role->arn == NULL)
+        role->arn = options->role_arn;
+    if (role->session_name == NULL)
+        role->session_name = options->role_session_name;
+}
+
 static enum fb_status assume_by_token(const struct chain *chain, const char *token_file,
                                       struct fb_credentials *keys, struct fb_error *error)
 {
     struct fb_role role;
     enum fb_status status = take_role(chain, chain->last, &role, error);
 
+    fill_in(chain, &role);
     if (status == FB_OK && role.arn == NULL)
         return fb_fail(error, FB_INVALID,
                        "the profile '%.64s' has web_identity_token_file, but no role_arn",

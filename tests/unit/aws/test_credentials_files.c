@@ -458,6 +458,46 @@ static void a_profile_may_have_a_web_identity(void **state)
     chain_tear_down(&f);
 }
 
+static void the_environment_fills_in_what_a_web_identitys_profile_leaves_out(void **state)
+{
+    const struct script_step steps[] = {{.url = STS,
+                                         .body = TOKEN_BODY("env", "t"),
+                                         .seen = is_not_signed,
+                                         .http_status = 200,
+                                         .answer = STS_ANSWER("AssumeRoleWithWebIdentity", "ONE")}};
+    const struct script_step own[] = {{.url = STS,
+                                       .body = TOKEN_BODY("me", "t"),
+                                       .http_status = 200,
+                                       .answer = STS_ANSWER("AssumeRoleWithWebIdentity", "TWO")}};
+    struct chain_fixture f;
+    char config[512];
+
+    (void)state;
+    chain_set_up(&f);
+    snprintf(config, sizeof config,
+             "[profile q]\nweb_identity_token_file = %s\n"
+             "[profile full]\nrole_arn = arn:aws:iam::1:role/r\nrole_session_name = me\n"
+             "web_identity_token_file = %s\n"
+             "[profile p]\nrole_arn = arn:aws:iam::1:role/second\nsource_profile = q\n",
+             f.file, f.file);
+    chain_write(f.config, config);
+    chain_write(f.file, "t");
+    f.options.role_arn = "arn:aws:iam::1:role/r";
+    f.options.role_session_name = "env";
+    f.options.profile = "q";
+    chain_expect(&f, chain_get(&f, steps, 1), FB_OK, "");
+    expect_role_keys(&f, "ONE");
+    f.options.profile = "full";
+    f.options.role_arn = "arn:aws:iam::1:role/not-looked-at";
+    chain_expect(&f, chain_get(&f, own, 1), FB_OK, "");
+    f.options.profile = "p"; /* another's source is not what the environment speaks of */
+    chain_expect(&f, chain_get(&f, NULL, 0), FB_INVALID, "the profile 'q' has web_identity_token");
+    f.options.profile = "q";
+    f.options.profile_is_chosen = true;
+    chain_expect(&f, chain_get(&f, NULL, 0), FB_INVALID, "but no role_arn");
+    chain_tear_down(&f);
+}
+
 static void what_sts_refuses_is_said_with_the_profile(void **state)
 {
     const struct script_step denied[] = {
@@ -529,6 +569,7 @@ int main(void)
         cmocka_unit_test(a_role_is_assumed_with_what_credential_source_names),
         cmocka_unit_test(a_web_identitys_token_is_read_each_time),
         cmocka_unit_test(a_profile_may_have_a_web_identity),
+        cmocka_unit_test(the_environment_fills_in_what_a_web_identitys_profile_leaves_out),
         cmocka_unit_test(what_sts_refuses_is_said_with_the_profile),
         cmocka_unit_test(a_role_of_the_conf_renews_its_source_too),
     };
