@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "credentials_role.h"
 #include "firebridge/aws/credential_process.h"
@@ -290,7 +291,7 @@ static enum fb_status ask_source(const struct chain *chain, struct fb_credential
     enum fb_status status;
 
     while (i < sizeof sources / sizeof *sources &&
-           strcmp(sources[i].name, chain->credential_source) != 0)
+           strcasecmp(sources[i].name, chain->credential_source) != 0)
         i++;
     if (i == sizeof sources / sizeof *sources)
         return fb_fail(error, FB_INVALID,
