@@ -305,6 +305,8 @@ static enum fb_status ask_source(const struct chain *chain, struct fb_credential
     if (status != FB_OK)
         fb_error_prefix(error, "the profile '%.64s': credential_source %s", chain->last,
                         sources[i].name);
+    else if (provider->extends_expired) /* they serve past their end: STS is asked, not the clock */
+        keys->expires_ms = INT64_MAX;
     provider->free(provider);
     return status;
 }

@@ -333,9 +333,10 @@ static void is_signed_by_the_container(const struct fb_http_request *request)
     is_signed_by(request, "CK", "CT");
 }
 
-#define NEAR_KEYS(id)                                                                              \
-    "{\"AccessKeyId\":\"" id "\",\"SecretAccessKey\":\"CS\",\"Token\":\"CT\",\"Expiration\":"      \
-    "\"2026-11-22T12:00:00Z\"}"
+#define KEYS_UNTIL(time)                                                                           \
+    "{\"AccessKeyId\":\"CK\",\"SecretAccessKey\":\"CS\",\"Token\":\"CT\",\"Expiration\":"          \
+    "\"" time "\"}"
+#define NEAR_KEYS KEYS_UNTIL("2026-11-22T12:00:00Z")
 
 static void a_role_is_assumed_with_what_credential_source_names(void **state)
 {
@@ -344,7 +345,7 @@ static void a_role_is_assumed_with_what_credential_source_names(void **state)
                                                   .http_status = 200,
                                                   .answer = STS_ANSWER("AssumeRole", "ONE")}};
     const struct script_step by_container[] = {
-        {.url = "http://169.254.170.2/c", .http_status = 200, .answer = NEAR_KEYS("CK")},
+        {.url = "http://169.254.170.2/c", .http_status = 200, .answer = NEAR_KEYS},
         {.url = STS,
          .seen = is_signed_by_the_container,
          .http_status = 200,
@@ -352,7 +353,7 @@ static void a_role_is_assumed_with_what_credential_source_names(void **state)
     const struct script_step by_instance[] = {
         {.method = "PUT", .http_status = 200, .answer = "TOKEN"},
         {.http_status = 200, .answer = "r"},
-        {.http_status = 200, .answer = NEAR_KEYS("CK")},
+        {.http_status = 200, .answer = NEAR_KEYS},
         {.url = STS,
          .seen = is_signed_by_the_container,
          .http_status = 200,
@@ -381,6 +382,37 @@ static void a_role_is_assumed_with_what_credential_source_names(void **state)
     chain_expect(&f, chain_get(&f, by_instance, 4), FB_OK, "");
     expect_role_keys(&f, "ONE");
     assert_non_null(strstr(f.report.source, "by Ec2InstanceMetadata"));
+    chain_tear_down(&f);
+}
+
+static void expired_keys_of_imds_assume_a_role(void **state)
+{
+    const struct script_step steps[] = {
+        {.method = "PUT", .http_status = 200, .answer = "TOKEN"},
+        {.http_status = 200, .answer = "r"},
+        {.http_status = 200, .answer = KEYS_UNTIL("2026-11-22T09:00:00Z")},
+        {.url = STS,
+         .seen = is_signed_by_the_container,
+         .http_status = 200,
+         .answer = STS_ANSWER("AssumeRole", "ONE")}};
+    const struct script_step of_a_container[] = {
+        {.http_status = 200, .answer = KEYS_UNTIL("2026-11-22T09:00:00Z")}};
+    struct chain_fixture f;
+
+    (void)state;
+    chain_set_up(&f);
+    chain_write(f.config, "[profile i]\nrole_arn = arn:aws:iam::1:role/r\n"
+                          "credential_source = Ec2InstanceMetadata\n"
+                          "[profile c]\nrole_arn = arn:aws:iam::1:role/r\n"
+                          "credential_source = EcsContainer\n");
+    f.options.profile = "i";
+    f.options.imds_disabled = false;
+    chain_expect(&f, chain_get(&f, steps, 4), FB_OK, "");
+    expect_role_keys(&f, "ONE");
+    assert_false(f.report.is_extended);
+    f.options.profile = "c";
+    f.options.container_relative_uri = "/c";
+    chain_expect(&f, chain_get(&f, of_a_container, 1), FB_UNAVAILABLE, "they expired at");
     chain_tear_down(&f);
 }
 
@@ -569,6 +601,7 @@ int main(void)
         cmocka_unit_test(a_profile_may_be_its_own_source),
         cmocka_unit_test(roles_assume_roles),
         cmocka_unit_test(a_role_is_assumed_with_what_credential_source_names),
+        cmocka_unit_test(expired_keys_of_imds_assume_a_role),
         cmocka_unit_test(a_web_identitys_token_is_read_each_time),
         cmocka_unit_test(a_profile_may_have_a_web_identity),
         cmocka_unit_test(the_environment_fills_in_what_a_web_identitys_profile_leaves_out),
