@@ -143,6 +143,7 @@ static enum fb_status sign(struct call_state *state, const struct fb_http_header
                                          date, request.region, request.service, key);
     if (status == FB_OK)
         status = fb_sigv4_sign(&request, key, &state->scratch->signature);
+    fb_secret_buffer_wipe(&state->scratch->signature.canonical_request); /* it has the token */
     OPENSSL_cleanse(key, sizeof key);
     return status;
 }

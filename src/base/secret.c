@@ -59,6 +59,13 @@ void fb_secret_buffer_done(struct fb_buffer *buffer)
     *buffer = (struct fb_buffer){0};
 }
 
+void fb_secret_buffer_wipe(struct fb_buffer *buffer)
+{
+    if (buffer->size > 0)
+        OPENSSL_cleanse(buffer->bytes, buffer->size);
+    fb_buffer_reset(buffer);
+}
+
 /* A file's size, and a byte more, that tells the end from a file that grows meanwhile. */
 static size_t room_for(int fd, size_t max_bytes)
 {

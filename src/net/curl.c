@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "curl_headers.h"
+#include "firebridge/base/secret.h"
 #include "firebridge/net/address.h"
 #include "firebridge/net/http.h"
 #include "firebridge/net/http_header.h"
@@ -202,14 +203,13 @@ static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, c
 
 static enum fb_status gather(struct curl_transport *self, const struct fb_http_request *request)
 {
-    fb_buffer_reset(&self->gathered);
-    for (size_t i = 0; i < request->body_count; i++) {
-        enum fb_status status =
+    /* At once, so that growing leaves no copy of a token behind. */
+    enum fb_status status = fb_buffer_reserve(&self->gathered, request->body_bytes);
+
+    for (size_t i = 0; i < request->body_count && status == FB_OK; i++)
+        status =
             fb_buffer_append(&self->gathered, request->body[i].iov_base, request->body[i].iov_len);
-        if (status != FB_OK)
-            return status;
-    }
-    return FB_OK;
+    return status;
 }
 
 static bool has_no_body(const struct fb_http_request *request)
@@ -459,6 +459,13 @@ static enum fb_status refuse_http(const struct fb_http_request *request, struct 
                    "plain http to %s is not safe; use https, or say allow_http = yes", peer);
 }
 
+/* Tokens and signatures stand there; what libcurl itself copies of them is out of reach. */
+static void wipe_request(struct curl_transport *self)
+{
+    curl_headers_wipe(&self->headers);
+    fb_secret_buffer_wipe(&self->gathered);
+}
+
 static enum fb_status perform_curl(struct fb_transport *transport,
                                    const struct fb_http_request *request, fb_http_sink_fn sink,
                                    void *context, struct fb_http_response *ret_response,
@@ -477,9 +484,10 @@ static enum fb_status perform_curl(struct fb_transport *transport,
         !fb_address_is_near(request->url))
         return refuse_http(request, error);
     status = set_request(self, request);
+    result = status == FB_OK ? curl_easy_perform(self->easy) : CURLE_OK;
+    wipe_request(self);
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for a request");
-    result = curl_easy_perform(self->easy);
     if (result != CURLE_OK)
         return explain(self, &self->exchange, result, error);
     *ret_response = self->exchange.response;

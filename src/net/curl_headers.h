@@ -21,6 +21,9 @@ struct curl_headers {
 void curl_headers_init(struct curl_headers *headers);
 void curl_headers_done(struct curl_headers *headers);
 
+/* Once they are sent: tokens are among them. The list is not valid then. */
+void curl_headers_wipe(struct curl_headers *headers);
+
 /* In place of what was there. FB_TOO_LARGE, FB_NO_MEMORY. */
 enum fb_status curl_headers_make(struct curl_headers *headers,
                                  const struct fb_http_request *request) FB_MUST_CHECK;

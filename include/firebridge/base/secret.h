@@ -30,6 +30,12 @@ enum fb_status fb_secret_buffer_init(struct fb_buffer *buffer, size_t max_bytes)
 void fb_secret_buffer_done(struct fb_buffer *buffer);
 
 /*
+ * Empties any buffer, and leaves nothing of what it held behind in its memory, which it keeps. One
+ * that grew left its bytes behind elsewhere: who fills it reserves first.
+ */
+void fb_secret_buffer_wipe(struct fb_buffer *buffer);
+
+/*
  * Makes a buffer of a whole file, with room for a NUL behind it. FB_NOT_FOUND: there is none;
  * FB_IO: it cannot be read; FB_TOO_LARGE: it has more than `max_bytes`. The message names the file.
  */

@@ -92,6 +92,23 @@ static void a_buffer_for_secrets_never_moves(void **state)
     assert_null(buffer.bytes);
 }
 
+static void a_wiped_buffer_is_empty_and_holds_nothing(void **state)
+{
+    struct fb_buffer buffer;
+    const char *bytes;
+
+    (void)state;
+    fb_buffer_init(&buffer, 1024);
+    fb_secret_buffer_wipe(&buffer);
+    assert_int_equal(fb_buffer_append_text(&buffer, "secret"), FB_OK);
+    bytes = buffer.bytes;
+    fb_secret_buffer_wipe(&buffer);
+    assert_int_equal(buffer.size, 0);
+    assert_ptr_equal(buffer.bytes, bytes);
+    assert_memory_equal(bytes, "\0\0\0\0\0", 6);
+    fb_buffer_done(&buffer);
+}
+
 static void a_file_is_read_whole_or_not_at_all(void **state)
 {
     char path[] = "/tmp/fb-secret-XXXXXX";
@@ -124,6 +141,7 @@ int main(void)
         cmocka_unit_test(secrets_are_locked_and_not_dumped),
         cmocka_unit_test(secrets_that_cannot_be_locked_serve_all_the_same),
         cmocka_unit_test(a_buffer_for_secrets_never_moves),
+        cmocka_unit_test(a_wiped_buffer_is_empty_and_holds_nothing),
         cmocka_unit_test(a_file_is_read_whole_or_not_at_all),
     };
 
