@@ -20,6 +20,7 @@ struct fb_environment {
     struct fb_clock *clock;
     struct fb_stop stop; /* of the credentials */
     struct fb_principals *principals;
+    struct fb_network_profile profile; /* the network's texts may be its */
     struct fb_network network;
     char region[64];
     char imds_endpoint[256];              /* of the shared files; empty: not there */
@@ -89,6 +90,11 @@ static char **make_process_environment(void)
     return copy;
 }
 
+static const char *profile_of(const struct fb_conf_aws *aws)
+{
+    return first_of(aws->principal.profile, fb_network_variable("AWS_PROFILE"));
+}
+
 static void read_variables(struct fb_environment *environment, struct fb_chain_options *options)
 {
     const struct fb_conf_aws *aws = &environment->conf->aws;
@@ -97,7 +103,7 @@ static void read_variables(struct fb_environment *environment, struct fb_chain_o
         .access_key_id = fb_network_variable("AWS_ACCESS_KEY_ID"),
         .secret_access_key = fb_network_variable("AWS_SECRET_ACCESS_KEY"),
         .session_token = fb_network_variable("AWS_SESSION_TOKEN"),
-        .profile = first_of(aws->principal.profile, fb_network_variable("AWS_PROFILE")),
+        .profile = profile_of(aws),
         .config_file = environment->config_file,
         .credentials_file = environment->credentials_file,
         .web_identity_token_file = fb_network_variable("AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -164,13 +170,24 @@ static enum fb_status new_transport(void *context, struct fb_transport **ret_tra
     return fb_curl_new(&environment->network.curl, ret_transport, error);
 }
 
+static enum fb_status read_network(struct fb_environment *environment, struct fb_error *error)
+{
+    const struct fb_conf_aws *aws = &environment->conf->aws;
+    const struct fb_chain_options files = {.profile = profile_of(aws),
+                                           .config_file = environment->config_file,
+                                           .credentials_file = environment->credentials_file};
+    enum fb_status status = fb_network_read_profile(&files, &environment->profile, error);
+
+    return status == FB_OK
+               ? fb_network_read(aws, &environment->profile, &environment->network, error)
+               : status;
+}
+
 static enum fb_status set_up(struct fb_environment *environment, struct fb_error *error)
 {
     struct fb_chain_options options;
-    enum fb_status status = fb_network_read(&environment->conf->aws, &environment->network, error);
+    enum fb_status status;
 
-    if (status != FB_OK)
-        return status;
     environment->process_environment = make_process_environment();
     if (environment->process_environment == NULL ||
         !find_shared_file("AWS_CONFIG_FILE", CREDENTIAL_CONFIG, ".aws/config",
@@ -178,6 +195,9 @@ static enum fb_status set_up(struct fb_environment *environment, struct fb_error
         !find_shared_file("AWS_SHARED_CREDENTIALS_FILE", CREDENTIAL_CREDENTIALS, ".aws/credentials",
                           &environment->credentials_file))
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    status = read_network(environment, error);
+    if (status != FB_OK)
+        return status;
     read_variables(environment, &options);
     read_imds_settings(environment, &options);
     status = new_transport(environment, &options.transport, error);

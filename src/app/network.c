@@ -6,10 +6,14 @@
 #include <strings.h>
 
 #include "firebridge/aws/endpoint.h"
+#include "firebridge/aws/providers.h"
 #include "firebridge/net/address.h"
 
 /* What a proxy is set to where the environment's shall not count. */
 #define NO_PROXY_AT_ALL "none"
+
+/* Where an endpoint may come from, for messages. */
+#define IN_PROFILE "endpoint_url of the profile"
 
 struct service {
     const char *key; /* of the conf */
@@ -36,15 +40,66 @@ bool fb_network_says(const char *name, const char *expected)
     return value != NULL && strcasecmp(value, expected) == 0;
 }
 
+static const char *text_of(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
 static const char *first_of(const char *a, const char *b)
 {
     return a != NULL ? a : b;
 }
 
-/* Any value but true is false (SDKs and Tools reference guide). */
-static bool is_true(const char *name)
+/* Any value but true is false (SDKs and Tools reference guide). A variable beats the profile. */
+static bool is_true(const char *name, bool in_profile)
 {
-    return fb_network_says(name, "true");
+    return fb_network_variable(name) == NULL ? in_profile : fb_network_says(name, "true");
+}
+
+/* Empty where the profile does not say it. */
+static enum fb_status take_text(const struct fb_chain_options *files, const char *name, char *text,
+                                size_t size, struct fb_error *error)
+{
+    struct fb_error own_error = {0};
+    enum fb_status status = fb_shared_files_setting(files, name, text, size, &own_error);
+
+    if (status == FB_OK)
+        return FB_OK;
+    text[0] = '\0';
+    if (status == FB_NOT_FOUND)
+        return FB_OK;
+    if (error != NULL)
+        *error = own_error;
+    return status;
+}
+
+enum fb_status fb_network_read_profile(const struct fb_chain_options *files,
+                                       struct fb_network_profile *ret_profile,
+                                       struct fb_error *error)
+{
+    struct fb_network_profile profile = {0};
+    struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"use_fips_endpoint", &profile.use_fips},
+                 {"use_dualstack_endpoint", &profile.use_dualstack},
+                 {"ignore_configured_endpoint_urls", &profile.ignores_endpoints}};
+    char text[64];
+    enum fb_status status =
+        take_text(files, "endpoint_url", profile.endpoint_url, sizeof profile.endpoint_url, error);
+
+    if (status == FB_OK)
+        status = take_text(files, "ca_bundle", profile.ca_bundle, sizeof profile.ca_bundle, error);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags && status == FB_OK; i++) {
+        status = take_text(files, flags[i].name, text, sizeof text, error);
+        *flags[i].flag = strcasecmp(text, "true") == 0;
+    }
+    if (status == FB_OK)
+        status = take_text(files, "services", text, sizeof text, error);
+    profile.has_services = text[0] != '\0';
+    if (status == FB_OK)
+        *ret_profile = profile;
+    return status;
 }
 
 /* curl's own order: small letters first. HTTP_PROXY in capitals is what a CGI's caller can set. */
@@ -60,21 +115,33 @@ static void read_proxies(const struct fb_conf_aws *aws, struct fb_curl_options *
     curl->http_proxy = curl->proxy;
 }
 
+/* The nearest that says one; NULL: AWS's own. */
 static const char *endpoint_of(const struct service *service, const char *in_conf,
-                               const char **ret_name)
+                               const struct fb_network_profile *profile, const char **ret_name)
 {
-    const char *found;
+    const char *const names[] = {service->variable, "AWS_ENDPOINT_URL"};
 
     *ret_name = service->key;
-    if (in_conf != NULL || is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"))
+    if (in_conf != NULL ||
+        is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", profile->ignores_endpoints))
         return in_conf;
-    *ret_name = service->variable;
-    found = fb_network_variable(service->variable);
-    if (found == NULL) {
-        *ret_name = "AWS_ENDPOINT_URL";
-        found = fb_network_variable(*ret_name);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        *ret_name = names[i];
+        if (fb_network_variable(names[i]) != NULL)
+            return fb_network_variable(names[i]);
     }
-    return found;
+    *ret_name = IN_PROFILE;
+    return text_of(profile->endpoint_url);
+}
+
+/* A services section goes before the profile's own endpoint, and may name any. */
+static enum fb_status refuse_services(const struct service *service, struct fb_error *error)
+{
+    return fb_fail(error, FB_UNSUPPORTED,
+                   "the profile of the shared files has services, a section of endpoints that is "
+                   "not read: say %s in [aws], or set %s, or "
+                   "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true for AWS's own",
+                   service->key, service->variable);
 }
 
 static enum fb_status check_endpoint(const struct fb_network *network, const char *address,
@@ -102,17 +169,20 @@ static enum fb_status check_endpoint(const struct fb_network *network, const cha
     return status;
 }
 
-enum fb_status fb_network_read(const struct fb_conf_aws *aws, struct fb_network *ret_network,
-                               struct fb_error *error)
+enum fb_status fb_network_read(const struct fb_conf_aws *aws,
+                               const struct fb_network_profile *profile,
+                               struct fb_network *ret_network, struct fb_error *error)
 {
     const char *const in_conf[FB_SERVICE_COUNT] = {[FB_SERVICE_S3] = aws->endpoint_s3,
                                                    [FB_SERVICE_DYNAMODB] = aws->endpoint_dynamodb,
                                                    [FB_SERVICE_STS] = aws->endpoint_sts};
+    const char *ca_bundle = first_of(aws->ca_bundle, fb_network_variable("AWS_CA_BUNDLE"));
     struct fb_network network = {
-        .curl = {.ca_bundle = first_of(aws->ca_bundle, fb_network_variable("AWS_CA_BUNDLE")),
+        .curl = {.ca_bundle = first_of(ca_bundle, text_of(profile->ca_bundle)),
                  .allow_http = aws->allow_http},
-        .use_fips = aws->use_fips || is_true("AWS_USE_FIPS_ENDPOINT"),
-        .use_dualstack = aws->use_dualstack || is_true("AWS_USE_DUALSTACK_ENDPOINT"),
+        .use_fips = aws->use_fips || is_true("AWS_USE_FIPS_ENDPOINT", profile->use_fips),
+        .use_dualstack =
+            aws->use_dualstack || is_true("AWS_USE_DUALSTACK_ENDPOINT", profile->use_dualstack),
     };
     enum fb_status status = FB_OK;
 
@@ -120,8 +190,10 @@ enum fb_status fb_network_read(const struct fb_conf_aws *aws, struct fb_network 
     for (size_t i = 0; i < FB_SERVICE_COUNT && status == FB_OK; i++) {
         const char *name;
 
-        network.endpoints[i] = endpoint_of(&services[i], in_conf[i], &name);
-        status = check_endpoint(&network, network.endpoints[i], name, error);
+        network.endpoints[i] = endpoint_of(&services[i], in_conf[i], profile, &name);
+        status = profile->has_services && strcmp(name, IN_PROFILE) == 0
+                     ? refuse_services(&services[i], error)
+                     : check_endpoint(&network, network.endpoints[i], name, error);
     }
     if (status == FB_OK)
         *ret_network = network;

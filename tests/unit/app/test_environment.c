@@ -254,6 +254,42 @@ static void a_client_has_the_endpoint_of_its_service(void **state)
     fb_environment_free(environment);
 }
 
+static void a_client_has_what_its_profile_says_of_the_network(void **state)
+{
+    char path[] = "/tmp/fb-environment-XXXXXX";
+    static const char text[] = "[profile p]\nendpoint_url = https://p.example\n[default]\n"
+                               "use_dualstack_endpoint = true\n";
+    char profile[] = "p";
+    struct fb_conf conf = {0};
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    setenv("AWS_CONFIG_FILE", path, 1);
+    setenv("AWS_REGION", "r-1", 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct fb_environment *environment = NULL;
+        struct fb_client client;
+        struct fb_error error = {0};
+
+        assert_int_equal(fb_environment_new(&conf, fb_clock_system(), &environment, &error), FB_OK);
+        assert_int_equal(fb_environment_client(environment, FB_SIDE_TABLE, NULL, NULL, FB_STOP_NOT,
+                                               &client, &error),
+                         FB_OK);
+        assert_int_equal(client.use_dualstack, i == 0);
+        if (i == 0)
+            assert_null(client.endpoint);
+        else
+            assert_string_equal(client.endpoint, "https://p.example");
+        fb_environment_client_done(&client);
+        fb_environment_free(environment);
+        conf.aws.principal.profile = profile;
+    }
+    unlink(path);
+}
+
 static void expect_state_dir(const struct fb_conf *conf, const char *expected)
 {
     char *path = NULL;
@@ -319,6 +355,7 @@ int main(void)
         test(the_shared_files_are_the_variables_systemds_or_the_homes),
         test(the_metadata_services_address_may_be_the_profiles),
         test(a_client_has_the_endpoint_of_its_service),
+        test(a_client_has_what_its_profile_says_of_the_network),
         test(the_state_lies_where_the_conf_or_systemd_says),
         test(the_identity_names_what_decides_record_numbers),
     };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -61,6 +62,8 @@ struct endpoint_case {
     const char *s3, *dynamodb, *sts;
 };
 
+static const struct fb_network_profile no_profile;
+
 static char conf_address[] = "https://conf.example";
 
 static const struct endpoint_case endpoint_cases[] = {
@@ -110,7 +113,7 @@ static void the_nearest_endpoint_wins(void **state)
         struct fb_network network;
 
         set_variables(endpoint_cases[i].variables);
-        assert_int_equal(fb_network_read(&aws, &network, NULL), FB_OK);
+        assert_int_equal(fb_network_read(&aws, &no_profile, &network, NULL), FB_OK);
         expect_text(i, network.endpoints[FB_SERVICE_S3], endpoint_cases[i].s3);
         expect_text(i, network.endpoints[FB_SERVICE_DYNAMODB], endpoint_cases[i].dynamodb);
         expect_text(i, network.endpoints[FB_SERVICE_STS], endpoint_cases[i].sts);
@@ -166,7 +169,7 @@ static void a_proxy_comes_from_the_conf_or_the_environment(void **state)
         struct fb_network network;
 
         set_variables(proxy_cases[i].variables);
-        assert_int_equal(fb_network_read(&aws, &network, NULL), FB_OK);
+        assert_int_equal(fb_network_read(&aws, &no_profile, &network, NULL), FB_OK);
         expect_text(i, network.curl.proxy, proxy_cases[i].proxy);
         expect_text(i, network.curl.http_proxy, proxy_cases[i].http_proxy);
         expect_text(i, network.curl.no_proxy, proxy_cases[i].no_proxy);
@@ -180,13 +183,13 @@ static void the_kind_of_aws_hosts_is_asked_for_by_either(void **state)
     struct fb_network network;
 
     (void)state;
-    assert_int_equal(fb_network_read(&nothing, &network, NULL), FB_OK);
+    assert_int_equal(fb_network_read(&nothing, &no_profile, &network, NULL), FB_OK);
     assert_false(network.use_fips || network.use_dualstack);
-    assert_int_equal(fb_network_read(&in_conf, &network, NULL), FB_OK);
+    assert_int_equal(fb_network_read(&in_conf, &no_profile, &network, NULL), FB_OK);
     assert_true(network.use_fips && network.use_dualstack);
     setenv("AWS_USE_FIPS_ENDPOINT", "TRUE", 1);
     setenv("AWS_USE_DUALSTACK_ENDPOINT", "yes", 1);
-    assert_int_equal(fb_network_read(&nothing, &network, NULL), FB_OK);
+    assert_int_equal(fb_network_read(&nothing, &no_profile, &network, NULL), FB_OK);
     assert_true(network.use_fips);
     assert_false(network.use_dualstack);
 }
@@ -199,9 +202,9 @@ static void the_authorities_come_from_the_conf_or_the_environment(void **state)
 
     (void)state;
     setenv("AWS_CA_BUNDLE", "/env.pem", 1);
-    assert_int_equal(fb_network_read(&nothing, &network, NULL), FB_OK);
+    assert_int_equal(fb_network_read(&nothing, &no_profile, &network, NULL), FB_OK);
     assert_string_equal(network.curl.ca_bundle, "/env.pem");
-    assert_int_equal(fb_network_read(&aws, &network, NULL), FB_OK);
+    assert_int_equal(fb_network_read(&aws, &no_profile, &network, NULL), FB_OK);
     assert_string_equal(network.curl.ca_bundle, "/conf.pem");
 }
 
@@ -241,12 +244,154 @@ static void what_cannot_be_used_is_refused_at_the_start(void **state)
         enum fb_status status;
 
         set_variables(c->variables);
-        status = fb_network_read(&aws, &network, &error);
+        status = fb_network_read(&aws, &no_profile, &network, &error);
         if (status != (c->message_has == NULL ? FB_OK : FB_INVALID) ||
             (c->message_has != NULL && strstr(error.message, c->message_has) == NULL))
             fail_msg("case %zu: %s: %s", i, fb_status_name(status), error.message);
         assert_null(strstr(error.message, "hidden"));
     }
+}
+
+struct profile_case {
+    const char *config; /* the profile's settings */
+    const char *variables[3];
+    char *s3_in_conf;
+    const char *s3, *dynamodb, *ca_bundle;
+    bool use_fips, use_dualstack;
+    const char *message_has; /* NULL: it serves */
+};
+
+static const struct profile_case profile_cases[] = {
+    {"region = r\n", {NULL}, NULL, NULL, NULL, NULL, false, false, NULL},
+    {"endpoint_url = https://p.example\nca_bundle = /p.pem\n",
+     {NULL},
+     NULL,
+     "https://p.example",
+     "https://p.example",
+     "/p.pem",
+     false,
+     false,
+     NULL},
+    {"endpoint_url = https://p.example\nca_bundle = /p.pem\n",
+     {"AWS_ENDPOINT_URL_DYNAMODB=https://db.example", "AWS_CA_BUNDLE=/env.pem"},
+     conf_address,
+     "https://conf.example",
+     "https://db.example",
+     "/env.pem",
+     false,
+     false,
+     NULL},
+    {"endpoint_url = https://p.example\n",
+     {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"},
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     false,
+     false,
+     NULL},
+    {"ignore_configured_endpoint_urls = true\nservices = s\n",
+     {"AWS_ENDPOINT_URL=https://all.example"},
+     conf_address,
+     "https://conf.example",
+     NULL,
+     NULL,
+     false,
+     false,
+     NULL},
+    {"use_fips_endpoint = TRUE\nuse_dualstack_endpoint = true\n",
+     {NULL},
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     true,
+     true,
+     NULL},
+    {"use_fips_endpoint = true\nuse_dualstack_endpoint = true\n",
+     {"AWS_USE_FIPS_ENDPOINT=false", "AWS_USE_DUALSTACK_ENDPOINT= "},
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     false,
+     true,
+     NULL},
+    {"services = s\n",
+     {"AWS_ENDPOINT_URL=https://all.example"},
+     NULL,
+     "https://all.example",
+     "https://all.example",
+     NULL,
+     false,
+     false,
+     NULL},
+    {.config = "services = s\n",
+     .s3_in_conf = conf_address,
+     .message_has = "say endpoint.dynamodb in [aws], or set AWS_ENDPOINT_URL_DYNAMODB"},
+    {.config = "endpoint_url = https://p.example/path\n",
+     .message_has = "endpoint_url of the profile: the endpoint 'https://p.example/path' is not"},
+    {.config = "endpoint_url = http://p.example\n",
+     .message_has = "endpoint_url of the profile: plain http"},
+    {.config = "endpoint_url = https://p.example\nuse_fips_endpoint = true\n",
+     .message_has = "FIPS endpoints are AWS's own"},
+    {.config = "use_fips_endpoint\n", .message_has = ":2: a setting is written NAME = VALUE"},
+};
+
+/* What a profile of these settings says. */
+static enum fb_status read_profile(const char *settings, struct fb_network_profile *profile,
+                                   struct fb_error *error)
+{
+    char path[] = "/tmp/fb-network-XXXXXX";
+    const struct fb_chain_options files = {.profile = "p", .config_file = path};
+    FILE *file = fdopen(mkstemp(path), "w");
+    enum fb_status status;
+
+    assert_non_null(file);
+    fprintf(file, "[profile p]\n%s[default]\nuse_fips_endpoint = true\n", settings);
+    assert_int_equal(fclose(file), 0);
+    status = fb_network_read_profile(&files, profile, error);
+    unlink(path);
+    return status;
+}
+
+static void what_nobody_else_says_the_profile_does(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof profile_cases / sizeof *profile_cases; i++) {
+        const struct profile_case *c = &profile_cases[i];
+        const struct fb_conf_aws aws = {.endpoint_s3 = c->s3_in_conf};
+        struct fb_network_profile profile;
+        struct fb_network network = {0};
+        struct fb_error error = {0};
+        enum fb_status status;
+
+        set_variables(c->variables);
+        status = read_profile(c->config, &profile, &error);
+        if (status == FB_OK)
+            status = fb_network_read(&aws, &profile, &network, &error);
+        if ((status == FB_OK) != (c->message_has == NULL) ||
+            (c->message_has != NULL && strstr(error.message, c->message_has) == NULL))
+            fail_msg("case %zu: %s: %s", i, fb_status_name(status), error.message);
+        expect_text(i, network.endpoints[FB_SERVICE_S3], c->s3);
+        expect_text(i, network.endpoints[FB_SERVICE_DYNAMODB], c->dynamodb);
+        expect_text(i, network.curl.ca_bundle, c->ca_bundle);
+        assert_int_equal(network.use_fips, c->use_fips);
+        assert_int_equal(network.use_dualstack, c->use_dualstack);
+    }
+}
+
+static void without_shared_files_the_profile_says_nothing(void **state)
+{
+    const struct fb_chain_options files = {0};
+    struct fb_network_profile profile;
+
+    (void)state;
+    assert_int_equal(fb_network_read_profile(&files, &profile, NULL), FB_OK);
+    assert_string_equal(profile.endpoint_url, "");
+    assert_string_equal(profile.ca_bundle, "");
+    assert_false(profile.use_fips || profile.use_dualstack || profile.ignores_endpoints ||
+                 profile.has_services);
 }
 
 #define test(function) cmocka_unit_test_setup(function, clear_variables)
@@ -259,6 +404,8 @@ int main(void)
         test(the_kind_of_aws_hosts_is_asked_for_by_either),
         test(the_authorities_come_from_the_conf_or_the_environment),
         test(what_cannot_be_used_is_refused_at_the_start),
+        test(what_nobody_else_says_the_profile_does),
+        test(without_shared_files_the_profile_says_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
