@@ -231,6 +231,22 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
                              call->subject, error);
 }
 
+/* What STS or a file refuses says nothing of what is to be written or read. */
+static enum fb_status be_about_credentials(enum fb_status status, struct fb_error *error)
+{
+    const struct fb_error bare = {.status = status};
+    const enum fb_verdict verdict = fb_verdict_of(error != NULL ? error : &bare);
+
+    if (verdict != FB_REJECTED && verdict != FB_DONE_BEFORE)
+        return status;
+    if (error != NULL) {
+        error->status = FB_DENIED;
+        error->http_status = 0;
+        error->code[0] = '\0';
+    }
+    return FB_DENIED;
+}
+
 static enum fb_status take_credentials(struct call_state *state, struct fb_error *error)
 {
     enum fb_status status;
@@ -245,6 +261,7 @@ static enum fb_status take_credentials(struct call_state *state, struct fb_error
         status = FB_DENIED;
     if (error != NULL)
         error->status = status;
+    status = be_about_credentials(status, error);
     fb_error_prefix(error, "%s of %.300s", state->call->operation, state->call->subject);
     return status;
 }

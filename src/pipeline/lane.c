@@ -21,6 +21,9 @@
 #define TABLE_THROTTLED_ITEMS 4
 #define TABLE_THROTTLED_PART  2
 
+/* Some ten calls are recent. */
+#define RECENT_DECAY 0.9
+
 /* So often in coalesce_for a lane looks for what came. */
 #define LOOKS_WHILE_COALESCING 8
 
@@ -42,6 +45,7 @@ struct fb_lane {
     struct fb_batch_entry entries[FB_BATCH_MAX_ITEMS];
     struct fb_buffer merged; /* struct fb_json_text: items that an update merges */
     int64_t told_holding_ms;
+    double recently_sent, recently_throttled; /* items, of the last calls */
 
     /* The producer's own: what it gathers for one taking of the lock and one waking. */
     struct fb_item *gathered, **last_gathered;
@@ -241,11 +245,33 @@ struct throttling {
     size_t sent, throttled, fresh;
 };
 
-static bool is_of_table(const struct throttling *throttling)
+/* Of calls of one item each no call says much, but some of them together do: when it is not always
+ * the same few keys. */
+static bool is_of_table(const struct fb_lane *lane, const struct throttling *throttling,
+                        int64_t now_ms)
 {
+    if (throttling->throttled == 0)
+        return false;
     return throttling->fresh > 0 ||
            (throttling->throttled >= TABLE_THROTTLED_ITEMS &&
-            throttling->throttled * TABLE_THROTTLED_PART >= throttling->sent);
+            throttling->throttled * TABLE_THROTTLED_PART >= throttling->sent) ||
+           (lane->recently_throttled * TABLE_THROTTLED_PART >= lane->recently_sent &&
+            fb_waiting_hot_keys(lane->waiting, now_ms) >= TABLE_THROTTLED_ITEMS);
+}
+
+/* A call of which nothing was written is no sign that the table takes more. */
+static bool answer_rate(struct fb_lane *lane, const struct throttling *throttling)
+{
+    const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
+    bool of_table;
+
+    lane->recently_sent = lane->recently_sent * RECENT_DECAY + (double)throttling->sent;
+    lane->recently_throttled =
+        lane->recently_throttled * RECENT_DECAY + (double)throttling->throttled;
+    of_table = is_of_table(lane, throttling, now_ms);
+    if (of_table || throttling->throttled < throttling->sent)
+        fb_rate_answer(&lane->rate, of_table, now_ms);
+    return of_table;
 }
 
 /* Acknowledges what was written, and puts aside what was throttled. */
@@ -317,8 +343,7 @@ static enum fb_status note_throttled(struct fb_lane *lane, struct fb_write **wri
 
     for (size_t i = 0; i < write_count; i++)
         throttling.fresh += !fb_waiting_is_hot(lane->waiting, writes[i], now_ms);
-    fb_rate_answer(&lane->rate, is_of_table(&throttling), now_ms);
-    if (is_of_table(&throttling)) {
+    if (answer_rate(lane, &throttling)) {
         for (size_t i = 0; i < write_count; i++)
             fb_waiting_remember(lane->waiting, writes[i], now_ms);
         put_all_back(lane, writes, write_count);
@@ -330,7 +355,7 @@ static enum fb_status note_throttled(struct fb_lane *lane, struct fb_write **wri
 }
 
 static enum fb_status note_failure(struct fb_lane *lane, struct fb_write **writes,
-                                   size_t write_count, enum fb_status status,
+                                   size_t write_count, enum fb_status status, double *ret_consumed,
                                    struct fb_error *error)
 {
     if (status == FB_CANCELED) {
@@ -340,6 +365,9 @@ static enum fb_status note_failure(struct fb_lane *lane, struct fb_write **write
     count(&lane->options.counters->retries, 1);
     if (fb_verdict_of(error) == FB_RETRY_SLOWER)
         return note_throttled(lane, writes, write_count, error);
+    /* It may have been written all the same. */
+    if (fb_verdict_of(error) == FB_RETRY)
+        *ret_consumed += units_of(writes, write_count);
     put_all_back(lane, writes, write_count);
     return give_up(lane, fb_patience_wait(&lane->patience, error), error);
 }
@@ -381,7 +409,7 @@ static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_
     for (size_t i = 0; i < write_count && status == FB_OK; i++)
         status = describe(lane, writes[i], &lane->entries[i]);
     if (status != FB_OK)
-        return note_failure(lane, writes, write_count, status,
+        return note_failure(lane, writes, write_count, status, ret_consumed,
                             (fb_fail(&error, status, "no memory for a call"), &error));
     fb_rate_spend(&lane->rate, units_of(writes, write_count), fb_monotonic_ms(lane->options.clock));
     count(&lane->options.counters->calls, 1);
@@ -390,10 +418,10 @@ static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_
     if (status != FB_OK && status != FB_CANCELED && fb_verdict_of(&error) == FB_REJECTED)
         return split(lane, writes, write_count, &error, ret_consumed);
     if (status != FB_OK)
-        return note_failure(lane, writes, write_count, status, &error);
+        return note_failure(lane, writes, write_count, status, ret_consumed, &error);
     status = settle(lane, writes, write_count, &taken, &throttling);
     *ret_consumed += consumed >= 0 ? consumed : taken;
-    fb_rate_answer(&lane->rate, is_of_table(&throttling), fb_monotonic_ms(lane->options.clock));
+    (void)answer_rate(lane, &throttling);
     if (status == FB_OK && throttling.throttled > 0)
         return note_unprocessed(lane, &throttling);
     if (status == FB_OK)

@@ -243,6 +243,17 @@ static enum fb_status try(struct adding *self, size_t count, struct fb_error *re
                                               self->actions, count + 1, ret_reason);
 }
 
+/* No record is to blame for it. */
+static enum fb_status fail_marker(const struct adding *self, const struct fb_error *reason,
+                                  struct fb_error *error)
+{
+    *error = *reason;
+    return fb_fail(error, FB_INVALID,
+                   "table %.255s takes no marker of what was added: %.300s. See its secondary "
+                   "indexes, or name another with marker_table",
+                   self->options.markers.table, reason->message);
+}
+
 /* Sends what is folded, which is the records [from, to). */
 static enum fb_status send(struct adding *self, size_t from, size_t to, struct fb_error *error)
 {
@@ -277,6 +288,8 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
                 return settle(self, from, to, error);
             if (jumped != FB_END)
                 return jumped;
+            if (status != FB_CHANGED && self->actions[0].is_refused)
+                return fail_marker(self, &reason, error);
             if (status != FB_CHANGED)
                 return settle_refused(self, from, to, &reason, error);
         }

@@ -85,11 +85,12 @@ static void on_failure(void *context, const struct fb_error *error)
     pthread_mutex_lock(&redrive->lock);
     if (redrive->failure.status == FB_OK)
         redrive->failure = *error;
-    pthread_mutex_unlock(&redrive->lock);
     fb_stop_request(&redrive->stop, FB_STOP_NOW);
-    fb_item_pool_wake(redrive->pool);
     for (size_t i = 0; i < redrive->lane_count; i++)
-        fb_lane_wake(redrive->lanes[i]);
+        if (redrive->lanes[i] != NULL)
+            fb_lane_wake(redrive->lanes[i]);
+    pthread_mutex_unlock(&redrive->lock);
+    fb_item_pool_wake(redrive->pool);
 }
 
 /* Told once a call; then it is tried again in silence. */
@@ -164,6 +165,7 @@ static enum fb_status start_lanes(struct fb_redrive *redrive, struct fb_error *e
         .on_failure = on_failure,
         .context = redrive,
     };
+    struct fb_lane *made = NULL;
     enum fb_status status = FB_OK;
 
     redrive->lanes = calloc(options->writers, sizeof *redrive->lanes);
@@ -175,9 +177,12 @@ static enum fb_status start_lanes(struct fb_redrive *redrive, struct fb_error *e
                                 &redrive->lane_clients[i], error);
         lane.client = redrive->lane_clients[i];
         if (status == FB_OK)
-            status = fb_lane_new(&lane, i, &redrive->lanes[i], error);
-        if (status == FB_OK)
-            redrive->lane_count++;
+            status = fb_lane_new(&lane, i, &made, error);
+        if (status != FB_OK)
+            break;
+        pthread_mutex_lock(&redrive->lock);
+        redrive->lanes[redrive->lane_count++] = made;
+        pthread_mutex_unlock(&redrive->lock);
     }
     return status;
 }
@@ -217,10 +222,22 @@ static enum fb_status set_up(struct fb_redrive *redrive, struct fb_error *error)
     return status;
 }
 
+/* One that fails while another is freed wakes those that are left. */
+static void free_lanes(struct fb_redrive *redrive)
+{
+    for (size_t i = 0; i < redrive->lane_count; i++) {
+        struct fb_lane *lane = redrive->lanes[i];
+
+        pthread_mutex_lock(&redrive->lock);
+        redrive->lanes[i] = NULL;
+        pthread_mutex_unlock(&redrive->lock);
+        fb_lane_free(lane);
+    }
+}
+
 static void tear_down(struct fb_redrive *redrive)
 {
-    for (size_t i = 0; i < redrive->lane_count; i++)
-        fb_lane_free(redrive->lanes[i]);
+    free_lanes(redrive);
     fb_redrive_reset(redrive);
     for (size_t i = 0; redrive->lane_clients != NULL && i < redrive->options->writers; i++)
         if (redrive->lane_clients[i].transport != NULL)

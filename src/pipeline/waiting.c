@@ -173,6 +173,15 @@ bool fb_waiting_is_hot(const struct fb_waiting *waiting, const struct fb_write *
     return write->tries > 0 || (hot->hash == write->key_hash && hot->until_ms > now_ms);
 }
 
+size_t fb_waiting_hot_keys(const struct fb_waiting *waiting, int64_t now_ms)
+{
+    size_t keys = 0;
+
+    for (size_t i = 0; i < HOT_PLACES; i++)
+        keys += waiting->hot[i].until_ms > now_ms;
+    return keys;
+}
+
 /* ---- folding ---- */
 
 /* A write of one item. */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/pipeline/write_mode.h"
 
+#include <string.h>
+
+#include "firebridge/codec/json_cursor.h"
 #include "firebridge/codec/version.h"
 
-#define WRITE_UNIT_BYTES 1024
+#define WRITE_UNIT_BYTES   1024
+#define KEY_ATTRIBUTES_MAX 2
 
 /* Whatever was there before is of no account. */
 static enum fb_fold fold_over(const struct fb_item *earlier, const struct fb_item *later)
@@ -13,11 +17,12 @@ static enum fb_fold fold_over(const struct fb_item *earlier, const struct fb_ite
     return FB_FOLD_LATER;
 }
 
-/* Behind anything but a delete the key has an item. */
+/* Behind anything but a delete, and an update that may only remove, the key has an item. */
 static enum fb_fold fold_insert(const struct fb_item *earlier, const struct fb_item *later)
 {
     (void)later;
-    return earlier->operation == FB_DELETE ? FB_FOLD_NONE : FB_FOLD_EARLIER;
+    return earlier->operation == FB_DELETE || earlier->operation == FB_UPDATE ? FB_FOLD_NONE
+                                                                              : FB_FOLD_EARLIER;
 }
 
 static struct fb_version version_of(const struct fb_item *item)
@@ -38,10 +43,33 @@ static enum fb_fold fold_newer(const struct fb_item *earlier, const struct fb_it
     return fb_version_compare(&a, &b) < 0 ? FB_FOLD_LATER : FB_FOLD_EARLIER;
 }
 
+/*
+ * Whether it sets something beside its key, of one or two attributes. One that only removes makes
+ * no item where there is none (API reference, "AttributeUpdates"), while what it removes may have
+ * been set by an earlier one, which did.
+ */
+static bool sets_something(const struct fb_item *item)
+{
+    static const char null[] = "{\"NULL\":true}";
+    const char *json = fb_item_json(item);
+    struct fb_json_cursor attributes;
+    struct fb_json_text name;
+    size_t set = 0;
+
+    if (memmem(json, item->json_size, null, strlen(null)) == NULL)
+        return true;
+    attributes = fb_json_cursor_begin(json);
+    (void)fb_json_enter_object(&attributes);
+    while (set <= KEY_ATTRIBUTES_MAX && fb_json_next_member(&attributes, &name)) {
+        set += strncmp(attributes.at, null, strlen(null)) != 0;
+        fb_json_skip(&attributes);
+    }
+    return set > KEY_ATTRIBUTES_MAX;
+}
+
 static enum fb_fold fold_update(const struct fb_item *earlier, const struct fb_item *later)
 {
-    (void)later;
-    return earlier->operation == FB_UPDATE ? FB_FOLD_MERGE : FB_FOLD_NONE;
+    return earlier->operation == FB_UPDATE && sets_something(later) ? FB_FOLD_MERGE : FB_FOLD_NONE;
 }
 
 static const struct fb_write_mode modes[FB_LEAVE_OUT] = {

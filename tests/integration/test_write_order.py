@@ -124,3 +124,24 @@ def test_one_refused_record_of_a_fold_leaves_the_others_written(firebridge, make
         firebridge.once(make_conf(**{mode: (f"s3://{bucket}/{mode}/", table, f"write = {mode}")}))
         assert not write_oracle.differences(table.by_key(), oracle.items), mode
         assert len(firebridge.dead_letters(mode)) == (mode == "update")
+
+
+def test_updates_of_nothing_but_nulls_fold_as_if_one_by_one(firebridge, make_conf, s3, bucket,
+                                                            make_table):
+    kinds = (("update", None), ("update", 1), ("update", ...), ("insert", 2), ("put", 3),
+             ("delete", 4))
+    table, oracle, records = make_table(), write_oracle.Oracle(), []
+    for length in (2, 3):
+        for number, sequence in enumerate(itertools.product(kinds, repeat=length)):
+            for op, value in sequence:
+                record = {"id": f"{length}-{number}", "a": value}
+                if value is ...:
+                    del record["a"]
+                records.append({**record, "op": op})
+                oracle.apply(record, op)
+    firehose.put(s3, bucket, "n/", firehose.hours_ago(1), records)
+    conf = make_conf(main=(f"s3://{bucket}/n/", table, "write = {op}",
+                           "write.map = update: update, insert: insert, put: put, delete: delete",
+                           "drop = op", "coalesce_for = 1s"))
+    firebridge.once(conf)
+    assert not write_oracle.differences(table.by_key(), oracle.items)

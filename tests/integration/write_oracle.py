@@ -42,6 +42,7 @@ class Oracle:
             self.refused.append(item)
 
     def update(self, key, item):
+        """One of nothing but nulls makes an item, as in DynamoDB Local; AWS's reference says no."""
         kept = dict(self.items.get(key, {}))
         for name, value in item.items():
             if value == {"NULL": True} and name not in self.key_names:

@@ -90,6 +90,9 @@ void fb_waiting_part(struct fb_waiting *waiting, struct fb_write *write, int64_t
 bool fb_waiting_is_hot(const struct fb_waiting *waiting, const struct fb_write *write,
                        int64_t now_ms);
 
+/* How many keys are that now. */
+size_t fb_waiting_hot_keys(const struct fb_waiting *waiting, int64_t now_ms);
+
 /* It was throttled with all others of its call, so that nothing is known of it; but if it is again,
  * it is the key. */
 void fb_waiting_remember(struct fb_waiting *waiting, const struct fb_write *write, int64_t now_ms);
