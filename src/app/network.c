@@ -84,7 +84,7 @@ enum fb_status fb_network_read_profile(const struct fb_chain_options *files,
     } flags[] = {{"use_fips_endpoint", &profile.use_fips},
                  {"use_dualstack_endpoint", &profile.use_dualstack},
                  {"ignore_configured_endpoint_urls", &profile.ignores_endpoints}};
-    char text[64];
+    char text[64] = "";
     enum fb_status status =
         take_text(files, "endpoint_url", profile.endpoint_url, sizeof profile.endpoint_url, error);
 
