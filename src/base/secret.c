@@ -21,12 +21,12 @@ static size_t whole_pages(size_t size)
 void *fb_secret_new(size_t size)
 {
     size_t pages = whole_pages(size);
-    void *secret = aligned_alloc((size_t)sysconf(_SC_PAGESIZE), pages);
+    void *secret = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (secret == NULL)
+    if (secret == MAP_FAILED)
         return NULL;
-    memset(secret, 0, pages);
-    (void)mlock(secret, pages);
+    /* As they are used: most of the room for a token never is. */
+    (void)mlock2(secret, pages, MLOCK_ONFAULT);
     (void)madvise(secret, pages, MADV_DONTDUMP);
     return secret;
 }
@@ -38,9 +38,7 @@ void fb_secret_free(void *secret, size_t size)
     if (secret == NULL)
         return;
     OPENSSL_cleanse(secret, pages);
-    (void)madvise(secret, pages, MADV_DODUMP);
-    (void)munlock(secret, pages);
-    free(secret);
+    (void)munmap(secret, pages);
 }
 
 enum fb_status fb_secret_buffer_init(struct fb_buffer *buffer, size_t max_bytes)

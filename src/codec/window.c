@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "window.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,9 @@
 #define CAPACITY_AT_FIRST ((size_t)128 << 10)
 #define CAPACITY_KEPT     ((size_t)256 << 10)
 
-/* Less room than this is not worth a read. */
+/* Less room than this is not worth a read, and more touches memory that nobody needs. */
 #define ROOM_WANTED ((size_t)32 << 10)
+#define ROOM_MAX    ((size_t)256 << 10)
 
 enum fb_status fb_window_init(struct fb_window *window, size_t max_bytes)
 {
@@ -64,9 +66,18 @@ static void compact(struct fb_window *window)
     window->fill = kept;
 }
 
+/* What is used up of a window that grew goes as soon as that costs no more than was read. */
+static bool is_worth_compacting(const struct fb_window *window)
+{
+    return window->begin > CAPACITY_KEPT && window->begin >= window->fill - window->begin;
+}
+
 enum fb_status fb_window_space(struct fb_window *window, char **ret_space, size_t *ret_size)
 {
-    if (window->begin == window->fill || window->capacity - window->fill < ROOM_WANTED)
+    size_t room;
+
+    if (window->begin == window->fill || window->capacity - window->fill < ROOM_WANTED ||
+        is_worth_compacting(window))
         compact(window);
     if (window->capacity - window->fill < ROOM_WANTED && window->capacity < window->max_bytes) {
         const size_t doubled = window->capacity * 2;
@@ -77,7 +88,8 @@ enum fb_status fb_window_space(struct fb_window *window, char **ret_space, size_
     if (window->capacity == window->fill)
         return FB_TOO_LARGE;
     *ret_space = window->bytes + window->fill;
-    *ret_size = window->capacity - window->fill;
+    room = window->capacity - window->fill;
+    *ret_size = room < ROOM_MAX ? room : ROOM_MAX;
     return FB_OK;
 }
 

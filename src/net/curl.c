@@ -19,6 +19,9 @@
 /* One read of an object's body; answers to a POST are small, and curl's own 16 KiB do. */
 #define RECEIVE_BYTES (64L * 1024)
 
+/* A call of 25 items of common size fits; each lane has such a buffer. */
+#define SEND_BYTES (16L * 1024)
+
 #define URL_MAX_BYTES ((size_t)64 * 1024)
 
 #define DEFAULT_CONNECT_TIMEOUT_MS 10000
@@ -242,6 +245,7 @@ static void set_method(struct curl_transport *self, const struct fb_http_request
         return;
     }
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BYTES);
     if (strcmp(request->method, "POST") != 0)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
     if (!self->shape.is_streamed)

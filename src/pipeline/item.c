@@ -142,15 +142,15 @@ static struct fb_item *obtain(struct fb_item_pool *pool, unsigned class, size_t 
         if (item != NULL)
             return item;
     }
-    if (!make_room(pool, size)) {
+    if (!make_room(pool, size + FB_ITEM_WRITE_BYTES)) {
         *ret_full = true;
         return NULL;
     }
     item = malloc(size);
     if (item == NULL)
         return NULL;
-    item->block_bytes = size;
-    pool->allocated_bytes += size;
+    item->block_bytes = size + FB_ITEM_WRITE_BYTES;
+    pool->allocated_bytes += item->block_bytes;
     return item;
 }
 
@@ -248,7 +248,7 @@ void fb_item_pool_put(struct fb_item_pool *pool, struct fb_item *list)
     pthread_mutex_lock(&pool->lock);
     while (list != NULL) {
         struct fb_item *next = list->next;
-        unsigned class = class_of(list->block_bytes);
+        unsigned class = class_of(list->block_bytes - FB_ITEM_WRITE_BYTES);
 
         pool->returned_bytes += list->block_bytes;
         if (class == CLASS_NONE) {

@@ -271,6 +271,8 @@ static void move_to(struct fb_waiting *waiting, struct fb_write *write, enum fb_
     to->count++;
 }
 
+_Static_assert(sizeof(struct fb_write) <= FB_ITEM_WRITE_BYTES, "the pool answers for a write");
+
 static struct fb_write *new_write(struct fb_waiting *waiting)
 {
     struct fb_write *write = waiting->spare;

@@ -21,6 +21,9 @@
 
 struct fb_span;
 
+/* What a lane takes for the write that an item may begin, which the pool answers for as well. */
+#define FB_ITEM_WRITE_BYTES 160
+
 struct fb_item {
     struct fb_item *next;   /* in a queue, or in a list of the pool */
     struct fb_item *folded; /* an earlier item of the same key that this one is written for too */
@@ -28,7 +31,7 @@ struct fb_item {
     uint64_t record_number;
     uint64_t offset_bytes;
     uint64_t key_hash;
-    size_t block_bytes; /* of the whole block; the pool's */
+    size_t block_bytes; /* of the whole block, and of the write; the pool's */
     uint32_t key_size;
     uint32_t json_size;
     uint32_t text_size;
