@@ -12,17 +12,10 @@
 #include "firebridge/pipeline/progress.h"
 #include "firebridge/pipeline/waiting.h"
 #include "settled.h"
+#include "throttling.h"
 
 /* Of what one call carries; far below the 16 MB of BatchWriteItem, as every lane may have one. */
 #define CALL_MAX_BYTES ((size_t)4 * 1024 * 1024)
-
-/* A call of at least so many items of which so great a part is throttled says that the table is,
- * whatever is known of its keys. */
-#define TABLE_THROTTLED_ITEMS 4
-#define TABLE_THROTTLED_PART  2
-
-/* Some ten calls are recent. */
-#define RECENT_DECAY 0.9
 
 /* So often in coalesce_for a lane looks for what came. */
 #define LOOKS_WHILE_COALESCING 8
@@ -45,7 +38,7 @@ struct fb_lane {
     struct fb_batch_entry entries[FB_BATCH_MAX_ITEMS];
     struct fb_buffer merged; /* struct fb_json_text: items that an update merges */
     int64_t told_holding_ms;
-    double recently_sent, recently_throttled; /* items, of the last calls */
+    struct fb_throttling_recent recent;
 
     /* The producer's own: what it gathers for one taking of the lock and one waking. */
     struct fb_item *gathered, **last_gathered;
@@ -239,36 +232,14 @@ static double units_of(struct fb_write *const *writes, size_t write_count)
     return units;
 }
 
-/* What the call says of the table's throughput: `throttled` of `sent`, `fresh` of them of keys that
- * were not throttled before. */
-struct throttling {
-    size_t sent, throttled, fresh;
-};
-
-/* Of calls of one item each no call says much, but some of them together do: when it is not always
- * the same few keys. */
-static bool is_of_table(const struct fb_lane *lane, const struct throttling *throttling,
-                        int64_t now_ms)
-{
-    if (throttling->throttled == 0)
-        return false;
-    return throttling->fresh > 0 ||
-           (throttling->throttled >= TABLE_THROTTLED_ITEMS &&
-            throttling->throttled * TABLE_THROTTLED_PART >= throttling->sent) ||
-           (lane->recently_throttled * TABLE_THROTTLED_PART >= lane->recently_sent &&
-            fb_waiting_hot_keys(lane->waiting, now_ms) >= TABLE_THROTTLED_ITEMS);
-}
-
 /* A call of which nothing was written is no sign that the table takes more. */
-static bool answer_rate(struct fb_lane *lane, const struct throttling *throttling)
+static bool answer_rate(struct fb_lane *lane, const struct fb_throttling *throttling)
 {
     const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
-    bool of_table;
+    const size_t hot_keys =
+        throttling->throttled == 0 ? 0 : fb_waiting_hot_keys(lane->waiting, now_ms);
+    const bool of_table = fb_throttling_is_of_table(&lane->recent, throttling, hot_keys);
 
-    lane->recently_sent = lane->recently_sent * RECENT_DECAY + (double)throttling->sent;
-    lane->recently_throttled =
-        lane->recently_throttled * RECENT_DECAY + (double)throttling->throttled;
-    of_table = is_of_table(lane, throttling, now_ms);
     if (of_table || throttling->throttled < throttling->sent)
         fb_rate_answer(&lane->rate, of_table, now_ms);
     return of_table;
@@ -276,7 +247,7 @@ static bool answer_rate(struct fb_lane *lane, const struct throttling *throttlin
 
 /* Acknowledges what was written, and puts aside what was throttled. */
 static enum fb_status settle(struct fb_lane *lane, struct fb_write **writes, size_t write_count,
-                             double *ret_taken, struct throttling *throttling)
+                             double *ret_taken, struct fb_throttling *throttling)
 {
     const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
     struct fb_settled settled = {.list = NULL};
@@ -318,7 +289,7 @@ static void put_all_back(struct fb_lane *lane, struct fb_write **writes, size_t 
 }
 
 /* Part of a batch came back. As long as something moves, nobody need be told. */
-static enum fb_status note_unprocessed(struct fb_lane *lane, const struct throttling *throttling)
+static enum fb_status note_unprocessed(struct fb_lane *lane, const struct fb_throttling *throttling)
 {
     struct fb_error error;
 
@@ -339,7 +310,7 @@ static enum fb_status note_throttled(struct fb_lane *lane, struct fb_write **wri
                                      size_t write_count, struct fb_error *error)
 {
     const int64_t now_ms = fb_monotonic_ms(lane->options.clock);
-    struct throttling throttling = {.sent = write_count, .throttled = write_count};
+    struct fb_throttling throttling = {.sent = write_count, .throttled = write_count};
 
     for (size_t i = 0; i < write_count; i++)
         throttling.fresh += !fb_waiting_is_hot(lane->waiting, writes[i], now_ms);
@@ -400,7 +371,7 @@ static enum fb_status split(struct fb_lane *lane, struct fb_write **writes, size
 static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_t write_count,
                            double *ret_consumed)
 {
-    struct throttling throttling = {.sent = write_count};
+    struct fb_throttling throttling = {.sent = write_count};
     struct fb_error error = {0};
     double consumed = -1;
     double taken = 0;
