@@ -79,12 +79,12 @@ static void a_block_that_came_back_is_used_again(void **state)
 
 static void kept_blocks_of_another_size_make_room(void **state)
 {
-    struct fb_item *items[19], *large = NULL;
+    struct fb_item *items[14], *large = NULL;
 
     (void)state;
-    for (int i = 0; i < 19; i++)
+    for (int i = 0; i < 14; i++)
         assert_int_equal(get(5, &items[i]), FB_OK);
-    for (int i = 0; i < 19; i++) {
+    for (int i = 0; i < 14; i++) {
         items[i]->next = NULL;
         fb_item_pool_put(pool, items[i]);
     }
