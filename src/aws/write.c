@@ -47,11 +47,6 @@ size_t fb_write_max_items(enum fb_write_kind kind)
     return kinds[kind].max_items;
 }
 
-const char *fb_write_operation(enum fb_write_kind kind)
-{
-    return kinds[kind].operation;
-}
-
 enum fb_status fb_dynamodb_write(struct fb_client *client, const struct fb_write_target *target,
                                  enum fb_write_kind kind, struct fb_batch_entry *entries,
                                  size_t count, double *ret_units, struct fb_error *error)

@@ -178,6 +178,7 @@ def test_a_role_through_a_proxy_with_amazons_own_names(firebridge, one_account, 
             tls.ConnectProxy({f".{domain}": front.port}) as proxy:
         conf = with_a_role(firebridge, proxy, f"ca_bundle = {authority.bundle}")
         result = firebridge.once(conf, env=BASE)
+        assert "role: " in credentials_line(firebridge(conf, "check", env=BASE))
     assert set(proxy.asked) == {f"{name}.{domain}:443" for name in ("sts", "own-bucket.s3",
                                                                    "dynamodb")}, result
 

@@ -13,9 +13,8 @@
 #include "firebridge/aws/client.h"
 #include "firebridge/codec/key.h"
 
-/* TransactWriteItems' limits (API reference). */
+/* TransactWriteItems' limit (API reference). */
 #define FB_TRANSACT_MAX_ACTIONS 100
-#define FB_TRANSACT_MAX_BYTES   (4 * 1024 * 1024)
 
 struct fb_transact_action {
     const char *text; /* {"Put":{...}}, {"Update":{...}} or {"Delete":{...}}, whole */

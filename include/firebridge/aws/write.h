@@ -41,9 +41,6 @@ struct fb_write_target {
 /* So many items one call may carry. */
 size_t fb_write_max_items(enum fb_write_kind kind);
 
-/* What messages call it: "BatchWriteItem". */
-const char *fb_write_operation(enum fb_write_kind kind);
-
 /*
  * Whether PartiQL can say the insert of this item: its statement has at most 8,192 characters
  * ("Limits" of the developer guide), names are plain, and the table is no ARN.
