@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "firebridge/app/conf.h"
 
 enum fb_exit { FB_EXIT_OK = 0, FB_EXIT_WRONG = 1, FB_EXIT_USAGE = 2 };
@@ -24,6 +26,10 @@ void fb_cli_report(void *context, const char *message);
 
 /* The conf with its layouts checked; every mistake is on stderr. NULL: it is not good. */
 struct fb_conf *fb_cli_read_conf(const char *path);
+
+/* Asks the daemon of this conf, as fb_control_ask does. */
+enum fb_status fb_cli_ask(const struct fb_conf *conf, const json_t *request, json_t **ret_answer,
+                          struct fb_error *error) FB_MUST_CHECK;
 
 /* Flushes stdout; what could not be written (a full disk) makes it FB_EXIT_WRONG. */
 int fb_cli_end(int status);
@@ -61,6 +67,7 @@ int fb_cmd_explain(const struct fb_explain_options *options);
 int fb_cmd_check(const char *conf_path);
 int fb_cmd_state_adopt(const char *conf_path, const char *stream);
 int fb_cmd_state_rename(const char *conf_path, const char *old_name, const char *new_name);
+int fb_cmd_log_level(const char *conf_path, const char *level);
 int fb_cmd_version(void);
 
 #endif
