@@ -121,9 +121,9 @@ static json_t *answer_to(struct fb_control *control, const json_t *request)
     if (answer == NULL)
         return NULL;
     if (verb == NULL)
-        status = fb_fail(&error, FB_UNSUPPORTED,
-                         "the daemon that runs is of another version: it does not know \"%.40s\"",
-                         name);
+        status =
+            fb_fail(&error, FB_UNSUPPORTED,
+                    "the daemon that runs is of another version: it does not know \"%.40s\"", name);
     else
         status = verb->handle(control->options.context, request, answer, &error);
     if (status == FB_OK)
@@ -200,9 +200,10 @@ static void read_request(struct fb_control *control, struct connection *connecti
 static void send_answer(struct connection *connection)
 {
     const size_t left = connection->answer_size - connection->written;
-    const ssize_t sent = left == 0 ? 0
-                                   : send(connection->socket, connection->answer + connection->written,
-                                          left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = left == 0
+                             ? 0
+                             : send(connection->socket, connection->answer + connection->written,
+                                    left, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (sent < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -268,9 +269,10 @@ static void wait_for(struct look *look)
 {
     const int64_t left_ms = look->until_ms - now_ms();
 
-    if (poll(look->polls, look->count, look->until_ms == INT64_MAX ? -1
-                                       : left_ms > 0               ? (int)left_ms
-                                                                   : 0) < 0)
+    if (poll(look->polls, look->count,
+             look->until_ms == INT64_MAX ? -1
+             : left_ms > 0               ? (int)left_ms
+                                         : 0) < 0)
         for (nfds_t i = 0; i < look->count; i++)
             look->polls[i].revents = 0;
 }

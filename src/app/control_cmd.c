@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/app/command.h"
 #include "firebridge/app/control.h"
 #include "firebridge/app/environment.h"
 
@@ -31,20 +32,61 @@ static json_t *ask(const char *conf_path, json_t *request)
     json_t *answer = NULL;
 
     if (conf != NULL && fb_cli_ask(conf, request, &answer, &error) != FB_OK)
-        fb_cli_report(NULL, error.message);
+        (void)fb_cli_fail("%s", error.message);
     json_decref(request);
     fb_conf_free(conf);
     return answer;
 }
 
-int fb_cmd_log_level(const char *conf_path, const char *level)
-{
-    json_t *answer = ask(conf_path, json_pack("{s:s, s:s}", "verb", "log-level", "level", level));
+struct control_options {
+    const char *conf_path;
+    unsigned output;
+};
 
+static const struct control_options defaults = {.conf_path = FB_CONF_DEFAULT_PATH};
+
+static const struct fb_option options[] = {
+    FB_OPTION_CONFIG(struct control_options),
+    FB_OPTION_OUTPUT(struct control_options),
+};
+
+static void print_json(json_t *answer)
+{
+    json_object_del(answer, "ok");
+    json_dumpf(answer, stdout, JSON_COMPACT);
+    putchar('\n');
+}
+
+static int run_log_level(const void *row, char *const *operands, int operand_count)
+{
+    const struct control_options *chosen = row;
+    json_t *answer =
+        ask(chosen->conf_path, json_pack("{s:s, s:s}", "verb", "log-level", "level", operands[0]));
+
+    (void)operand_count;
     if (answer == NULL)
         return FB_EXIT_WRONG;
-    printf("log level: %s, which was %s\n", level,
-           json_string_value(json_object_get(answer, "was")));
+    if (chosen->output == FB_OUTPUT_JSON)
+        print_json(answer);
+    else
+        printf("log level: %s, which was %s\n", operands[0],
+               json_string_value(json_object_get(answer, "was")));
     json_decref(answer);
     return FB_EXIT_OK;
 }
+
+extern const struct fb_command fb_command_log_level;
+const struct fb_command fb_command_log_level = {
+    .name = "log-level",
+    .operands = "LEVEL",
+    .verbs = "error|warning|notice|info|debug",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "let the daemon log more, or less",
+    .help = "LEVEL is error, warning, notice, info or debug. It holds until the daemon reads\n"
+            "its conf again, or ends.\n",
+    FB_OPTIONS(options),
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
+    .run = run_log_level,
+};

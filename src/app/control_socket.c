@@ -159,8 +159,7 @@ enum fb_status fb_control_socket_connect(const char *directory, int *ret_socket,
     return status;
 }
 
-enum fb_status fb_control_socket_link(const char *directory, const char *to,
-                                      struct fb_error *error)
+enum fb_status fb_control_socket_link(const char *directory, const char *to, struct fb_error *error)
 {
     struct place place;
     char path[PATH_MAX];

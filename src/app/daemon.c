@@ -53,8 +53,7 @@ static enum fb_status make_directories(const char *key, char *path, struct fb_er
 
 static enum fb_status open_state(struct fb_daemon *daemon, struct fb_error *error)
 {
-    enum fb_status status =
-        fb_environment_state_dir(daemon->setup->conf, &daemon->state_directory);
+    enum fb_status status = fb_environment_state_dir(daemon->setup->conf, &daemon->state_directory);
 
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for a path");
@@ -103,8 +102,8 @@ static enum fb_status make_streams(struct fb_daemon *daemon, struct fb_error *er
     if (daemon->streams == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for %zu streams", conf->stream_count);
     for (size_t i = 0; i < conf->stream_count && status == FB_OK; i++) {
-        status = fb_daemon_stream_new(daemon, daemon->setup, &conf->streams[i],
-                                      &daemon->streams[i], error);
+        status = fb_daemon_stream_new(daemon, daemon->setup, &conf->streams[i], &daemon->streams[i],
+                                      error);
         if (status == FB_OK)
             daemon->stream_count++;
     }

@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "firebridge/app/cli.h"
 #include "firebridge/app/conf.h"
 #include "firebridge/app/control.h"
 #include "firebridge/app/environment.h"
@@ -19,6 +18,12 @@
 #include "firebridge/app/refresher.h"
 #include "firebridge/pipeline/stream.h"
 #include "firebridge/state/state.h"
+
+struct fb_run_options {
+    const char *conf_path;
+    bool once;
+    bool accept_dead_letters;
+};
 
 /* One reading of the conf, with what speaks for it. */
 struct fb_setup {

@@ -145,7 +145,7 @@ struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const ch
         fb_nearest_offer(&nearest, daemon->streams[i]->conf->name);
     }
     fb_fail(error, FB_NOT_FOUND, "the daemon has no stream %s%s%s%s", name,
-            nearest.name == NULL ? "" : "; did you mean ",
-            nearest.name == NULL ? "" : nearest.name, nearest.name == NULL ? "" : "?");
+            nearest.name == NULL ? "" : "; did you mean ", nearest.name == NULL ? "" : nearest.name,
+            nearest.name == NULL ? "" : "?");
     return NULL;
 }

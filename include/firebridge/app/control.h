@@ -40,8 +40,9 @@ struct fb_control_verb {
 };
 
 struct fb_control_options {
-    const char *directory;      /* it is there already */
-    const char *link_directory; /* where clients look: a link leads to the socket; may be the same */
+    const char *directory; /* it is there already */
+    const char
+        *link_directory; /* where clients look: a link leads to the socket; may be the same */
     const struct fb_control_verb *verbs; /* outlives the control */
     void (*on_request)(void *context);   /* fb_control_serve has something to do; from its thread */
     void *context;                       /* of this and of the verbs */

@@ -59,7 +59,7 @@ enum fb_status fb_environment_state_dir(const struct fb_conf *conf, char **ret_p
  * Where the control socket is: the conf's runtime_dir, else systemd's RUNTIME_DIRECTORY, else the
  * folder of the state. From that last one a link leads to it in any case. Copied.
  */
-enum fb_status fb_environment_runtime_dir(const struct fb_conf *conf, char **ret_path)
-    FB_MUST_CHECK;
+enum fb_status fb_environment_runtime_dir(const struct fb_conf *conf,
+                                          char **ret_path) FB_MUST_CHECK;
 
 #endif
