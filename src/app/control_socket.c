@@ -13,6 +13,9 @@
 
 #include "firebridge/app/control.h"
 
+/* Who finds no room waits there. */
+#define BACKLOG 64
+
 struct place {
     int directory;
     struct sockaddr_un address;
@@ -107,8 +110,7 @@ static enum fb_status bind_and_listen(int fd, const struct place *place, const c
         errno = bind_to(fd, place) == 0 ? 0 : errno;
     }
     if (fstatat(place->directory, FB_CONTROL_SOCKET, &made, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISSOCK(made.st_mode) || (made.st_mode & 077) != 0 ||
-        listen(fd, FB_CONTROL_CONNECTIONS) != 0)
+        !S_ISSOCK(made.st_mode) || (made.st_mode & 077) != 0 || listen(fd, BACKLOG) != 0)
         return fb_fail(error, FB_IO, "cannot listen at %s/" FB_CONTROL_SOCKET ": %s", directory,
                        strerror(errno));
     return FB_OK;
@@ -117,7 +119,7 @@ static enum fb_status bind_and_listen(int fd, const struct place *place, const c
 enum fb_status fb_control_socket_listen(const char *directory, int *ret_socket,
                                         struct fb_error *error)
 {
-    struct place place;
+    struct place place = {.directory = -1};
     enum fb_status status = find_place(directory, &place, error);
     int fd;
 
@@ -139,7 +141,7 @@ enum fb_status fb_control_socket_listen(const char *directory, int *ret_socket,
 enum fb_status fb_control_socket_connect(const char *directory, int *ret_socket,
                                          struct fb_error *error)
 {
-    struct place place;
+    struct place place = {.directory = -1};
     enum fb_status status = find_place(directory, &place, error);
     int fd;
 
@@ -161,7 +163,7 @@ enum fb_status fb_control_socket_connect(const char *directory, int *ret_socket,
 
 enum fb_status fb_control_socket_link(const char *directory, const char *to, struct fb_error *error)
 {
-    struct place place;
+    struct place place = {.directory = -1};
     char path[PATH_MAX];
     enum fb_status status = find_place(directory, &place, error);
 
@@ -183,7 +185,7 @@ enum fb_status fb_control_socket_link(const char *directory, const char *to, str
 
 void fb_control_socket_remove(const char *directory)
 {
-    struct place place;
+    struct place place = {.directory = -1};
 
     if (find_place(directory, &place, NULL) != FB_OK)
         return;

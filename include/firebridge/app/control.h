@@ -28,7 +28,7 @@
 #define FB_CONTROL_REQUEST_MAX_BYTES ((size_t)16 * 1024)
 #define FB_CONTROL_ANSWER_MAX_BYTES  ((size_t)16 * 1024 * 1024)
 #define FB_CONTROL_CONNECTIONS       8
-#define FB_CONTROL_TIMEOUT_MS        5000 /* for the request to come, and for the answer to go */
+#define FB_CONTROL_TIMEOUT_MS        3000 /* for the request to come, and for the answer to go */
 
 /* Puts its answer into the object `answer`. On failure the client is told of `error`. */
 typedef enum fb_status (*fb_control_handle_fn)(void *context, const json_t *request, json_t *answer,
