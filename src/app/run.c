@@ -259,13 +259,15 @@ static void begin_stop(struct daemon *daemon, const char *why)
     int64_t timeout_ms = daemon->conf->daemon.stop_timeout_ms;
 
     if (daemon->stopping) {
-        fb_log_notice("%s again: stopping at once; what is in flight is written again next time",
-                      why);
+        fb_log_event(FB_EVENT_STOPPING_NOW, NULL,
+                     "%s again: stopping at once; what is in flight is written again next time",
+                     why);
         stop_streams(daemon, FB_STOP_NOW);
         return;
     }
-    fb_log_notice("%s: stopping; what is in flight is finished within %lld s", why,
-                  (long long)(timeout_ms / 1000));
+    fb_log_event(FB_EVENT_STOPPING, NULL,
+                 "%s: stopping; what is in flight is finished within %lld s", why,
+                 (long long)(timeout_ms / 1000));
     sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", (long long)timeout_ms * 1000);
     daemon->stopping = true;
     timeout_ms -= timeout_ms > 2 * LAST_CHECKPOINT_MS ? LAST_CHECKPOINT_MS : timeout_ms / 2;
@@ -330,8 +332,8 @@ static void notify(struct daemon *daemon, const struct totals *totals)
     if (!daemon->ready && !daemon->stopping && totals->attempted == daemon->stream_count) {
         daemon->ready = true;
         sd_notify(0, "READY=1");
-        fb_log_info("ready: %zu streams, %zu of them in trouble", daemon->stream_count,
-                    totals->unhealthy);
+        fb_log_event(FB_EVENT_READY, NULL, "ready: %zu streams, %zu of them in trouble",
+                     daemon->stream_count, totals->unhealthy);
     }
     sd_notify(0, "WATCHDOG=1");
 }
@@ -346,21 +348,25 @@ static void live(struct daemon *daemon)
             return;
         if (daemon->stopping && fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms)
             stop_streams(daemon, FB_STOP_NOW);
+        fb_log_tick();
         take_signal(daemon, TICK_MS);
     }
 }
 
 static void tell_undone(const char *name, const struct fb_stream_report *report)
 {
+    char why[sizeof report->problem] = "it was stopped";
+
     if (report->problem[0] != '\0')
-        fb_log_error("stream %s: not everything is written: %s", name, report->problem);
+        memcpy(why, report->problem, sizeof why);
     else if (report->objects_damaged + report->objects_vanished > 0)
-        fb_log_error("stream %s: not everything is written: %llu objects could not be read, %llu "
-                     "vanished while they were read; the lines above name them",
-                     name, (unsigned long long)report->objects_damaged,
-                     (unsigned long long)report->objects_vanished);
-    else
-        fb_log_error("stream %s: not everything is written: it was stopped", name);
+        snprintf(why, sizeof why,
+                 "%llu objects could not be read, %llu vanished while they were read; the lines "
+                 "above name them",
+                 (unsigned long long)report->objects_damaged,
+                 (unsigned long long)report->objects_vanished);
+    fb_log_event(FB_EVENT_STREAM_UNDONE, FB_ABOUT(.stream = name), "not everything is written: %s",
+                 why);
 }
 
 /* One line a stream, for the person who ran `--once` or reads the journal after a stop. */
@@ -368,6 +374,7 @@ static bool sum_up(struct daemon *daemon)
 {
     bool all_done = true;
 
+    fb_log_flush();
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
         char deletes[48] = "", kept[64] = "", left_out[48] = "", passed_over[64] = "",
@@ -391,17 +398,18 @@ static bool sum_up(struct daemon *daemon)
             snprintf(passed_over, sizeof passed_over,
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
-        fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls%s, "
-                    "%llu coalesced (%llu write units saved), %llu dead letters%s%s%s%s",
-                    daemon->conf->streams[i].name, (unsigned long long)report.objects,
-                    (unsigned long long)report.records, (unsigned long long)report.items_written,
-                    deletes, (unsigned long long)report.calls, kept,
-                    (unsigned long long)report.items_coalesced,
-                    (unsigned long long)report.write_units_saved,
-                    (unsigned long long)report.dead_letters, left_out, mismatches, passed_over,
-                    report.objects_damaged > 0    ? "; some objects could not be read"
-                    : report.objects_vanished > 0 ? "; some objects vanished while they were read"
-                                                  : "");
+        fb_log_event(FB_EVENT_STREAM_SUMMARY, FB_ABOUT(.stream = daemon->conf->streams[i].name),
+                     "%llu objects, %llu records: %llu items written%s in %llu calls%s, "
+                     "%llu coalesced (%llu write units saved), %llu dead letters%s%s%s%s",
+                     (unsigned long long)report.objects, (unsigned long long)report.records,
+                     (unsigned long long)report.items_written, deletes,
+                     (unsigned long long)report.calls, kept,
+                     (unsigned long long)report.items_coalesced,
+                     (unsigned long long)report.write_units_saved,
+                     (unsigned long long)report.dead_letters, left_out, mismatches, passed_over,
+                     report.objects_damaged > 0    ? "; some objects could not be read"
+                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"
+                                                   : "");
         if (report.left_undone) {
             all_done = false;
             if (daemon->options->once)
@@ -433,18 +441,24 @@ static void tear_down(struct daemon *daemon)
 }
 
 /* journald reads our stderr when JOURNAL_STREAM names it as device:inode (systemd.exec(5)). */
-static void choose_log_style(void)
+static bool stderr_is_journal(void)
 {
     const char *journal = getenv("JOURNAL_STREAM");
     char ours[64];
     struct stat status;
 
     if (journal == NULL || fstat(STDERR_FILENO, &status) != 0)
-        return;
+        return false;
     snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)status.st_dev,
              (unsigned long long)status.st_ino);
-    if (strcmp(journal, ours) == 0)
-        fb_log_set_style(FB_LOG_STYLE_JOURNAL);
+    return strcmp(journal, ours) == 0;
+}
+
+static void choose_log_style(enum fb_log_style style)
+{
+    if (style == FB_LOG_STYLE_AUTO)
+        style = stderr_is_journal() ? FB_LOG_STYLE_JOURNAL : FB_LOG_STYLE_PLAIN;
+    fb_log_set_style(style);
 }
 
 int fb_cmd_run(const struct fb_run_options *options)
@@ -454,25 +468,26 @@ int fb_cmd_run(const struct fb_run_options *options)
     enum fb_status status;
     bool all_done = false;
 
-    choose_log_style();
+    choose_log_style(FB_LOG_STYLE_AUTO);
     daemon.conf = fb_cli_read_conf(options->conf_path);
     if (daemon.conf == NULL)
         return FB_EXIT_WRONG;
+    choose_log_style(daemon.conf->daemon.log_format);
     fb_log_set_level(daemon.conf->daemon.log_level);
-    fb_log_info("firebridge %s starts: %s, %zu streams%s", FB_VERSION, options->conf_path,
-                daemon.conf->stream_count, options->once ? ", once" : "");
+    fb_log_event(FB_EVENT_STARTING, NULL, "firebridge %s starts: %s, %zu streams%s", FB_VERSION,
+                 options->conf_path, daemon.conf->stream_count, options->once ? ", once" : "");
     block_signals(&daemon);
     status = set_up(&daemon, &error);
     if (status == FB_OK) {
         live(&daemon);
         all_done = sum_up(&daemon);
     } else {
-        fb_log_error("%s", error.message);
+        fb_log_event(FB_EVENT_START_FAILED, FB_ABOUT(.error = &error), "%s", error.message);
         stop_streams(&daemon, FB_STOP_NOW);
     }
     tear_down(&daemon);
     if (status != FB_OK || (options->once && !all_done))
         return FB_EXIT_WRONG;
-    fb_log_info("firebridge ends: nothing is lost");
+    fb_log_event(FB_EVENT_ENDED, NULL, "firebridge ends: nothing is lost");
     return FB_EXIT_OK;
 }

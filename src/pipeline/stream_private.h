@@ -49,7 +49,6 @@ struct fb_stream {
     bool attempted, finished, failed, left_undone;
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
-    int64_t told_ms;
 };
 
 /* Of a stream that adds, once its tables are known. */
