@@ -21,6 +21,9 @@ enum fb_log_level {
     FB_LOG_DEBUG = 7,
 };
 
+/* As in the conf: error, warning, notice, info, debug. */
+const char *fb_log_level_name(enum fb_log_level level);
+
 enum fb_event_id {
     FB_EVENT_STARTING,
     FB_EVENT_CONF_REFUSED,
