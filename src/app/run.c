@@ -15,6 +15,7 @@
 #include "firebridge/app/conf.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
+#include "firebridge/app/keeper.h"
 #include "firebridge/app/refresher.h"
 #include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
@@ -49,6 +50,7 @@ struct daemon {
     struct fb_environment *environment;
     struct fb_refresher *refresher;
     struct fb_state *state;
+    struct fb_keeper *keeper;
     char *dead_letter_directory;
     struct fb_layout **layouts;
     char (*fingerprints)[FB_FINGERPRINT_SIZE];
@@ -250,6 +252,8 @@ static enum fb_status set_up(struct daemon *daemon, struct fb_error *error)
         if (status == FB_OK)
             daemon->stream_count++;
     }
+    if (status == FB_OK)
+        status = fb_keeper_start(daemon->state, &daemon->keeper, error);
     return status;
 }
 
@@ -430,6 +434,7 @@ static void tear_down(struct daemon *daemon)
         fb_environment_stop(daemon->environment);
     fb_refresher_free(daemon->refresher);
     fb_environment_free(daemon->environment);
+    fb_keeper_free(daemon->keeper);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->layouts);
