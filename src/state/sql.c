@@ -87,6 +87,13 @@ static const char *const texts[FB_SQL_COUNT] = {
                                  " AND " UP_TO("?3") " AND " ENDED " ORDER BY key",
     [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
     [FB_SQL_OBJECT_COUNT] = "SELECT state, objects, bytes FROM tally WHERE stream_id = ?1",
+    /* How late a stream is does not depend on what a backfill has still to do. */
+    [FB_SQL_OBJECT_BACKLOG] =
+        "SELECT objects, bytes, (SELECT min(key_time_ms) FROM object " BY_PENDING
+        " WHERE stream_id = ?1 AND backfill = 0 AND " PENDING ")"
+        " FROM tally WHERE stream_id = ?1 AND state = 0 UNION ALL "
+        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object " BY_OPEN
+        " WHERE stream_id = ?1 AND " OPEN " AND state = 1",
     [FB_SQL_OBJECT_OF_KEY] = "SELECT count(*) FROM object WHERE stream_id = ?1 AND key = ?2",
     [FB_SQL_OBJECT_SKIP] = "UPDATE object SET state = 6, reason = ?3"
                            " WHERE stream_id = ?1 AND key = ?2 AND state IN (0, 5)",
