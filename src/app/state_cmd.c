@@ -208,8 +208,7 @@ static const struct fb_option options[] = {
 extern const struct fb_command fb_command_state;
 const struct fb_command fb_command_state = {
     .name = "state",
-    .operands = "adopt STREAM | rename OLD NEW | backup FILE |\n"
-                "                        restore FILE | reset",
+    .operands = "VERB [OPERAND...]",
     .verbs = "adopt|rename|backup|restore|reset",
     .operands_min = 1,
     .operands_max = 3,

@@ -26,7 +26,7 @@ static const char copy_finish[] = "PRAGMA journal_mode = DELETE";
 
 static enum fb_status open_source(const char *path, sqlite3 **ret_db, struct fb_error *error)
 {
-    struct fb_state source = {.path = (char *)(uintptr_t)path};
+    struct fb_state source = {.path = (char *)path};
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     enum fb_status status = FB_OK;
     bool is_current;
@@ -220,7 +220,7 @@ static enum fb_status set_aside(const char *path, char **ret_aside, struct fb_er
 
 static enum fb_status check_copy(const char *path, struct fb_error *error)
 {
-    struct fb_state copy = {.path = (char *)(uintptr_t)path};
+    struct fb_state copy = {.path = (char *)path};
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     enum fb_status status;
 

@@ -65,14 +65,17 @@ static enum fb_status make(const char *directory, struct fb_state **ret_state,
 {
     struct fb_state *state = calloc(1, sizeof *state);
 
-    if (state == NULL)
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (state == NULL) {
+        fb_fail(error, FB_NO_MEMORY, "out of memory");
+        return FB_NO_MEMORY;
+    }
     pthread_mutex_init(&state->lock, NULL);
     state->lock_fd = -1;
     if (asprintf(&state->path, "%s/firebridge.db", directory) < 0) {
         state->path = NULL;
         fb_state_close(state);
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+        fb_fail(error, FB_NO_MEMORY, "out of memory");
+        return FB_NO_MEMORY;
     }
     *ret_state = state;
     return FB_OK;
