@@ -140,6 +140,7 @@ static const struct {
     {CHECK, TABLE, "DescribeTimeToLive", NULL},
     {CHECK, MARKERS, "DescribeTimeToLive", has_marker_table},
     {VERIFY, TABLE, "BatchGetItem", NULL},
+    {VERIFY, TABLE, "DescribeTimeToLive", NULL},
     {REDRIVE, LETTERS, "ListObjectsV2", NULL},
     {REDRIVE, LETTER_OBJECTS, "GetObject", NULL},
     {REDRIVE, LETTER_OBJECTS, "PutObject", NULL},

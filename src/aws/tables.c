@@ -17,7 +17,7 @@ json_t *fb_table_creation(const char *table, const struct fb_key_schema *schema)
     json_t *elements = json_array();
     json_t *definitions = json_array();
 
-    for (size_t i = 0; i < schema->count; i++) {
+    for (size_t i = 0; i < schema->count && i < sizeof roles / sizeof *roles; i++) {
         const struct fb_key_attribute *attribute = &schema->attributes[i];
         const char type[] = {(char)attribute->type, '\0'};
 

@@ -183,7 +183,8 @@ def test_what_commands_need_beside_run_is_asked_for(firebridge):
     run = actions()
     assert run == {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "dynamodb:DescribeTable",
                    "dynamodb:BatchWriteItem"}
-    assert actions("--with", "verify") - run == {"dynamodb:BatchGetItem"}
+    assert actions("--with", "verify") - run == {"dynamodb:BatchGetItem",
+                                                 "dynamodb:DescribeTimeToLive"}
     assert actions("--with", "check") - run == {"dynamodb:DescribeTimeToLive"}
     assert actions("--with", "redrive") - run == {"s3:DeleteObject"}
     assert actions("--with", "create-table,verify") - run == {
