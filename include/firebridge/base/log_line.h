@@ -21,9 +21,6 @@ struct fb_log_line {
     const char *values[FB_FIELD_COUNT]; /* numbers as digits; NULL: it has none */
 };
 
-/* "error" to "debug". */
-const char *fb_log_level_name(enum fb_log_level level);
-
 /* Each returns the bytes at `output`, with the newline at their end. */
 size_t fb_log_format_plain(const struct fb_log_line *line, int64_t now_ms,
                            char output[FB_LOG_OUTPUT_SIZE]);

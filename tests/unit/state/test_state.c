@@ -194,6 +194,36 @@ static void an_object_is_known_by_its_key_and_etag(void **test)
     assert_int_equal(count(bench).pending_bytes, 10);
 }
 
+static void expect_backlog(struct bench *bench, uint64_t objects, int64_t oldest_ms)
+{
+    struct fb_state_backlog backlog;
+
+    assert_int_equal(fb_state_backlog(bench->state, bench->stream_id, &backlog, &bench->error),
+                     FB_OK);
+    assert_int_equal(backlog.objects, objects);
+    assert_int_equal(backlog.bytes, 10 * objects);
+    assert_int_equal(backlog.oldest_ms, oldest_ms);
+}
+
+static void the_backlog_is_what_is_pending_or_begun(void **test)
+{
+    struct bench *bench = *test;
+    int64_t a, b;
+
+    expect_backlog(bench, 0, 0);
+    add(bench, "b", "e", 200);
+    add(bench, "a", "e", 100);
+    add(bench, "c", "e", 300);
+    expect_backlog(bench, 3, 100);
+    a = take(bench, "a");
+    expect_backlog(bench, 3, 100);
+    b = take(bench, "b");
+    assert_int_equal(progress(bench, b, FB_OBJECT_WRITTEN, 0), FB_OK);
+    expect_backlog(bench, 2, 100);
+    assert_int_equal(progress(bench, a, FB_OBJECT_DONE, 0), FB_OK);
+    expect_backlog(bench, 1, 300);
+}
+
 static void a_pending_object_is_replaced_by_its_new_etag(void **test)
 {
     struct bench *bench = *test;
@@ -535,8 +565,66 @@ static void a_newer_version_is_refused_and_left_alone(void **test)
     close_state(bench);
     run_sql(bench, "PRAGMA user_version = 99");
     expect_refused(bench, FB_UNSUPPORTED, "newer");
-    run_sql(bench, "PRAGMA user_version = 2");
+    run_sql(bench, "PRAGMA user_version = 3");
     reopen(bench);
+}
+
+/* Version 2 knew no skips, replays and backfills. */
+static const char down_to_2[] =
+    "DROP TABLE backfill; DROP INDEX object_backfill; DROP INDEX object_pending;"
+    "ALTER TABLE object DROP COLUMN backfill; ALTER TABLE object DROP COLUMN if_absent;"
+    "ALTER TABLE object DROP COLUMN again_ms; ALTER TABLE object DROP COLUMN reason;"
+    "CREATE INDEX object_pending ON object (stream_id, key_time_ms, last_modified_ms, key)"
+    " WHERE state = 0; PRAGMA user_version = 2";
+
+static void a_file_of_version_2_keeps_its_objects(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state_object object;
+
+    add(bench, "A", "e", 1);
+    add(bench, "B", "e", 2);
+    add(bench, "C", "e", 3);
+    assert_int_equal(progress(bench, take(bench, "A"), FB_OBJECT_DONE, 5), FB_OK);
+    take(bench, "B");
+    close_state(bench);
+    run_sql(bench, down_to_2);
+    reopen(bench);
+    assert_int_equal(count(bench).done, 1);
+    assert_int_equal(fb_state_resume_next(bench->state, bench->stream_id, 0, &object, NULL), FB_OK);
+    assert_string_equal(object.key, "B");
+    assert_false(object.is_backfill || object.if_absent || object.is_skipped);
+    assert_int_equal(object.again_ms, 0);
+    fb_state_object_done(&object);
+    take(bench, "C");
+}
+
+/* A command of a new version may find the file of an old daemon, or of one that was stopped. */
+static void only_who_could_hold_the_file_upgrades_it_when_joining(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state *joined = NULL;
+
+    run_sql(bench, down_to_2);
+    assert_int_equal(fb_state_join(bench->directory, &joined, &bench->error), FB_CONFLICT);
+    assert_null(joined);
+    close_state(bench);
+    assert_int_equal(fb_state_join(bench->directory, &joined, &bench->error), FB_OK);
+    reopen(bench);
+    fb_state_close(joined);
+}
+
+static void a_state_that_is_not_there_is_not_made_by_joining(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state *joined = NULL;
+
+    assert_int_equal(fb_state_join("/nonexistent", &joined, &bench->error), FB_NOT_FOUND);
+    assert_non_null(strstr(bench->error.message, "/nonexistent"));
+    close_state(bench);
+    run_sql(bench, "PRAGMA user_version = 99");
+    assert_int_equal(fb_state_join(bench->directory, &joined, &bench->error), FB_UNSUPPORTED);
+    assert_null(joined);
 }
 
 /* Version 1 had one frontier a stream, in its row. */
@@ -551,6 +639,7 @@ static void a_file_of_version_1_keeps_its_frontier(void **test)
     b = take(bench, "B");
     assert_int_equal(progress(bench, b, FB_OBJECT_WRITTEN, 0), FB_OK);
     close_state(bench);
+    run_sql(bench, down_to_2);
     run_sql(bench, "ALTER TABLE object DROP COLUMN frontier_record;"
                    "ALTER TABLE object DROP COLUMN frontier_offset_bytes;"
                    "ALTER TABLE object DROP COLUMN frontier_part;"
@@ -822,6 +911,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_new_state_file_holds_nothing_and_a_stream_is_made_once),
         CASE(an_object_is_known_by_its_key_and_etag),
+        CASE(the_backlog_is_what_is_pending_or_begun),
         CASE(a_pending_object_is_replaced_by_its_new_etag),
         CASE(objects_are_taken_by_key_time_then_last_modified_then_key),
         CASE(a_late_object_is_the_later_writer),
@@ -839,6 +929,9 @@ int main(void)
         CASE(streams_share_nothing),
         CASE(a_second_holder_is_told_the_pid_of_the_first),
         CASE(a_newer_version_is_refused_and_left_alone),
+        CASE(a_file_of_version_2_keeps_its_objects),
+        CASE(only_who_could_hold_the_file_upgrades_it_when_joining),
+        CASE(a_state_that_is_not_there_is_not_made_by_joining),
         CASE(a_file_of_version_1_keeps_its_frontier),
         CASE(where_order_does_not_matter_a_later_object_may_end_first),
         CASE(a_database_of_something_else_is_refused),
