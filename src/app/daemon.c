@@ -182,6 +182,7 @@ static void live(struct fb_daemon *daemon)
         if (daemon->stopping && fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms)
             stop_streams(daemon, FB_STOP_NOW);
         take_signal(daemon, TICK_MS);
+        fb_log_tick();
     }
 }
 

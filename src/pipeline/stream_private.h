@@ -26,6 +26,7 @@ struct fb_stream {
     atomic_bool poller_finished; /* nothing will become pending any more */
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
+    struct fb_poller_counters listed;
     struct fb_budget budget; /* of all lanes */
     pthread_t thread, poller_thread;
 

@@ -110,6 +110,7 @@ struct fb_conf_stream {
     int64_t poll_interval_ms;   /* 10s */
     int64_t sweep_interval_ms;  /* 10min */
     int64_t lookback_ms;        /* 25h */
+    unsigned list_budget;       /* 3600 calls an hour */
     char *compression;          /* NULL: detected */
     unsigned max_layers;        /* 3; 1 to FB_LAYERS_MAX */
     unsigned max_expansion;     /* 1000 bytes out for one in */

@@ -20,7 +20,7 @@ enum fb_log_style {
     FB_LOG_STYLE_AUTO,    /* of a conf: journal where stderr is the journal, else plain */
 };
 
-/* The default is plain; at any time, from any thread. Not AUTO. */
+/* At any time. The default is plain; not AUTO. */
 void fb_log_set_style(enum fb_log_style style);
 
 /* At any time. The default is FB_LOG_INFO. */
@@ -28,8 +28,7 @@ void fb_log_set_level(enum fb_log_level level);
 
 enum fb_log_level fb_log_level(void);
 
-/* As in the conf: error, warning, notice, info, debug. False: no such word. */
-const char *fb_log_level_name(enum fb_log_level level);
+/* By its name, fb_log_level_name's. False: no such word. */
 bool fb_log_level_find(const char *name, enum fb_log_level *ret_level);
 
 bool fb_log_enabled(enum fb_log_level level);

@@ -21,6 +21,9 @@ enum fb_log_level {
     FB_LOG_DEBUG = 7,
 };
 
+/* As in the conf: error, warning, notice, info, debug. */
+const char *fb_log_level_name(enum fb_log_level level);
+
 enum fb_event_id {
     FB_EVENT_STARTING,
     FB_EVENT_CONF_REFUSED,
@@ -49,6 +52,8 @@ enum fb_event_id {
     FB_EVENT_LISTING_GOES_ON,
     FB_EVENT_BACKLOG_LISTED,
     FB_EVENT_KEYS_LEFT_OUT,
+    FB_EVENT_LISTINGS_STRETCHED,
+    FB_EVENT_LISTINGS_ON_TIME,
 
     FB_EVENT_OBJECT_BEGUN,
     FB_EVENT_OBJECT_FORM,
