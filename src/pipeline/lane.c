@@ -433,7 +433,8 @@ static enum fb_status take_in(struct fb_lane *lane, bool *ret_finishing)
 /* Until `when_ms`, or there is more to look at than was known. */
 static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
 {
-    const size_t wake_at = fb_waiting_room(lane->waiting);
+    const bool is_held = fb_hold_of(lane->options.hold) != FB_HOLD_NOTHING;
+    const size_t wake_at = is_held ? 1 : fb_waiting_room(lane->waiting);
     const int64_t look_ms = lane->options.coalesce_for_ms / LOOKS_WHILE_COALESCING;
     int64_t wait_ms = when_ms - fb_monotonic_ms(lane->options.clock);
     struct timespec deadline;
@@ -458,7 +459,8 @@ static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
 static bool is_in_hurry(struct fb_lane *lane, bool finishing)
 {
     return finishing || fb_stop_level(lane->options.stop) != FB_STOP_NOT ||
-           fb_item_pool_is_short(lane->options.pool);
+           fb_item_pool_is_short(lane->options.pool) ||
+           fb_hold_of(lane->options.hold) != FB_HOLD_NOTHING;
 }
 
 /* One call's worth, when it is time. *ret_when_ms: when to look again; 0: at once. */

@@ -24,6 +24,7 @@ struct fb_stream {
     struct fb_event pending;     /* objects may be pending, or a stop */
     atomic_bool may_take;        /* as the poller says */
     atomic_bool poller_finished; /* nothing will become pending any more */
+    fb_hold_level hold;
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
     struct fb_budget budget; /* of all lanes */
@@ -48,10 +49,13 @@ struct fb_stream {
     size_t pool_count;
     struct fb_lane **lanes; /* the same number for each decoder */
     size_t lane_count;
+    struct fb_decoder_work *works; /* a decoder's each; NULL: none is made yet */
+    bool at_rest;
     bool attempted, finished, failed, left_undone;
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
     int64_t told_ms;
+    int64_t problem_ms;
     struct fb_state_backlog left; /* to be written, as of the last look */
     struct fb_backlog backlog;
 };
