@@ -13,7 +13,7 @@ struct totals {
     char problem[160];
 };
 
-static struct totals add_up(const struct fb_daemon *daemon)
+static struct totals add_up(struct fb_daemon *daemon)
 {
     struct totals totals = {0};
 
@@ -21,6 +21,7 @@ static struct totals add_up(const struct fb_daemon *daemon)
         struct fb_stream_report report;
 
         fb_stream_report(daemon->streams[i]->stream, &report);
+        fb_status_look(daemon->streams[i], &report);
         totals.attempted += report.attempted;
         totals.finished += report.finished;
         totals.objects += report.objects;
