@@ -18,6 +18,7 @@
 #include "firebridge/app/refresher.h"
 #include "firebridge/pipeline/stream.h"
 #include "firebridge/state/state.h"
+#include "watchdog.h"
 #include "window.h"
 
 struct fb_run_options {
@@ -61,6 +62,7 @@ struct fb_daemon {
     pthread_t main_thread;
     bool ready, stopping;
     int64_t stop_deadline_ms; /* monotonic */
+    struct fb_watchdog watchdog;
     char last_status[256];
 };
 
@@ -92,6 +94,7 @@ struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const ch
 
 /* ---- notify.c: what the service manager is told (sd_notify(3)) ---- */
 
+void fb_notify_init(struct fb_daemon *daemon);
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
 void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
 

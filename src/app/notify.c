@@ -54,6 +54,14 @@ static void tell_status(struct fb_daemon *daemon, const struct totals *totals)
     sd_notifyf(0, "STATUS=%s", status);
 }
 
+void fb_notify_init(struct fb_daemon *daemon)
+{
+    uint64_t period_us = 0;
+
+    fb_watchdog_init(&daemon->watchdog,
+                     sd_watchdog_enabled(0, &period_us) > 0 ? (int64_t)(period_us / 1000) : 0);
+}
+
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
 {
     const struct totals totals = add_up(daemon);
@@ -65,7 +73,8 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
         fb_log_info("ready: %zu streams, %zu of them in trouble", daemon->stream_count,
                     totals.unhealthy);
     }
-    sd_notify(0, "WATCHDOG=1");
+    if (fb_watchdog_is_content(&daemon->watchdog, fb_monotonic_ms(fb_clock_system())))
+        sd_notify(0, "WATCHDOG=1");
     *ret_all_finished = totals.finished == daemon->stream_count;
 }
 

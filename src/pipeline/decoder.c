@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 #include "successor.h"
@@ -164,6 +165,7 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     struct fb_decoder *decoder = reading->decoder;
     int64_t began_ms = fb_monotonic_ms(decoder->options.clock);
 
+    fb_heartbeat();
     reading->described.now_ms = fb_realtime_ms(decoder->options.clock);
     begin_once(reading, response->content_encoding);
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
@@ -575,6 +577,6 @@ void fb_decoder_free(struct fb_decoder *decoder)
 {
     if (decoder == NULL)
         return;
-    pthread_join(decoder->thread, NULL);
+    fb_thread_join(decoder->thread);
     free_parts(decoder);
 }

@@ -174,6 +174,8 @@ static void tell_holding(struct fb_lane *lane, const struct fb_write *write, int
         return;
     lane->told_holding_ms = now_ms;
     fb_key_digest(fb_item_key(write->first), write->first->key_size, digest);
+    if (lane->options.on_holding != NULL)
+        lane->options.on_holding(lane->options.context, digest);
     fb_log_warning("stream %s: table %s throttles one key, which holds %llu of the %llu bytes of "
                    "max_in_flight, so the source waits for it; the hash of the key is %s",
                    lane->options.stream, lane->options.table, (unsigned long long)write->held_bytes,
@@ -438,7 +440,7 @@ static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
     const int64_t look_ms = lane->options.coalesce_for_ms / LOOKS_WHILE_COALESCING;
     int64_t wait_ms = when_ms - fb_monotonic_ms(lane->options.clock);
     struct timespec deadline;
-    int timed_out = 0;
+    bool has_time = true;
 
     /* The producer wakes nobody for items that are to wait, but their time runs. */
     if (look_ms > 0 && wait_ms > look_ms)
@@ -446,11 +448,10 @@ static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
     deadline = fb_deadline(lane->options.clock, wait_ms);
     pthread_mutex_lock(&lane->lock);
     lane->wake_at = wake_at;
-    while (timed_out == 0 && lane->queued < wake_at && !lane->woken &&
-           lane->finishing == finishing && fb_stop_level(lane->options.stop) < FB_STOP_NOW)
-        timed_out = when_ms == INT64_MAX
-                        ? pthread_cond_wait(&lane->filled, &lane->lock)
-                        : pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
+    while (has_time && lane->queued < wake_at && !lane->woken && lane->finishing == finishing &&
+           fb_stop_level(lane->options.stop) < FB_STOP_NOW)
+        has_time =
+            fb_condition_wait(&lane->filled, &lane->lock, when_ms == INT64_MAX ? NULL : &deadline);
     lane->wake_at = 0;
     pthread_mutex_unlock(&lane->lock);
 }
@@ -591,7 +592,7 @@ void fb_lane_free(struct fb_lane *lane)
     if (lane == NULL)
         return;
     fb_lane_finish(lane);
-    pthread_join(lane->thread, NULL);
+    fb_thread_join(lane->thread);
     fb_item_pool_put(lane->options.pool, fb_waiting_drain(lane->waiting));
     fb_item_pool_put(lane->options.pool, lane->first);
     free_parts(lane);

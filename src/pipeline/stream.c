@@ -18,6 +18,9 @@
 /* The same trouble is told again after so long. */
 #define TELL_AGAIN_MS 60000
 
+/* A key that holds all up is told of once a minute. */
+#define HOLDING_LATELY_MS (2 * TELL_AGAIN_MS)
+
 static void tell_change(struct fb_stream *stream)
 {
     if (stream->options.on_change != NULL)
@@ -75,6 +78,16 @@ void fb_stream_on_failure(void *context, const struct fb_error *error)
         fb_log_error("stream %s stops: %s", stream->options.name, error->message);
     fb_stream_stop(stream, FB_STOP_NOW);
     tell_change(stream);
+}
+
+void fb_stream_on_holding(void *context, const char *key_digest)
+{
+    struct fb_stream *stream = context;
+
+    pthread_mutex_lock(&stream->lock);
+    snprintf(stream->holding_digest, sizeof stream->holding_digest, "%s", key_digest);
+    stream->holding_ms = fb_monotonic_ms(stream->options.clock);
+    pthread_mutex_unlock(&stream->lock);
 }
 
 static void note_attempt(struct fb_stream *stream)
@@ -438,7 +451,7 @@ void fb_stream_free(struct fb_stream *stream)
 {
     if (stream == NULL)
         return;
-    pthread_join(stream->thread, NULL);
+    fb_thread_join(stream->thread);
     fb_stream_free_parts(stream);
     fb_budget_done(&stream->budget);
     pthread_mutex_destroy(&stream->lock);
@@ -478,6 +491,10 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .retries = atomic_load(&stream->written.retries),
     };
     memcpy(ret_report->problem, stream->problem, sizeof ret_report->problem);
+    if (stream->holding_ms != 0 &&
+        fb_monotonic_ms(stream->options.clock) - stream->holding_ms < HOLDING_LATELY_MS)
+        memcpy(ret_report->holding_digest, stream->holding_digest,
+               sizeof ret_report->holding_digest);
     fb_stream_report_backlog(stream, ret_report);
     pthread_mutex_unlock(&stream->lock);
 }

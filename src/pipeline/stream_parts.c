@@ -163,6 +163,7 @@ static enum fb_status start_lane(struct fb_stream *stream, struct fb_item_pool *
         .max_in_flight = stream->options.max_in_flight / stream->options.decoders,
         .seed = stream->options.seed,
         .on_failure = fb_stream_on_failure,
+        .on_holding = fb_stream_on_holding,
         .context = stream,
     };
     const size_t number = stream->lane_count;
@@ -368,7 +369,7 @@ void fb_stream_end_parts(struct fb_stream *stream)
     for (unsigned i = 0; stream->readers != NULL && i < stream->options.decoders; i++)
         fb_decoder_free(stream->readers[i].decoder);
     if (stream->poller_started)
-        pthread_join(stream->poller_thread, NULL);
+        fb_thread_join(stream->poller_thread);
     fb_poller_free(stream->poller);
     for (size_t i = 0; i < stream->lane_count; i++)
         fb_lane_finish(stream->lanes[i]);

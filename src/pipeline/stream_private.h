@@ -56,7 +56,9 @@ struct fb_stream {
     char problem[512];
     int64_t told_ms;
     int64_t problem_ms;
-    struct fb_state_backlog left; /* to be written, as of the last look */
+    char holding_digest[FB_KEY_DIGEST_SIZE]; /* of the key that all waited for ... */
+    int64_t holding_ms;                      /* ... then; monotonic; 0: never */
+    struct fb_state_backlog left;            /* to be written, as of the last look */
     struct fb_backlog backlog;
 };
 
@@ -68,6 +70,9 @@ void fb_stream_on_health(void *context, const char *what, const struct fb_error 
 
 /* The stream cannot go on: it stops where it is. */
 void fb_stream_on_failure(void *context, const struct fb_error *error);
+
+/* All waits for this key. */
+void fb_stream_on_holding(void *context, const char *key_digest);
 
 /* How the stream's calls meet failure; a wait ends at `stop_at`. `what` is still to be set. */
 struct fb_patience_options fb_stream_patience(struct fb_stream *stream, enum fb_stop_level stop_at);

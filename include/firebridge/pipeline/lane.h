@@ -62,6 +62,8 @@ struct fb_lane_options {
     uint64_t seed;
     /* The stream cannot go on: too many dead letters, or `run --once` ran out of patience. */
     void (*on_failure)(void *context, const struct fb_error *error);
+    /* All waits for one throttled key, whose hash this is; NULL: nobody listens. */
+    void (*on_holding)(void *context, const char *key_digest);
     void *context;
 };
 

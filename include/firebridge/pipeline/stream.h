@@ -16,6 +16,7 @@
 
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
+#include "firebridge/codec/key.h"
 #include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/hold.h"
 #include "firebridge/pipeline/layout.h"
@@ -109,12 +110,13 @@ struct fb_stream_report {
     bool attempted; /* the first attempt has ended, well or not */
     bool finished;  /* the supervisor is at its end */
     bool healthy;
-    bool failed;        /* it stopped for good; the problem says why */
-    bool left_undone;   /* with once: not everything is written */
-    enum fb_hold hold;  /* as a person asked */
-    bool at_rest;       /* with a hold: nothing that was begun is unfinished */
-    char problem[512];  /* the last; it may be over: see healthy */
-    int64_t problem_ms; /* when it was met last; 0: never */
+    bool failed;                             /* it stopped for good; the problem says why */
+    bool left_undone;                        /* with once: not everything is written */
+    enum fb_hold hold;                       /* as a person asked */
+    bool at_rest;                            /* with a hold: nothing that was begun is unfinished */
+    char problem[512];                       /* the last; it may be over: see healthy */
+    char holding_digest[FB_KEY_DIGEST_SIZE]; /* of a key that held all up, lately; or empty */
+    int64_t problem_ms;                      /* when it was met last; 0: never */
     uint64_t objects, objects_changed, objects_vanished, objects_damaged;
     uint64_t records, passed_over, left_out, mismatches, dead_letters, bytes_read;
     uint64_t items_written, items_deleted, items_coalesced, write_units_saved, items_kept;
