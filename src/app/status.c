@@ -135,6 +135,10 @@ static void add_counts(json_t *object, const struct fb_stream_report *report)
     set_count(object, "dead_letters", report->dead_letters);
     set_count(object, "calls", report->calls);
     set_count(object, "retries", report->retries);
+    set_count(object, "list_calls", report->list_calls);
+    json_object_set_new(object, "lists_stretched", json_boolean(report->lists_stretched));
+    set_count(object, "poll_every_ms", (uint64_t)report->poll_every_ms);
+    set_count(object, "sweep_every_ms", (uint64_t)report->sweep_every_ms);
 }
 
 static json_t *describe(struct fb_daemon_stream *stream)
@@ -159,6 +163,9 @@ static json_t *describe(struct fb_daemon_stream *stream)
     json_object_set_new(object, "last_error",
                         report.problem[0] != '\0' ? text(report.problem) : json_null());
     set_time(object, "last_error_time", report.problem_ms);
+    json_object_set_new(object, "hot_key_hash",
+                        report.holding_digest[0] != '\0' ? json_string(report.holding_digest)
+                                                         : json_null());
     add_credentials(object, stream);
     add_works(object, stream);
     return object;

@@ -96,6 +96,25 @@ static void print_error(const json_t *stream)
            word(stream, "last_error", text, sizeof text));
 }
 
+static void print_hot_key(const json_t *stream)
+{
+    char hash[80];
+
+    if (json_is_string(json_object_get(stream, "hot_key_hash")))
+        printf("  hot key  the table throttles one key, for which all waits; its hash is %s\n",
+               word(stream, "hot_key_hash", hash, sizeof hash));
+}
+
+static void print_lists(const json_t *stream)
+{
+    char polls[FB_HUMAN_SIZE], sweeps[FB_HUMAN_SIZE];
+
+    if (json_is_true(json_object_get(stream, "lists_stretched")))
+        printf("  lists    stretched by list_budget: polls every %s, sweeps every %s\n",
+               fb_human_duration((int64_t)number(stream, "poll_every_ms"), polls),
+               fb_human_duration((int64_t)number(stream, "sweep_every_ms"), sweeps));
+}
+
 /* Of both sides, the keys that end first. */
 static void print_keys(const json_t *stream)
 {
@@ -124,6 +143,8 @@ static void print_stream(const json_t *stream)
     for (size_t i = 0; i < json_array_size(works); i++)
         print_work(json_array_get(works, i));
     print_backlog_end(stream);
+    print_hot_key(stream);
+    print_lists(stream);
     print_error(stream);
     print_keys(stream);
 }

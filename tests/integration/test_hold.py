@@ -133,6 +133,24 @@ def test_status_tells_a_stream_in_trouble_from_one_that_is_well(job):
     assert job.firebridge.env["AWS_SECRET_ACCESS_KEY"] not in table + json.dumps([well, ill])
 
 
+def test_status_without_a_daemon_shows_what_the_state_file_says(job):
+    job.put(firehose.body(records(1000)))
+    conf = job.conf()
+    process = job.firebridge.start(conf, "run")
+    process.wait_until(lambda: "object" in process.log and " done:" in process.log)
+    command(job, conf, "pause")
+    job.put(b"no json" * 100)
+    process.wait_until(lambda: status(job, conf)["streams"][0]["backlog_objects"] == 1)
+    process.kill()
+    result = command(job, conf, "status", "--output", "json", code=1)
+    assert "no daemon runs" in result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["daemon"] is False
+    assert answer["streams"][0]["state"] == "not running"
+    assert (answer["streams"][0]["backlog_objects"], answer["streams"][0]["backlog_bytes"]) == (1, 700)
+    assert re.search(r"main +not running +2 h .* 1 object, 700 B", command(job, conf, "status", code=1).stdout)
+
+
 @pytest.mark.parametrize("arguments", [["status"], ["pause"], ["resume"], ["drain", "main"]])
 def test_without_a_daemon_a_command_says_so(firebridge, arguments):
     result = firebridge(control.conf(firebridge), *arguments)
