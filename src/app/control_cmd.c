@@ -209,8 +209,8 @@ const struct fb_command fb_command_pause = {
     .operands = "[STREAM]",
     .operands_max = 1,
     .summary = "stop reading, of one stream or all",
-    .help = "What was read is written; the object at work is read on later. Listing goes on, so\n"
-            "status knows what waits. It holds until resume, or until the daemon ends.\n",
+    .help = "What was read is written; the object at work is read on later. Listing goes on,\n"
+            "so status knows what waits. It holds until resume, or until the daemon ends.\n",
     FB_OPTIONS(options),
     .defaults = &defaults,
     .options_size = sizeof defaults,
