@@ -22,6 +22,9 @@ struct fb_decoder {
     struct fb_patience patience;
     struct fb_object_reader *reader;
     pthread_t thread;
+    pthread_mutex_t lock;     /* guards the two below against who takes an object off */
+    uint64_t sequence;        /* of the object at work; 0: none */
+    struct fb_stop stop;      /* a stop, or the object at work is to be left where it is */
     bool is_busy, is_waiting; /* as the counters have it */
     char what[1200];
     char reads_as[160]; /* what was logged last of how objects are read */
@@ -143,7 +146,7 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     fb_patience_success(&decoder->patience);
     reading->sink_status = decode(reading, bytes, size);
     flush(reading);
-    if (reading->sink_status == FB_OK && fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
+    if (reading->sink_status == FB_OK && fb_stop_level(&decoder->stop) != FB_STOP_NOT)
         reading->sink_status = FB_CANCELED;
     if (reading->sink_status == FB_OK &&
         fb_monotonic_ms(decoder->options.clock) - began_ms > HOLD_LIMIT_MS) {
@@ -183,7 +186,7 @@ static enum fb_status read_body(struct reading *reading)
             .context = reading,
         };
 
-        if (fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
+        if (fb_stop_level(&decoder->stop) != FB_STOP_NOT)
             return FB_CANCELED;
         reading->sink_status = FB_OK;
         reading->held = false;
@@ -245,7 +248,8 @@ static void stop_at_damage(struct reading *reading)
         reading->outlet->functions->settle(reading->outlet);
     fb_fail(&reading->error, FB_CORRUPT,
             "object %.300s cannot be read: %.150s. on_damaged_object = stop, so the stream stands "
-            "here. Replace or delete the object, or set on_damaged_object = dead-letter, and start "
+            "here. Replace, delete or skip the object, or set on_damaged_object = dead-letter, and "
+            "start "
             "firebridge again",
             reading->identity->key, damage.message);
 }
@@ -315,12 +319,14 @@ static void begin_reading(struct reading *reading)
                     : "");
 }
 
-static void count_others(struct fb_decoder *decoder)
+static void count_others(const struct reading *reading)
 {
+    struct fb_decoder *decoder = reading->decoder;
     const struct fb_record_tally tally = fb_object_reader_tally(decoder->reader);
 
     atomic_fetch_add(&decoder->options.counters->passed_over, tally.passed_over);
-    atomic_fetch_add(&decoder->options.counters->left_out, tally.left_out);
+    atomic_fetch_add(&decoder->options.counters->left_out,
+                     tally.left_out + reading->outlet->left_alone);
     atomic_fetch_add(&decoder->options.counters->mismatches, tally.mismatches);
 }
 
@@ -349,6 +355,29 @@ static enum fb_status end_object(struct reading *reading, enum fb_status status)
     return status;
 }
 
+/* A person has asked for it, and nobody for a stop. */
+static bool is_taken_off(const struct fb_decoder *decoder)
+{
+    return fb_stop_level(&decoder->stop) != FB_STOP_NOT &&
+           fb_stop_level(decoder->options.stop) == FB_STOP_NOT;
+}
+
+/* What is on its way is finished, the rest is not written, and the frontier passes the object. */
+static enum fb_status take_off(struct reading *reading)
+{
+    struct fb_outlet *outlet = reading->outlet;
+
+    fb_log_notice("stream %s: object %s is taken off behind %llu records, as was asked for",
+                  reading->decoder->options.stream, reading->identity->key,
+                  (unsigned long long)outlet->next.record);
+    fb_patience_success(&reading->decoder->patience);
+    outlet->functions->leave(outlet);
+    fb_outlet_close_span(outlet);
+    fb_progress_object_end(outlet->options.progress, outlet->object, FB_OBJECT_SKIPPED,
+                           outlet->next.record, outlet->dead_letters);
+    return FB_OK;
+}
+
 static enum fb_status read_object(struct reading *reading)
 {
     enum fb_status status;
@@ -358,24 +387,49 @@ static enum fb_status read_object(struct reading *reading)
     if (status == FB_OK)
         status = finish_body(reading);
     if (reading->begun)
-        count_others(reading->decoder);
+        count_others(reading);
+    if (status == FB_CANCELED && is_taken_off(reading->decoder))
+        return take_off(reading);
     if (is_at_end(reading, status))
         return end_object(reading, status);
     reading->outlet->functions->leave(reading->outlet);
     return status;
 }
 
+/* With a token that nobody has raised for another object. */
+static void set_at_work(struct fb_decoder *decoder, uint64_t sequence)
+{
+    pthread_mutex_lock(&decoder->lock);
+    decoder->sequence = sequence;
+    fb_stop_init(&decoder->stop, decoder->options.stop);
+    pthread_mutex_unlock(&decoder->lock);
+}
+
+void fb_decoder_skip(struct fb_decoder *decoder, uint64_t sequence)
+{
+    pthread_mutex_lock(&decoder->lock);
+    if (decoder->sequence == sequence)
+        fb_stop_request(&decoder->stop, FB_STOP_DRAIN);
+    pthread_mutex_unlock(&decoder->lock);
+}
+
 /* Takes over the strings of `object`. FB_OK: it has ended, well or not. */
 static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object *object)
 {
+    const int64_t begun_ms = fb_monotonic_ms(decoder->options.clock);
     struct reading reading = {.decoder = decoder, .outlet = decoder->options.outlet};
-    enum fb_status status = fb_outlet_begin(reading.outlet, object, &reading.error);
+    enum fb_status status;
 
+    set_at_work(decoder, object->sequence);
+    status = fb_outlet_begin(reading.outlet, object, &reading.error);
     fb_state_object_done(object);
     if (status == FB_OK) {
         reading.identity = reading.outlet->identity;
-        status = read_object(&reading);
+        status = reading.identity->is_skipped ? take_off(&reading) : read_object(&reading);
     }
+    set_at_work(decoder, 0);
+    if (status == FB_OK && reading.identity->is_backfill)
+        fb_takeup_backfilled(decoder->options.takeup, reading.outlet->next.record, begun_ms);
     if (status != FB_CANCELED)
         fb_event_raise(decoder->options.changed);
     if (status != FB_OK && status != FB_CANCELED)
@@ -467,7 +521,7 @@ static void *run(void *argument)
             set_busy(decoder, false);
             if (last_look)
                 break;
-            fb_event_wait(options->event, seen, -1);
+            fb_event_wait(options->event, seen, fb_takeup_wait_ms(options->takeup));
             status = FB_OK;
         }
     }
@@ -479,6 +533,7 @@ static void *run(void *argument)
 static void free_parts(struct fb_decoder *decoder)
 {
     fb_object_reader_free(decoder->reader);
+    pthread_mutex_destroy(&decoder->lock);
     free(decoder);
 }
 
@@ -492,6 +547,9 @@ enum fb_status fb_decoder_new(const struct fb_decoder_options *options,
         return fb_fail(error, FB_NO_MEMORY, "no memory for a decoder");
     decoder->options = *options;
     decoder->options.patience.what = decoder->what;
+    decoder->options.patience.stop = &decoder->stop;
+    pthread_mutex_init(&decoder->lock, NULL);
+    set_at_work(decoder, 0);
     decoder->is_busy = true;
     fb_patience_init(&decoder->patience, &decoder->options.patience, options->seed);
     status = fb_object_reader_new(&options->reader, &decoder->reader, error);

@@ -336,7 +336,7 @@ enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *
     enum fb_status status = fb_progress_new(stream->options.in_any_order, &stream->progress, error);
 
     fb_takeup_init(&stream->takeup, stream->options.state, stream->row.id,
-                   stream->options.in_any_order);
+                   stream->options.in_any_order, stream->options.clock);
     if (status == FB_OK)
         status = make_rooms(stream, error);
     for (unsigned i = 0; i < decoders && status == FB_OK; i++)

@@ -39,6 +39,7 @@ struct fb_stream {
     struct fb_stream_reader *readers; /* options.decoders of them */
     struct fb_client list_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
+    int64_t looked_ms; /* for what is to be taken off */
 
     pthread_mutex_t lock;            /* guards what follows */
     struct fb_dead_letters *letters; /* these are set once, by the supervisor, */
@@ -82,6 +83,9 @@ enum fb_status fb_stream_start_parts(struct fb_stream *stream,
 
 /* Waits for decoders, poller and lanes, in this order. */
 void fb_stream_end_parts(struct fb_stream *stream);
+
+/* Hands what a person wants taken off to whoever reads it; looks at the state file now and then. */
+void fb_stream_take_off(struct fb_stream *stream);
 
 /* After all threads. */
 void fb_stream_free_parts(struct fb_stream *stream);
