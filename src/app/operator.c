@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/base/backoff.h"
 #include "firebridge/base/nearest.h"
 
 static int find_stream(struct fb_operator *command, const char *name)
@@ -103,6 +104,84 @@ enum fb_status fb_operator_connect(struct fb_operator *command, struct fb_error 
         return status;
     return fb_environment_client(command->environment, FB_SIDE_SOURCE, command->stream, NULL,
                                  FB_STOP_NOT, &command->client, error);
+}
+
+/* Told once; then it is tried again in silence. */
+static void on_health(void *context, const char *what, const struct fb_error *error, bool first)
+{
+    char text[1024];
+
+    (void)context;
+    if (error == NULL || !first)
+        return;
+    snprintf(text, sizeof text, "%.100s: %.700s; it is tried again", what, error->message);
+    fb_make_printable(text);
+    fb_cli_report(NULL, text);
+}
+
+static enum fb_status next_page(struct fb_operator *command, struct fb_walk *walk,
+                                struct fb_walk_page *page, struct fb_error *error)
+{
+    enum fb_status status;
+
+    for (;;) {
+        status = fb_walk_next(walk, page, error);
+        if (status == FB_OK)
+            fb_patience_success(&command->patience);
+        if (status == FB_OK || status == FB_END || status == FB_CORRUPT)
+            return status;
+        status = fb_patience_wait(&command->patience, error);
+        if (status != FB_OK)
+            return status;
+    }
+}
+
+static enum fb_status walk_on(struct fb_operator *command, struct fb_walk *walk,
+                              fb_operator_page_fn on_page, void *context, struct fb_error *error)
+{
+    const bool shows = isatty(STDERR_FILENO) != 0;
+    unsigned long long found = 0;
+    struct fb_walk_page page;
+    enum fb_status status;
+
+    do {
+        status = next_page(command, walk, &page, error);
+        if (status == FB_OK)
+            status = on_page(context, &page, error);
+        if (status == FB_OK && shows)
+            fprintf(stderr, "\r%llu objects found ", found += page.count);
+    } while (status == FB_OK);
+    if (shows)
+        fputs("\r\033[K", stderr);
+    return status == FB_END ? FB_OK : status;
+}
+
+enum fb_status fb_operator_walk(struct fb_operator *command, const struct fb_walk_options *options,
+                                fb_operator_page_fn on_page, void *context, struct fb_error *error)
+{
+    const struct fb_patience_options patience = {
+        .clock = fb_clock_system(),
+        .stop_at = FB_STOP_NOW,
+        .give_up_after_ms = command->conf->daemon.once_patience_ms,
+        .what = "list the objects",
+        .on_health = on_health,
+    };
+    struct fb_walk_options filled = *options;
+    struct fb_walk *walk = NULL;
+    enum fb_status status = fb_operator_connect(command, error);
+
+    if (status != FB_OK)
+        return status;
+    fb_patience_init(&command->patience, &patience, fb_random_entropy());
+    filled.bucket = command->stream->bucket;
+    filled.layout = command->layout;
+    filled.list_page = fb_s3_list_page;
+    filled.client = command->client;
+    status = fb_walk_new(&filled, &walk, error);
+    if (status == FB_OK)
+        status = walk_on(command, walk, on_page, context, error);
+    fb_walk_free(walk);
+    return status;
 }
 
 bool fb_operator_confirm(const char *question, const char *answer)

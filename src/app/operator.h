@@ -12,6 +12,8 @@
 
 #include "firebridge/app/conf.h"
 #include "firebridge/app/environment.h"
+#include "firebridge/pipeline/patience.h"
+#include "firebridge/pipeline/walk.h"
 #include "firebridge/state/state.h"
 
 struct fb_operator {
@@ -22,6 +24,7 @@ struct fb_operator {
     struct fb_stream_row row; /* as it was at the beginning */
     struct fb_environment *environment;
     struct fb_client client; /* of the source, once connected */
+    struct fb_patience patience;
 };
 
 /*
@@ -34,6 +37,17 @@ void fb_operator_close(struct fb_operator *command);
 /* For calls to S3. */
 enum fb_status fb_operator_connect(struct fb_operator *command,
                                    struct fb_error *error) FB_MUST_CHECK;
+
+/*
+ * A walk over what S3 has of the stream: `options` says of what, the rest is filled in. Connects.
+ * Pages are asked for as long as once_patience allows. On a terminal stderr shows how many objects
+ * were found.
+ */
+typedef enum fb_status (*fb_operator_page_fn)(void *context, const struct fb_walk_page *page,
+                                              struct fb_error *error);
+enum fb_status fb_operator_walk(struct fb_operator *command, const struct fb_walk_options *options,
+                                fb_operator_page_fn on_page, void *context,
+                                struct fb_error *error) FB_MUST_CHECK;
 
 /* Says on stderr what went wrong with the stream, and returns FB_EXIT_WRONG. */
 int fb_operator_fail(const struct fb_operator *command, const struct fb_error *error);

@@ -85,6 +85,18 @@ void fb_layout_prepare_plan(struct fb_layout *layout)
         layout->whole = !fb_layout_units_complete(units, &layout->finest);
 }
 
+int64_t fb_layout_folder_ms(const struct fb_layout *layout)
+{
+    static const int64_t hours[] = {
+        [FB_UNIT_YEAR] = INT64_C(366) * 24,
+        [FB_UNIT_MONTH] = INT64_C(31) * 24,
+        [FB_UNIT_DAY] = 24,
+        [FB_UNIT_HOUR] = 1,
+    };
+
+    return layout->whole ? INT64_MAX : hours[layout->finest] * 3600 * 1000;
+}
+
 void fb_layout_ranges_done(struct fb_layout_ranges *ranges)
 {
     for (size_t i = 0; i < ranges->count; i++) {
