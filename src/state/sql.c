@@ -71,6 +71,12 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
     [FB_SQL_OBJECT_COUNT] = "SELECT state, count(*), sum(size_bytes) FROM object"
                             " WHERE stream_id = ?1 GROUP BY state",
+    /* Left to itself, SQLite reads all objects of the stream. */
+    [FB_SQL_OBJECT_BACKLOG] =
+        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object INDEXED BY object_pending"
+        " WHERE stream_id = ?1 AND " PENDING " UNION ALL "
+        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object INDEXED BY object_open"
+        " WHERE stream_id = ?1 AND " OPEN " AND state = 1",
     [FB_SQL_OBJECT_OF_KEY] = "SELECT count(*) FROM object WHERE stream_id = ?1 AND key = ?2",
     [FB_SQL_OBJECT_SKIP] = "UPDATE object SET state = 6, reason = ?3"
                            " WHERE stream_id = ?1 AND key = ?2 AND state IN (0, 5)",
