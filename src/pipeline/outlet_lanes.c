@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "firebridge/pipeline/write_mode.h"
+
 /* Records that are acknowledged together: small enough to move often, large enough to be cheap. */
 #define SPAN_RECORDS 256
 
@@ -54,22 +56,17 @@ static enum fb_status route(struct lanes_outlet *self, const struct fb_record *r
     return FB_OK;
 }
 
-/*
- * Of an object that must leave alone what is in the table: what would put an item inserts one, and
- * what would change or remove one has nothing to do.
- */
+/* Of an object that must leave alone what is in the table. */
 static enum fb_status route_if_absent(struct lanes_outlet *self, const struct fb_record *record,
                                       struct fb_error *error)
 {
     struct fb_record insert = *record;
 
-    if (record->operation == FB_DELETE || record->operation == FB_UPDATE) {
-        self->outlet.left_alone++;
-        (void)fb_outlet_count(&self->outlet);
-        return FB_OK;
-    }
-    insert.operation = FB_INSERT;
-    return route(self, &insert, error);
+    if (fb_write_mode_if_absent(record->operation, &insert.operation))
+        return route(self, &insert, error);
+    self->outlet.left_alone++;
+    (void)fb_outlet_count(&self->outlet);
+    return FB_OK;
 }
 
 static enum fb_status take(struct fb_outlet *outlet, const struct fb_record *record,

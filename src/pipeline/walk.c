@@ -140,10 +140,12 @@ static bool is_behind(const struct fb_layout_range *range, const char *cursor)
 static void begin_window(struct fb_walk *walk, int64_t window_ms)
 {
     const int64_t to_ms = walk->options.to_ms;
-    const int64_t folder_ms =
-        walk->options.prefix != NULL ? INT64_MAX : fb_layout_folder_ms(walk->options.layout);
-    const int64_t length_ms = folder_ms > WINDOW_MS ? folder_ms : WINDOW_MS;
+    const struct fb_layout *layout = walk->options.layout;
+    int64_t length_ms = INT64_MAX;
 
+    if (walk->options.in_order && !fb_layout_is_sequential(layout))
+        length_ms =
+            fb_layout_folder_ms(layout) > WINDOW_MS ? fb_layout_folder_ms(layout) : WINDOW_MS;
     fb_layout_ranges_done(&walk->ranges);
     walk->is_planned = false;
     walk->window_ms = window_ms;

@@ -311,8 +311,8 @@ class Firebridge:
         return [line for file in files for line in file.read_text().splitlines() if line.strip()]
 
     def sql(self, query):
-        """Rows of the state file, whoever holds it."""
-        with contextlib.closing(sqlite3.connect(self.state / "firebridge.db")) as database:
+        """What a statement gives of the state file, whoever holds it."""
+        with contextlib.closing(sqlite3.connect(self.state / "firebridge.db")) as database, database:
             return database.execute(query).fetchall()
 
     def end(self):

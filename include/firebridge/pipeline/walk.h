@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A walk over a stream's objects as S3 lists them, page by page, whatever the state file knows: by
- * their key's time, or under a prefix. It goes through windows of time from the oldest on, and in a
- * window through its folders in the order of their names. A place in it can be kept, and a new walk
- * of the same stretch goes on from there.
+ * their key's time, or under a prefix, in the order of their names. Where names do not tell times
+ * (partitions stand before them), a walk in order goes through windows of time, from the oldest on.
+ * A place in it can be kept, and a new walk of the same stretch goes on from there.
  *
  * Invariant: behind a place no object is shown that was shown before it.
  * Threads:   one owner.
@@ -26,6 +26,7 @@ struct fb_walk_options {
     int64_t from_ms, to_ms; /* key times in [from, to) */
     const char *prefix;     /* only keys that begin with it, in one window; NULL: by time */
     bool is_key;            /* the prefix is the one key */
+    bool in_order;          /* about in the order of their times, whatever calls that takes */
     /* A place to go on from: a window's begin, and the last key that was shown of it, or NULL. */
     int64_t window_ms; /* 0: the first */
     const char *cursor;
