@@ -233,6 +233,11 @@ static enum fb_status list(struct fb_walk *walk, bool *ret_more, struct fb_error
                        "the keys of s3://%.63s/%.400s are not in the order of their bytes; this S3 "
                        "cannot be used",
                        walk->options.bucket, range->prefix);
+    if (result.is_truncated && walk->page.key_count == 0)
+        return fb_fail(error, FB_CORRUPT,
+                       "s3://%.63s/%.400s: S3 says that more follows, and shows "
+                       "nothing",
+                       walk->options.bucket, range->prefix);
     if (fb_page_make_listed(&walk->page) != FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a page of a listing");
     status = keep_cursor(walk, error);
@@ -256,11 +261,14 @@ enum fb_status fb_walk_next(struct fb_walk *walk, struct fb_walk_page *ret_page,
            is_behind(&walk->ranges.ranges[walk->range], walk->cursor))
         walk->range++;
     fb_page_reset(&walk->page);
-    if (walk->range < walk->ranges.count)
+    /* A folder without a key behind the place is no page: the place would be the same. */
+    while (walk->range < walk->ranges.count && walk->page.key_count == 0) {
         status = list(walk, &more, error);
-    if (status != FB_OK)
-        return status;
-    if (!more && ++walk->range >= walk->ranges.count)
+        if (status != FB_OK)
+            return status;
+        walk->range += more ? 0 : 1;
+    }
+    if (walk->range >= walk->ranges.count)
         end_window(walk);
     *ret_page = (struct fb_walk_page){
         .objects = walk->page.listed,
