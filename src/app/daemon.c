@@ -87,7 +87,8 @@ static void open_control(struct fb_daemon *daemon)
     if (status == FB_OK)
         status = fb_control_start(&options, &daemon->control, &error);
     if (status != FB_OK)
-        fb_log_error("no control socket, so status, pause and the like do not reach this daemon: "
+        fb_log_event(FB_EVENT_CONTROL_FAILED, FB_ABOUT(.error = &error),
+                     "no control socket, so status, pause and the like do not reach this daemon: "
                      "%s",
                      error.message);
     free(directory);
@@ -125,6 +126,8 @@ static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
     for (size_t i = 0; status == FB_OK && i < daemon->stream_count; i++)
         status = fb_daemon_stream_start(daemon->streams[i], error);
     if (status == FB_OK)
+        status = fb_keeper_start(daemon->state, &daemon->keeper, error);
+    if (status == FB_OK)
         open_control(daemon);
     return status;
 }
@@ -143,13 +146,15 @@ static void begin_stop(struct fb_daemon *daemon, const char *why)
     int64_t timeout_ms = daemon->setup->conf->daemon.stop_timeout_ms;
 
     if (daemon->stopping) {
-        fb_log_notice("%s again: stopping at once; what is in flight is written again next time",
-                      why);
+        fb_log_event(FB_EVENT_STOPPING_NOW, NULL,
+                     "%s again: stopping at once; what is in flight is written again next time",
+                     why);
         stop_streams(daemon, FB_STOP_NOW);
         return;
     }
-    fb_log_notice("%s: stopping; what is in flight is finished within %lld s", why,
-                  (long long)(timeout_ms / 1000));
+    fb_log_event(FB_EVENT_STOPPING, NULL,
+                 "%s: stopping; what is in flight is finished within %lld s", why,
+                 (long long)(timeout_ms / 1000));
     fb_notify_stopping(daemon, timeout_ms);
     daemon->stopping = true;
     timeout_ms -= timeout_ms > 2 * LAST_CHECKPOINT_MS ? LAST_CHECKPOINT_MS : timeout_ms / 2;
@@ -179,6 +184,7 @@ static void live(struct fb_daemon *daemon)
         if (daemon->stopping && fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms)
             stop_streams(daemon, FB_STOP_NOW);
         take_signal(daemon, TICK_MS);
+        fb_log_tick();
     }
 }
 
@@ -211,6 +217,7 @@ void fb_daemon_done(struct fb_daemon *daemon)
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_daemon_stream_free(daemon->streams[i]);
     free_setup(daemon->setup);
+    fb_keeper_free(daemon->keeper);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->state_directory);
