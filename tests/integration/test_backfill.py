@@ -65,7 +65,7 @@ def test_history_is_worked_off_beside_a_daemon_and_shown(job, history):
             last["percent"]) == ("complete", 6, 6, 30, 100)
     job.table.expect(history)
     assert job.firebridge.sql("SELECT count(*) FROM object") == [(0,)]
-    assert "is complete: 6 objects, 30 records" in daemon.log
+    daemon.wait_until(lambda: "is complete: 6 objects, 30 records" in daemon.log)
     assert "100 %  6 of 6 objects" in backfill(job, conf, "--status").stdout
     daemon.terminate()
     assert daemon.wait().code == 0
