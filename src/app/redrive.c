@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "firebridge/app/cli.h"
 #include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
@@ -20,7 +21,7 @@ struct redrive_options {
     const char *reason; /* NULL: whatever it is */
     int64_t since_ms;   /* 0: from the first */
     bool dry_run;
-    bool overwrite; /* old records may take the place of newer items */
+    struct fb_again again;
     unsigned output;
 };
 
@@ -86,27 +87,20 @@ static bool has_reason(const char *reason)
     return false;
 }
 
-/* What is first or newer in the table stays there. */
-static bool overwrites(const struct fb_conf_stream *stream)
+static int check_again(const struct redrive *redrive)
 {
-    return strcmp(stream->write, "insert") != 0 && strcmp(stream->write, "newer") != 0;
-}
+    int status = FB_EXIT_OK;
 
-static bool may_overwrite(const struct redrive *redrive)
-{
-    const bool may = redrive->options->dry_run || redrive->options->overwrite;
-
-    for (size_t i = 0; i < redrive->conf->stream_count && !may; i++) {
+    for (size_t i = 0; i < redrive->conf->stream_count && status == FB_EXIT_OK; i++) {
         const struct fb_conf_stream *stream = &redrive->conf->streams[i];
 
-        if (!is_asked_for(redrive, stream) || !overwrites(stream))
-            continue;
-        return complain(stream->name,
-                        "a record that became a dead letter is older than what was written of its "
-                        "key since, and would take its place. See with --dry-run what would be "
-                        "written; if that is right, say --overwrite");
+        /* One that adds is refused in its turn, whatever was said. */
+        if (is_asked_for(redrive, stream) && !fb_conf_may_add(stream))
+            status =
+                fb_again_check(stream, &redrive->options->again,
+                               "a record that became a dead letter", redrive->options->dry_run);
     }
-    return true;
+    return status;
 }
 
 /* ---- one stream ---- */
@@ -175,6 +169,7 @@ static enum fb_status run_stream(struct redrive *redrive, const struct fb_conf_s
         .since_ms = redrive->options->since_ms,
         .reason = redrive->options->reason,
         .dry_run = redrive->options->dry_run,
+        .if_absent = redrive->options->again.if_absent,
         .writers = stream->writers,
         .removes_nulls = stream->null == FB_MAP_NULL_UNSET,
         .max_in_flight = stream->max_in_flight,
@@ -311,7 +306,7 @@ static int redrive_all(struct redrive *redrive)
 
     if (!has_stream(redrive))
         return FB_EXIT_WRONG;
-    if (!may_overwrite(redrive))
+    if (check_again(redrive) != FB_EXIT_OK)
         return FB_EXIT_USAGE;
     if (!make_plans(redrive) || !set_up(redrive))
         return FB_EXIT_WRONG;
@@ -366,8 +361,12 @@ static const struct fb_option options[] = {
      .help = "say what would be, and change nothing"},
     {.name = "overwrite",
      .kind = FB_OPTION_FLAG,
-     .offset = offsetof(struct redrive_options, overwrite),
+     .offset = offsetof(struct redrive_options, again.overwrite),
      .help = "write, though an old record may replace a newer item"},
+    {.name = "if-absent",
+     .kind = FB_OPTION_FLAG,
+     .offset = offsetof(struct redrive_options, again.if_absent),
+     .help = "leave alone what is in the table"},
     FB_OPTION_OUTPUT(struct redrive_options),
 };
 

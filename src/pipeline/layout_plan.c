@@ -85,6 +85,26 @@ void fb_layout_prepare_plan(struct fb_layout *layout)
         layout->whole = !fb_layout_units_complete(units, &layout->finest);
 }
 
+bool fb_layout_is_sequential(const struct fb_layout *layout)
+{
+    for (size_t i = 0; i < layout->time_cut; i++)
+        if (layout->template.pieces[i].kind == FB_PIECE_PARTITION)
+            return layout->whole;
+    return layout->whole || layout->ordered;
+}
+
+int64_t fb_layout_folder_ms(const struct fb_layout *layout)
+{
+    static const int64_t hours[] = {
+        [FB_UNIT_YEAR] = INT64_C(366) * 24,
+        [FB_UNIT_MONTH] = INT64_C(31) * 24,
+        [FB_UNIT_DAY] = 24,
+        [FB_UNIT_HOUR] = 1,
+    };
+
+    return layout->whole ? INT64_MAX : hours[layout->finest] * 3600 * 1000;
+}
+
 void fb_layout_ranges_done(struct fb_layout_ranges *ranges)
 {
     for (size_t i = 0; i < ranges->count; i++) {

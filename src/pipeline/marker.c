@@ -58,12 +58,15 @@ static json_t *make_key(const struct fb_markers *markers, const struct fb_state_
     const bool has_sort_key = markers->schema->count == 2;
     char text[TEXT_MAX_BYTES];
     char place[48];
+    char again[32] = "";
     json_t *key = json_object();
 
     format_place(begin, place, sizeof place);
-    snprintf(text, sizeof text, FB_MARKER_PREFIX "%.64s|s3://%.63s/%.1024s|%.512s%s%s",
-             markers->stream, markers->bucket, object->key, object->etag, has_sort_key ? "" : "|",
-             has_sort_key ? "" : place);
+    if (object->again_ms != 0)
+        snprintf(again, sizeof again, "|again %lld", (long long)object->again_ms);
+    snprintf(text, sizeof text, FB_MARKER_PREFIX "%.64s|s3://%.63s/%.1024s|%.512s%s%s%s",
+             markers->stream, markers->bucket, object->key, object->etag, again,
+             has_sort_key ? "" : "|", has_sort_key ? "" : place);
     if (json_object_set_new(key, attributes[0].name, key_value(attributes[0].type, text)) != 0 ||
         (has_sort_key &&
          json_object_set_new(key, attributes[1].name, key_value(attributes[1].type, place)) != 0)) {

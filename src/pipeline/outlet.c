@@ -19,6 +19,7 @@ enum fb_status fb_outlet_begin(struct fb_outlet *outlet, struct fb_state_object 
     outlet->span = NULL;
     outlet->end_offset_bytes = object->frontier.offset_bytes;
     outlet->dead_letters = 0;
+    outlet->left_alone = 0;
     if (fb_progress_object_begin(outlet->options.progress, object,
                                  fb_monotonic_ms(outlet->options.clock), &outlet->object) != FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for an object");

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "firebridge/pipeline/write_mode.h"
+
 /* Records that are acknowledged together: small enough to move often, large enough to be cheap. */
 #define SPAN_RECORDS 256
 
@@ -54,6 +56,19 @@ static enum fb_status route(struct lanes_outlet *self, const struct fb_record *r
     return FB_OK;
 }
 
+/* Of an object that must leave alone what is in the table. */
+static enum fb_status route_if_absent(struct lanes_outlet *self, const struct fb_record *record,
+                                      struct fb_error *error)
+{
+    struct fb_record insert = *record;
+
+    if (fb_write_mode_if_absent(record->operation, &insert.operation))
+        return route(self, &insert, error);
+    self->outlet.left_alone++;
+    (void)fb_outlet_count(&self->outlet);
+    return FB_OK;
+}
+
 static enum fb_status take(struct fb_outlet *outlet, const struct fb_record *record,
                            struct fb_error *error)
 {
@@ -66,7 +81,8 @@ static enum fb_status take(struct fb_outlet *outlet, const struct fb_record *rec
     if (status != FB_OK)
         return status;
     if (record->reason == FB_DEAD_NONE)
-        status = route(self, record, error);
+        status = outlet->identity->if_absent ? route_if_absent(self, record, error)
+                                             : route(self, record, error);
     else
         status = fb_outlet_keep_letter(outlet, record, fb_dead_reason_name(record->reason),
                                        fb_outlet_count(outlet), error);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/pipeline/write_mode.h"
 #include "redrive_private.h"
 
 /* The letter's bytes, being read. */
@@ -14,7 +15,8 @@ struct reading {
     struct fb_record_reader *reader;
     bool writes; /* what is read goes to the lanes; before, it is only looked at */
 
-    bool is_other; /* something was read that is not all of the bytes */
+    bool only_changes; /* what is in the table, which is to be left alone */
+    bool is_other;     /* something was read that is not all of the bytes */
     uint64_t items;
     enum fb_dead_reason reason; /* of the first that is dead */
     char message[sizeof((struct fb_record *)0)->message];
@@ -83,13 +85,17 @@ static enum fb_status push(struct reading *reading, const struct fb_record *reco
 {
     const struct fb_letter *letter = reading->letter;
     struct fb_redrive *redrive = reading->redrive;
+    struct fb_record written = *record;
     struct fb_state_object identity = {.key = strdup(letter->key), .etag = strdup(letter->etag)};
     struct fb_progress_object *object = NULL;
     struct fb_item *item = NULL;
     enum fb_status status = identity.key == NULL || identity.etag == NULL ? FB_NO_MEMORY : FB_OK;
 
+    /* What would only change an item has not come so far. */
+    if (redrive->options->if_absent)
+        (void)fb_write_mode_if_absent(record->operation, &written.operation);
     if (status == FB_OK)
-        status = get_item(redrive, record, &item);
+        status = get_item(redrive, &written, &item);
     if (status == FB_OK)
         status = fb_progress_object_begin(redrive->progress, &identity, 0, &object);
     if (status == FB_OK) {
@@ -108,6 +114,15 @@ static enum fb_status push(struct reading *reading, const struct fb_record *reco
     return FB_OK;
 }
 
+static void take_item(struct reading *reading, enum fb_operation operation)
+{
+    enum fb_operation insert;
+
+    reading->items++;
+    if (reading->redrive->options->if_absent && !fb_write_mode_if_absent(operation, &insert))
+        reading->only_changes = true;
+}
+
 static enum fb_status take_record(struct reading *reading, const struct fb_record *record)
 {
     const struct fb_letter *letter = reading->letter;
@@ -116,7 +131,7 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
         record->size_bytes != letter->text_size)
         reading->is_other = true;
     else if (record->reason == FB_DEAD_NONE)
-        reading->items++;
+        take_item(reading, record->operation);
     else if (reading->reason == FB_DEAD_NONE) {
         reading->reason = record->reason;
         memcpy(reading->message, record->message, sizeof reading->message);
@@ -240,6 +255,10 @@ static enum fb_status decide(struct reading *reading, struct fb_error *error)
                      "again");
     if (reading->reason != FB_DEAD_NONE)
         return fail_again(reading);
+    if (reading->only_changes)
+        return unfit(reading->redrive, letter, reading->entry,
+                     "it updates or deletes, which --if-absent leaves out; redrive it with "
+                     "--overwrite, or remove it");
     if (reading->items > 0)
         return write_items(reading, error);
     reading->entry->fate = FB_REDRIVE_LEFT_OUT;

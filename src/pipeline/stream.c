@@ -216,6 +216,7 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
     int64_t took_ms = fb_monotonic_ms(stream->options.clock) - begun_ms;
     const char *word = outcome == FB_OBJECT_DONE      ? "done"
                        : outcome == FB_OBJECT_CHANGED ? "ended (it changed)"
+                       : outcome == FB_OBJECT_SKIPPED ? "ended (it is skipped)"
                                                       : "ended (it is damaged)";
 
     fb_log_event(FB_EVENT_OBJECT_ENDED,
@@ -312,6 +313,7 @@ static void supervise(struct fb_stream *stream)
 
         over = drained || fb_stop_level(&stream->stop) == FB_STOP_NOW;
         status = checkpoint(stream, drained || is_waited_for(stream), &error);
+        fb_stream_take_off(stream);
         fb_stream_look_at_backlog(stream, over);
         if (status == FB_OK) {
             fb_patience_success(&stream->checkpoint_patience);

@@ -3,6 +3,7 @@
  * lanes of its own, so none of them waits for another. */
 #include <stdlib.h>
 
+#include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 #include "stream_private.h"
 
@@ -339,13 +340,56 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
     return status;
 }
 
+/* It ends at a stop alone; what ails it keeps nothing else from its work. */
+static void *run_backfiller(void *argument)
+{
+    struct fb_stream *stream = argument;
+    struct fb_error error = {0};
+    const enum fb_status status = fb_backfiller_run(stream->backfiller, &error);
+
+    if (status != FB_CANCELED)
+        fb_log_error("stream %s: the backfill stands until the next start: %s",
+                     stream->options.name, error.message);
+    return NULL;
+}
+
+static enum fb_status start_backfiller(struct fb_stream *stream, struct fb_error *error)
+{
+    struct fb_backfiller_options options = {
+        .stream = stream->options.name,
+        .bucket = stream->options.bucket,
+        .layout = stream->options.layout,
+        .list_page = stream->options.calls.list_page,
+        .state = stream->options.state,
+        .stream_id = stream->row.id,
+        .takeup = &stream->takeup,
+        .clock = stream->options.clock,
+        .stop = &stream->stop,
+        .patience = fb_stream_patience(stream, FB_STOP_DRAIN),
+        .seed = stream->options.seed,
+        .on_objects = on_objects,
+        .context = stream,
+    };
+    enum fb_status status =
+        fb_stream_connect(stream, FB_SIDE_SOURCE, FB_STOP_DRAIN, &stream->backfill_client, error);
+
+    options.client = stream->backfill_client;
+    if (status == FB_OK)
+        status = fb_backfiller_new(&options, &stream->backfiller, error);
+    if (status == FB_OK)
+        status =
+            fb_thread_start(&stream->backfill_thread, "backfill", run_backfiller, stream, error);
+    stream->backfill_started = status == FB_OK;
+    return status;
+}
+
 enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *error)
 {
     const unsigned decoders = stream->options.decoders;
     enum fb_status status = fb_progress_new(stream->options.in_any_order, &stream->progress, error);
 
     fb_takeup_init(&stream->takeup, stream->options.state, stream->row.id,
-                   stream->options.in_any_order);
+                   stream->options.in_any_order, stream->options.clock);
     if (status == FB_OK)
         status = make_rooms(stream, error);
     for (unsigned i = 0; i < decoders && status == FB_OK; i++)
@@ -353,6 +397,9 @@ enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *
             stream->options.adds ? start_adding(stream, i, error) : start_lanes(stream, i, error);
     if (status == FB_OK)
         status = start_poller(stream, error);
+    /* What a daemon does in weeks is nothing to wait for. */
+    if (status == FB_OK && !stream->options.once)
+        status = start_backfiller(stream, error);
     for (unsigned i = 0; i < decoders && status == FB_OK; i++)
         status = start_decoder(stream, i, error);
     return status;
@@ -373,6 +420,9 @@ void fb_stream_end_parts(struct fb_stream *stream)
     if (stream->poller_started)
         fb_thread_join(stream->poller_thread);
     fb_poller_free(stream->poller);
+    if (stream->backfill_started)
+        pthread_join(stream->backfill_thread, NULL);
+    fb_backfiller_free(stream->backfiller);
     for (size_t i = 0; i < stream->lane_count; i++)
         fb_lane_finish(stream->lanes[i]);
     for (size_t i = 0; i < stream->lane_count; i++) {
@@ -397,6 +447,7 @@ void fb_stream_free_parts(struct fb_stream *stream)
     }
     free(stream->readers);
     fb_stream_disconnect(stream, &stream->list_client);
+    fb_stream_disconnect(stream, &stream->backfill_client);
     fb_takeup_done(&stream->takeup);
     fb_progress_free(stream->progress);
     fb_stream_row_done(&stream->row);

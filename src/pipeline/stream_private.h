@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "backlog.h"
+#include "firebridge/pipeline/backfiller.h"
 #include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/poller.h"
 #include "firebridge/pipeline/stream.h"
@@ -37,11 +38,15 @@ struct fb_stream {
     struct fb_stream_row row;
     struct fb_poller *poller;
     bool poller_started;
+    struct fb_backfiller *backfiller;
+    pthread_t backfill_thread;
+    bool backfill_started;
     struct fb_progress *progress;
     struct fb_takeup takeup;
     struct fb_stream_reader *readers; /* options.decoders of them */
-    struct fb_client list_client, letters_client, *lane_clients;
+    struct fb_client list_client, backfill_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
+    int64_t looked_ms;    /* for what is to be taken off */
     int64_t next_look_ms; /* at the backlog; monotonic */
 
     pthread_mutex_t lock;            /* guards what follows */
@@ -95,6 +100,9 @@ enum fb_status fb_stream_start_parts(struct fb_stream *stream,
 
 /* Waits for decoders, poller and lanes, in this order. */
 void fb_stream_end_parts(struct fb_stream *stream);
+
+/* Hands what a person wants taken off to whoever reads it; looks at the state file now and then. */
+void fb_stream_take_off(struct fb_stream *stream);
 
 /* After all threads. */
 void fb_stream_free_parts(struct fb_stream *stream);

@@ -88,6 +88,14 @@ const struct fb_write_mode *fb_write_mode_of(enum fb_operation operation)
     return &modes[operation];
 }
 
+bool fb_write_mode_if_absent(enum fb_operation operation, enum fb_operation *ret_operation)
+{
+    if (operation != FB_PUT && operation != FB_INSERT && operation != FB_NEWER)
+        return false;
+    *ret_operation = FB_INSERT;
+    return true;
+}
+
 uint64_t fb_item_write_units(const struct fb_item *item)
 {
     const uint64_t units = (item->counted_bytes + WRITE_UNIT_BYTES - 1) / WRITE_UNIT_BYTES;

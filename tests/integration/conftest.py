@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -312,6 +313,11 @@ class Firebridge:
         """The lines of the stream's dead-letter files, torn ones apart."""
         files = sorted((self.state / "dead-letters" / stream).glob("*"))
         return [line for file in files for line in file.read_text().splitlines() if line.strip()]
+
+    def sql(self, query):
+        """What a statement gives of the state file, whoever holds it."""
+        with contextlib.closing(sqlite3.connect(self.state / "firebridge.db")) as database, database:
+            return database.execute(query).fetchall()
 
     def end(self):
         for process in self.processes:

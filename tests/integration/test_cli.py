@@ -46,7 +46,7 @@ echo "${COMPREPLY[@]}"
 
 
 @pytest.mark.parametrize("words, expected", [
-    (["re"], {"redrive"}),
+    (["re"], {"redrive", "replay"}),
     (["redrive", "--o"], {"--overwrite", "--output"}),
     (["redrive", "--output", ""], {"table", "json"}),
     (["state", ""], {"adopt", "rename", "--help", "--config"}),

@@ -221,7 +221,7 @@ def stopped(job):  # noqa: F811
     name = job.put(body[:len(body) // 2])
     job.put(firehose.body([{"id": "behind"}]))
     result = job.fail(stream=STOP)
-    for word in (name, "cut off", "on_damaged_object", "Replace or delete"):
+    for word in (name, "cut off", "on_damaged_object", "Replace, delete or skip"):
         assert word in result.stderr, (word, result)
     expect_a_stop_at(job, name)
     return job, name

@@ -239,6 +239,23 @@ def test_a_dry_run_says_it_and_changes_nothing(job, store):
     assert job.table.count() == 0
 
 
+def test_with_if_absent_what_is_in_the_table_stays(job, files):
+    leave(job, files, firehose.body(users(3)), b'{"id": "u1", "n": "newer"}')
+    result = job.firebridge(conf(job, files, MENDED), "redrive", "--if-absent", "--output", "json")
+    assert result.code == 0, str(result)
+    assert json.loads(result.stdout)["written"] == 3
+    job.table.expect([*mended(users(1)), {"id": "u1", "n": "newer"}, *mended(users(1, start=2))])
+
+
+def test_with_if_absent_a_letter_that_deletes_stays(job, files):
+    changes = "\nwrite = {op:default=\"I\"}\nwrite.map = I: put, D: delete"
+    leave(job, files, firehose.body([b'{"id": "u1"}', b'{"user": "u1", "op": "D"}']), lines=changes)
+    result = job.firebridge(conf(job, files, MENDED + changes), "redrive", "--if-absent")
+    assert result.code == 1 and "it updates or deletes" in result.stderr, str(result)
+    assert len(files.lines()) == 1
+    job.table.expect([{"id": "u1"}])
+
+
 def test_without_overwrite_nothing_is_done(job, files):
     leave(job, files, firehose.body(users(5)))
     before = files.lines()

@@ -90,6 +90,10 @@ enum fb_status fb_decoder_new(const struct fb_decoder_options *options,
                               struct fb_decoder **ret_decoder,
                               struct fb_error *error) FB_MUST_CHECK;
 
+/* Ends the object of this sequence number where it is, if it is at work: what was read of it is
+ * written, and the rest left out. From any thread. */
+void fb_decoder_skip(struct fb_decoder *decoder, uint64_t sequence);
+
 /* Waits for the thread and frees. NULL is allowed. */
 void fb_decoder_free(struct fb_decoder *decoder);
 

@@ -75,6 +75,12 @@ const char *fb_layout_root(const struct fb_layout *layout);
 /* True when no folder can be derived, so that every plan is one range over the whole root. */
 bool fb_layout_is_whole(const struct fb_layout *layout);
 
+/* True when every plan is one range in which names sort as times do, as far as names tell times. */
+bool fb_layout_is_sequential(const struct fb_layout *layout);
+
+/* The longest time that a folder of a plan spans; INT64_MAX where it is the whole root. */
+int64_t fb_layout_folder_ms(const struct fb_layout *layout);
+
 enum fb_key_verdict {
     FB_KEY_DATA,
     FB_KEY_EXCLUDED,     /* by `exclude` */

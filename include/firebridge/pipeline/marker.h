@@ -9,6 +9,8 @@
  *     firebridge|STREAM|s3://BUCKET/KEY|ETAG  and  OFFSET.PART     with a sort key
  *     firebridge|STREAM|s3://BUCKET/KEY|ETAG|OFFSET.PART           without
  *
+ * A replay that adds again has markers of its own: "|again MILLISECONDS" stands behind the ETag.
+ *
  * Threads: the options are read by any.
  */
 #ifndef FIREBRIDGE_PIPELINE_MARKER_H

@@ -64,6 +64,7 @@ struct fb_outlet {
     struct fb_frontier next;   /* all before it is done, or on its way */
     uint64_t end_offset_bytes; /* behind the last record that was passed */
     uint64_t dead_letters;
+    uint64_t left_alone; /* records of a replay that would change what is in the table */
 };
 
 /* What all kinds do first. */

@@ -40,6 +40,7 @@ struct fb_redrive_options {
     int64_t since_ms;                            /* letters before it stay */
     const char *reason;                          /* letters with another stay; NULL: none does */
     bool dry_run;                                /* only says what would be */
+    bool if_absent;                              /* leaves alone what is in the table */
     unsigned writers;
     bool removes_nulls; /* in `update` */
     uint64_t max_in_flight;

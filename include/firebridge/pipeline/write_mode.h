@@ -30,6 +30,12 @@ struct fb_write_mode {
 
 const struct fb_write_mode *fb_write_mode_of(enum fb_operation operation);
 
+/*
+ * How a record is written that must leave alone what is in the table: what would put an item
+ * inserts it. False where it would only change or remove one: then there is nothing to write.
+ */
+bool fb_write_mode_if_absent(enum fb_operation operation, enum fb_operation *ret_operation);
+
 /* The write units of one item, as far as they can be told beforehand: 1 for each KB. */
 uint64_t fb_item_write_units(const struct fb_item *item);
 
