@@ -23,6 +23,14 @@ static const struct fb_conf_choice log_levels[] = {
     {"info", FB_LOG_INFO},   {"debug", FB_LOG_DEBUG},     {NULL, 0},
 };
 
+static const struct fb_conf_choice log_formats[] = {
+    {"auto", FB_LOG_STYLE_AUTO},
+    {"plain", FB_LOG_STYLE_PLAIN},
+    {"json", FB_LOG_STYLE_JSON},
+    {"journal", FB_LOG_STYLE_JOURNAL},
+    {NULL, 0},
+};
+
 static const struct fb_conf_choice layouts[] = {
     {"firehose", FB_LAYOUT_FIREHOSE},
     {"flat", FB_LAYOUT_FLAT},
@@ -120,9 +128,14 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {DAEMON(state_dir), .name = "state_dir", .type = &fb_conf_type_path,
      .default_text = "/var/lib/firebridge", .is_late = true,
      .sentence = "The folder of the state file and the dead letters; systemd's StateDirectory sets it."},
+    {DAEMON(runtime_dir), .name = "runtime_dir", .type = &fb_conf_type_path,
+     .sentence = "The folder of the control socket; without it systemd's RuntimeDirectory, or state_dir."},
     {DAEMON(log_level), .name = "log_level", .type = &fb_conf_type_choice,
      .default_text = "info", .choices = log_levels,
      .sentence = "The least important lines to log: error, warning, notice, info or debug."},
+    {DAEMON(log_format), .name = "log_format", .type = &fb_conf_type_choice,
+     .default_text = "auto", .choices = log_formats,
+     .sentence = "What lines of the log are: plain, json, journal, or auto by what stderr is."},
     {DAEMON(stop_timeout_ms), .name = "stop_timeout", .type = &fb_conf_type_duration,
      .default_text = "30s", .min = SECOND, .max = HOUR,
      .sentence = "How long a stop may wait for what is in flight; the rest is left for next time."},

@@ -56,13 +56,14 @@ static void tell_left_out(struct fb_poller *poller, const uint64_t *left_out)
     if (memcmp(left_out + 1, poller->told_left_out + 1, FB_KEY_FOREIGN * sizeof *left_out) == 0)
         return;
     memcpy(poller->told_left_out, left_out, sizeof poller->told_left_out);
-    fb_log_info("stream %s: left out of the listing: %llu by exclude, %llu error outputs, %llu "
-                "folder markers, %llu archived, %llu that are not of the prefix",
-                poller->options.stream, (unsigned long long)left_out[FB_KEY_EXCLUDED],
-                (unsigned long long)left_out[FB_KEY_ERROR_OUTPUT],
-                (unsigned long long)left_out[FB_KEY_FOLDER],
-                (unsigned long long)left_out[FB_KEY_UNREADABLE],
-                (unsigned long long)left_out[FB_KEY_FOREIGN]);
+    fb_log_event(FB_EVENT_KEYS_LEFT_OUT, FB_ABOUT(.stream = poller->options.stream),
+                 "left out of the listing: %llu by exclude, %llu error outputs, %llu "
+                 "folder markers, %llu archived, %llu that are not of the prefix",
+                 (unsigned long long)left_out[FB_KEY_EXCLUDED],
+                 (unsigned long long)left_out[FB_KEY_ERROR_OUTPUT],
+                 (unsigned long long)left_out[FB_KEY_FOLDER],
+                 (unsigned long long)left_out[FB_KEY_UNREADABLE],
+                 (unsigned long long)left_out[FB_KEY_FOREIGN]);
 }
 
 struct sweep_end {

@@ -292,13 +292,14 @@ enum fb_status fb_poller_list_backlog(struct fb_poller *poller, struct fb_error 
         if (status != FB_OK)
             return status;
         if (poller->backlog_objects > 0 && atomic_load(&poller->counters->list_calls) % 100 == 0)
-            fb_log_info("stream %s: %llu objects listed so far", poller->options.stream,
-                        (unsigned long long)poller->backlog_objects);
+            fb_log_event(FB_EVENT_LISTING_GOES_ON, FB_ABOUT(.stream = poller->options.stream),
+                         "%llu objects listed so far", (unsigned long long)poller->backlog_objects);
     }
-    fb_log_info("stream %s: s3://%s/%s holds %llu objects of %llu bytes to begin with",
-                poller->options.stream, poller->options.bucket,
-                fb_layout_root(poller->options.layout), (unsigned long long)poller->backlog_objects,
-                (unsigned long long)poller->backlog_bytes);
+    fb_log_event(FB_EVENT_BACKLOG_LISTED, FB_ABOUT(.stream = poller->options.stream),
+                 "s3://%s/%s holds %llu objects of %llu bytes to begin with",
+                 poller->options.bucket, fb_layout_root(poller->options.layout),
+                 (unsigned long long)poller->backlog_objects,
+                 (unsigned long long)poller->backlog_bytes);
     poller->backlog_listed = true;
     poller->hold_until_ms = 0;
     fb_poller_set_takeable(poller, true);

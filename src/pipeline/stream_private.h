@@ -52,7 +52,6 @@ struct fb_stream {
     bool attempted, finished, failed, left_undone;
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
-    int64_t told_ms;
     struct fb_state_backlog left; /* to be written, as of the last look */
     struct fb_backlog backlog;
 };
