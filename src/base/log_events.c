@@ -65,6 +65,10 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "backlog-listed", "0fab696c48ed449298c5727dedf10df6", FB_LOG_INFO, STREAM},
     [FB_EVENT_KEYS_LEFT_OUT] = {
         "keys-left-out", "8fd0e5aa2d694f018470cbc03f40eb2b", FB_LOG_INFO, STREAM},
+    [FB_EVENT_LISTINGS_STRETCHED] = {
+        "listings-stretched", "41ef81c40cfa4da1b9c1c7c07c4d21c4", FB_LOG_WARNING, STREAM},
+    [FB_EVENT_LISTINGS_IN_TIME] = {
+        "listings-in-time", "4f5dd29aacb946779411344b2e6a0e79", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_OBJECT_BEGUN] = {
         "object-begun", "65a998f499284903a2db33f55c62623a", FB_LOG_INFO, STREAM | OBJECT},
     [FB_EVENT_OBJECT_FORM] = {

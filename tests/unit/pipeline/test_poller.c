@@ -1043,6 +1043,57 @@ static void the_budget_is_never_overrun_and_late_objects_are_found_all_the_same(
     assert_int_equal(counts().pending, 50 + 12 * 201);
 }
 
+/* How many lines of the log say this, while it went to `log` instead of standard error. */
+static unsigned lines_with(FILE *log, const char *text)
+{
+    static char line[2048];
+    unsigned found = 0;
+
+    rewind(log);
+    while (fgets(line, sizeof line, log) != NULL)
+        found += strstr(line, text) != NULL;
+    return found;
+}
+
+static void that_the_budget_does_not_suffice_is_said_once_and_that_it_does_again(void **test)
+{
+    FILE *log = tmpfile();
+    const int kept = dup(STDERR_FILENO);
+    bool was_stretched, is_stretched;
+
+    (void)test;
+    bench->list_budget = 600;
+    use_partitions();
+    for (int i = 0; i < 20; i++)
+        deliver_to(i, now_ms());
+    fflush(stderr);
+    assert_true(log != NULL && kept >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    fb_log_set_level(FB_LOG_NOTICE);
+    start(0);
+    for (int part = 0; part < 24; part++) {
+        for (int i = 0; i < 20; i++)
+            deliver_to(i, now_ms());
+        run_for(HOUR_MS / 4);
+    }
+    was_stretched = fb_poller_counters(bench->poller)->is_stretched;
+    /* They vanish. */
+    for (size_t i = 0; i < bench->s3.count; i++)
+        bench->s3.objects[i].vanishes_ms = now_ms();
+    run_for(3 * DAY_MS);
+    is_stretched = fb_poller_counters(bench->poller)->is_stretched;
+    fb_log_set_level(FB_LOG_ERROR);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    assert_true(was_stretched);
+    assert_false(is_stretched);
+    /* At first, and as it became much worse. */
+    assert_in_range(lines_with(log, "does not suffice: polls take"), 1, 3);
+    assert_int_equal(lines_with(log, "list_budget suffices again"), 1);
+    assert_int_equal(lines_with(log, "does not suffice: polls take"),
+                     lines_with(log, "Put the time before the partitions"));
+    fclose(log);
+}
+
 static void polls_go_on_while_a_sweep_is_stretched(void **test)
 {
     size_t taken;
@@ -1185,6 +1236,7 @@ int main(void)
         CASE(two_levels_of_partitions_are_quiet_as_one_is),
         CASE(more_partitions_than_a_page_shows_are_all_listed),
         CASE(the_budget_is_never_overrun_and_late_objects_are_found_all_the_same),
+        CASE(that_the_budget_does_not_suffice_is_said_once_and_that_it_does_again),
         CASE(polls_go_on_while_a_sweep_is_stretched),
         CASE(a_budget_that_suffices_stretches_nothing),
         CASE(the_first_listing_is_not_held_up_by_the_budget),
