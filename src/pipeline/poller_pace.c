@@ -111,7 +111,7 @@ static void end_round(struct fb_poller *poller)
         fb_monotonic_ms(poller->options.clock) - poller->late_ms < WELL_AFTER_MS)
         return;
     poller->told_times = 0;
-    fb_log_event(FB_EVENT_LISTINGS_IN_TIME, FB_ABOUT(.stream = poller->options.stream),
+    fb_log_event(FB_EVENT_LISTINGS_ON_TIME, FB_ABOUT(.stream = poller->options.stream),
                  "list_budget suffices again: for a day no listing was late");
 }
 
