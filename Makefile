@@ -90,6 +90,7 @@ PROGRAM := $(BUILD)/firebridge
 TEST_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
 TESTS        := $(TEST_SOURCES:%.c=$(BUILD)/%)
 TOOLS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_tool.c tests/simulation/*_tool.c))
+SIMULATION   := $(sort $(filter-out %_tool.c,$(wildcard tests/simulation/*.c)))
 TEST_HELPERS := $(sort $(wildcard tests/unit/support/*.c))
 
 .PHONY: all
@@ -127,7 +128,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_HELPERS:%.c=$(BUILD)/%.o) 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs)
 
-$(BUILD)/tests/simulation/%: $(BUILD)/tests/simulation/%.o $(TEST_HELPERS:%.c=$(BUILD)/%.o) $(LIBRARY)
+$(BUILD)/tests/simulation/%: $(BUILD)/tests/simulation/%.o $(SIMULATION:%.c=$(BUILD)/%.o) $(TEST_HELPERS:%.c=$(BUILD)/%.o) $(LIBRARY)
 	$(call quiet,LD,$@) $(LINK) -o $@ $^ $(pkg_libs) $(test_libs)
 
 .SECONDARY:

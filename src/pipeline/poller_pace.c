@@ -9,7 +9,13 @@
 #define LATE_PART 2
 
 /* It is said again when it became so many times worse. */
-#define WORSE 2
+#define WORSE 4
+
+/* How late a listing is that is under way nobody knows; of one that takes so long it is said. */
+#define TOLD_BEFORE_ITS_END_MS (INT64_C(60) * 60 * 1000)
+
+/* Quiet partitions are due in crowds, so it is well again only after so long. */
+#define WELL_AFTER_MS (INT64_C(24) * 60 * 60 * 1000)
 
 #define NEVER_MS (INT64_MAX / 2)
 
@@ -62,15 +68,6 @@ static void tell_stretched(struct fb_poller *poller)
                  sweep_set);
 }
 
-/* At a sweep's end nothing was late since the one before. */
-static void tell_well_again(struct fb_poller *poller)
-{
-    fb_log_event(FB_EVENT_LISTINGS_ON_TIME, FB_ABOUT(.stream = poller->options.stream),
-                 "list_budget suffices again: listings come as they are set to");
-    for (unsigned i = 0; i < FB_LISTINGS; i++)
-        poller->paces[i].told_ms = 0;
-}
-
 /* One that is under way takes as long as the last one, or longer. */
 static void set_every(struct fb_poller *poller, enum fb_listing listing, int64_t every_ms,
                       bool ended)
@@ -87,14 +84,35 @@ static void set_every(struct fb_poller *poller, enum fb_listing listing, int64_t
 }
 
 /* Late by the budget's fault: said at the first time, and when it got much worse. */
-static void note_late(struct fb_poller *poller, struct fb_pace *pace, int64_t every_ms)
+static void note_late(struct fb_poller *poller, struct fb_pace *pace, int64_t every_ms, bool ended)
 {
+    const int64_t times = every_ms / pace->interval_ms;
+
     pace->stretched = true;
+    poller->late_ms = fb_monotonic_ms(poller->options.clock);
     atomic_store(&poller->counters->is_stretched, true);
-    if (every_ms < WORSE * pace->told_ms)
+    if (times < WORSE * poller->told_times || (!ended && every_ms < TOLD_BEFORE_ITS_END_MS))
         return;
-    pace->told_ms = every_ms;
+    poller->told_times = times;
     tell_stretched(poller);
+}
+
+/* A sweep is over: whether anything was late since the one before. */
+static void end_round(struct fb_poller *poller)
+{
+    bool stretched = false;
+
+    for (unsigned i = 0; i < FB_LISTINGS; i++) {
+        stretched = stretched || poller->paces[i].stretched;
+        poller->paces[i].stretched = false;
+    }
+    atomic_store(&poller->counters->is_stretched, stretched);
+    if (poller->told_times == 0 ||
+        fb_monotonic_ms(poller->options.clock) - poller->late_ms < WELL_AFTER_MS)
+        return;
+    poller->told_times = 0;
+    fb_log_event(FB_EVENT_LISTINGS_ON_TIME, FB_ABOUT(.stream = poller->options.stream),
+                 "list_budget suffices again: for a day no listing was late");
 }
 
 void fb_poller_note_pace(struct fb_poller *poller, const struct fb_walk *walk, bool ended)
@@ -105,16 +123,9 @@ void fb_poller_note_pace(struct fb_poller *poller, const struct fb_walk *walk, b
 
     set_every(poller, walk->listing, every_ms, ended);
     if (walk->waited && took_ms > pace->interval_ms + pace->interval_ms / LATE_PART)
-        note_late(poller, pace, every_ms);
-    if (!ended || walk->listing != FB_LISTING_SWEEP)
-        return;
-    if (atomic_load(&poller->counters->is_stretched) && !poller->paces[FB_LISTING_POLL].stretched &&
-        !poller->paces[FB_LISTING_SWEEP].stretched) {
-        atomic_store(&poller->counters->is_stretched, false);
-        tell_well_again(poller);
-    }
-    for (unsigned i = 0; i < FB_LISTINGS; i++)
-        poller->paces[i].stretched = false;
+        note_late(poller, pace, every_ms, ended);
+    if (ended && walk->listing == FB_LISTING_SWEEP)
+        end_round(poller);
 }
 
 void fb_poller_note_partitions(struct fb_poller *poller)

@@ -41,10 +41,10 @@ struct fb_walk {
     uint64_t left_out[FB_KEY_FOREIGN + 1];
 };
 
-/* How often a listing comes, and what was told of it. */
+/* How often a listing should come, and does. */
 struct fb_pace {
-    int64_t interval_ms, every_ms, told_ms;
-    bool stretched; /* the last one was */
+    int64_t interval_ms, every_ms;
+    bool stretched; /* one was late since the last complete sweep */
 };
 
 struct fb_poller {
@@ -74,6 +74,8 @@ struct fb_poller {
     struct fb_partitions partitions;
     struct fb_list_budget budget;
     bool is_budgeted;       /* not the first listing, nor `run --once` */
+    int64_t told_times;     /* so many intervals late, as was told; 0: nothing was */
+    int64_t late_ms;        /* when the last one was; monotonic */
     unsigned polls_in_turn; /* their calls since a sweep's last one */
 
     /* The page at hand. */

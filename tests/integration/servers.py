@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The servers that the tests and the demo run against: DynamoDB Local, Swift's S3 API, moto, and
-nginx as a DynamoDB that takes everything.
+The servers that the tests and the demo run against: DynamoDB Local, Swift's S3 API, Ceph's, moto,
+and nginx as a DynamoDB that takes everything.
 
 Each lives in a folder of its own on free ports, is ready when start() returns, dies with this
 process whatever happens to it, and touches nothing of the system's own configuration.
@@ -20,6 +20,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 import boto3
 import botocore.config
@@ -69,6 +70,7 @@ class Server:
     """Processes with their logs in one folder."""
 
     name = "server"
+    start_timeout_s = START_TIMEOUT_S
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder, self.name)
@@ -112,7 +114,7 @@ class Server:
                 stderr=subprocess.STDOUT, start_new_session=True))
 
     def wait_until_ready(self):
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + self.start_timeout_s
         while True:
             ready = self.is_ready()
             dead = [p for p in self.processes if p.poll() is not None]
@@ -344,6 +346,78 @@ class Moto(Server):
             self.url + "/moto-api/reset-auth", data=b"0", method="POST",
             headers={"Content-Type": "text/plain"})).close()
         return key["AccessKeyId"], key["SecretAccessKey"]
+
+
+# Without keys between its parts: radosgw would ask for a secure connection, which takes some.
+CEPH_CONF = """[global]
+fsid = {fsid}
+mon_host = [v2:{host}:{mon}]
+public_addr = {host}
+cluster_addr = {host}
+auth_cluster_required = none
+auth_service_required = none
+auth_client_required = none
+ms_mon_client_mode = crc
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_pool_default_pg_num = 1
+mon_allow_pool_size_one = true
+mon_data_avail_crit = 1
+mon_data_avail_warn = 1
+osd_crush_chooseleaf_type = 0
+osd_objectstore = memstore
+memstore_device_bytes = 536870912
+run_dir = {folder}
+admin_socket =
+log_file =
+mon_data = {folder}/mon
+osd_data = {folder}/osd
+rgw_data = {folder}/rgw
+rgw_s3_auth_use_sts = true
+rgw_sts_key = 0123456789abcdef
+"""
+
+
+class Radosgw(Server):
+    """Ceph's S3 and STS on a cluster of one node, in memory: a second judge of signatures."""
+
+    name = "radosgw"
+    start_timeout_s = 600  # 16 s on an idle machine
+    key, secret = "TESTER", "testing"
+    account = "123456789012"  # a tenant, which stands in ARNs as an account does
+
+    def command(self, *arguments):
+        """A tool of Ceph's, to its end."""
+        done = subprocess.run([str(a) for a in arguments], cwd=self.folder, text=True, timeout=600,
+                              env={**os.environ, "CEPH_CONF": str(self.folder / "ceph.conf")},
+                              stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode:
+            raise Failed(f"{' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def launch(self):
+        for program in ("ceph-mon", "ceph-osd", "ceph", "radosgw", "radosgw-admin"):
+            if not shutil.which(program):
+                raise Missing(f"{program} is not installed (scripts/install-deps --soak)")
+        fsid, osd, mon = uuid.uuid4(), uuid.uuid4(), free_port()
+        conf = self.folder / "ceph.conf"
+        conf.write_text(CEPH_CONF.format(fsid=fsid, host=HOST, mon=mon, folder=self.folder))
+        for data in ("mon", "osd", "rgw"):
+            (self.folder / data).mkdir()
+        self.command("monmaptool", "--create", "--addv", "a", f"[v2:{HOST}:{mon}]", "--fsid", fsid,
+                     "monmap")
+        self.command("ceph-mon", "--mkfs", "-i", "a", "--monmap", "monmap")
+        self.spawn("ceph-mon", "-c", conf, "-i", "a", "-f", log="mon")
+        self.command("ceph", "osd", "new", osd)
+        self.command("ceph-osd", "--mkfs", "-i", "0", "--osd-uuid", osd)
+        self.spawn("ceph-osd", "-c", conf, "-i", "0", "-f", log="osd")
+        self.command("radosgw-admin", "user", "create", "--tenant", self.account, "--uid", "tester",
+                     "--display-name", "t", "--access-key", self.key, "--secret", self.secret)
+        self.spawn("radosgw", "-c", conf, "-n", "client.rgw", "-f",
+                   f"--rgw_frontends=beast endpoint={HOST}:{self.port}", log="rgw")
+
+    def client(self, service="s3", secret=None, token=None, key=None):
+        return client(service, self.url, key or self.key, secret or self.secret, token)
 
 
 NGINX_CONF = """daemon off;

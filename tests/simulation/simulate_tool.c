@@ -4,276 +4,26 @@
  *
  *   simulate_tool [--seed N] [--histories N] [--directory DIR]
  *
- * A history is drawn from a seed: delivery streams that share a prefix of any layout, with buffers
- * of 1 s to 15 min, versions that roll over from 9 to 10 and 99 to 100, several objects a second,
- * retries of up to 24 h, partitions that appear and end, time zones over a change of their clocks;
- * an S3 that fails for an hour or answers slowly; a daemon that is down for up to a week or killed
- * at any call, and its clock, which jumps by up to a day.
- *
- * Every object must be taken up, more than once only where a kill came between that and its end,
- * and no more LIST calls be made than the formula of docs/operations.md allows. The first history
- * that fails is named by its seed, and the exit status is 1.
+ * A history (history.h) is drawn from a seed. Every object of it must be taken up, more than once
+ * only where a kill came between that and its end; in no hour may the daemon make more LIST calls
+ * than its list_budget, and on no day more than the formula of docs/operations.md allows (cost.h).
+ * The histories that fail are named by their seeds, and the exit status is 1.
  */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/poller.h"
 
-#include "../unit/support/fake_s3.h"
 #include "../unit/support/static_credentials.h"
+#include "cost.h"
+#include "history.h"
 
-#define SECOND_MS   INT64_C(1000)
-#define MINUTE_MS   (60 * SECOND_MS)
-#define HOUR_MS     (60 * MINUTE_MS)
-#define DAY_MS      (24 * HOUR_MS)
-#define LOOKBACK_MS (25 * HOUR_MS)
-#define RETRY_MAX_MS                                                                               \
-    (24 * HOUR_MS)                    /* Firehose, "Data delivery failure": S3 is retried for 24 h \
-                                       */
-#define SKEW_MAX_MS  (15 * MINUTE_MS) /* S3 refuses a signature that is off by more */
-#define TROUBLES_MAX 6
-#define PARTITIONS   5
-
-/* ---- layouts ---- */
-
-struct shape {
-    const char *prefix;
-    const char *path; /* %Y, %m, %d, %H as strftime's; %c: a partition or anything else */
-    enum fb_layout_form form;
-    bool is_scattered;  /* a listing for each hour */
-    bool is_discovered; /* partitions stand before the time */
-};
-
-static const struct shape shapes[] = {
-    {"d/", "d/%Y/%m/%d/%H/", FB_LAYOUT_FIREHOSE, false, false},
-    {"give-name", "give-name%Y/%m/%d/%H/", FB_LAYOUT_FIREHOSE, false, false},
-    {"y=!{timestamp:yyyy}/m=!{timestamp:MM}/d=!{timestamp:dd}/h=!{timestamp:HH}/",
-     "y=%Y/m=%m/d=%d/h=%H/", FB_LAYOUT_FIREHOSE, false, false},
-    {"days/!{timestamp:yyyy/MM/dd}/", "days/%Y/%m/%d/", FB_LAYOUT_FIREHOSE, false, false},
-    {"p/!{timestamp:yyyy-MM-dd-HH}/c=!{partitionKeyFromQuery:c}/", "p/%Y-%m-%d-%H/c=%c/",
-     FB_LAYOUT_FIREHOSE, false, false},
-    {"p/c=!{partitionKeyFromQuery:c}/!{timestamp:yyyy/MM/dd/HH}/", "p/c=%c/%Y/%m/%d/%H/",
-     FB_LAYOUT_FIREHOSE, false, true},
-    {"p/!{partitionKeyFromLambda:c}/!{timestamp:dd-MM-yyyy/HH}/", "p/%c/%d-%m-%Y/%H/",
-     FB_LAYOUT_FIREHOSE, true, true},
-    {"!{timestamp:dd-MM-yyyy_HH}/", "%d-%m-%Y_%H/", FB_LAYOUT_FIREHOSE, true, false},
-    {"r/!{firehose:random-string}/!{timestamp:yyyy/MM/dd/HH}/", "r/%c/%Y/%m/%d/%H/",
-     FB_LAYOUT_FIREHOSE, false, false},
-    {"flat/", "flat/%Y/%m/%d/", FB_LAYOUT_FLAT, false, false},
-};
-
-static const char *const zones[] = {
-    NULL, NULL, "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"};
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* ---- a history ---- */
-
-struct span {
-    int64_t from_ms, to_ms;
-};
-
-struct history {
-    uint64_t dice;
-    const struct shape *shape;
-    const char *zone;
-    int64_t start_ms, end_ms; /* of what is delivered */
-    int64_t poll_interval_ms, sweep_interval_ms;
-    int64_t call_max_ms; /* how long S3 takes to answer */
-    struct span outages[TROUBLES_MAX], downs[TROUBLES_MAX], jumps[TROUBLES_MAX];
-    int64_t jump_ms[TROUBLES_MAX];
-    unsigned kill_percent; /* of the steps */
-
-    struct fake_s3 s3;
-    unsigned *taken;   /* by object, in the order of keys */
-    unsigned *excused; /* taken up again after a kill */
-    int64_t last_appears_ms;
-};
-
-static uint64_t draw(struct history *history, uint64_t below)
-{
-    uint64_t z = history->dice += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (z ^ (z >> 31)) % below;
-}
-
-static int64_t draw_ms(struct history *history, int64_t from_ms, int64_t to_ms)
-{
-    return from_ms + (int64_t)draw(history, (uint64_t)(to_ms - from_ms + 1));
-}
-
-static bool happens(struct history *history, unsigned percent)
-{
-    return draw(history, 100) < percent;
-}
-
-static void draw_troubles(struct history *history, struct span *spans, unsigned percent,
-                          int64_t longest_ms)
-{
-    for (size_t i = 0; i < TROUBLES_MAX; i++) {
-        if (!happens(history, percent))
-            continue;
-        spans[i].from_ms = draw_ms(history, history->start_ms, history->end_ms);
-        spans[i].to_ms = spans[i].from_ms + draw_ms(history, SECOND_MS, longest_ms);
-    }
-}
-
-/* The span at hand; NULL: none. */
-static const struct span *span_at(const struct span *spans, int64_t now_ms)
-{
-    for (size_t i = 0; i < TROUBLES_MAX; i++)
-        if (now_ms >= spans[i].from_ms && now_ms < spans[i].to_ms)
-            return &spans[i];
-    return NULL;
-}
-
-/* ---- Firehose ---- */
-
-static void add_number(FILE *to, int number, int width)
-{
-    fprintf(to, "%0*d", width, number);
-}
-
-static void write_path(FILE *to, const char *path, const struct tm *at, const char *partition)
-{
-    for (; *path != '\0'; path++)
-        if (*path != '%')
-            fputc(*path, to);
-        else if (*++path == 'c')
-            fputs(partition, to);
-        else
-            add_number(to,
-                       *path == 'Y'   ? at->tm_year + 1900
-                       : *path == 'm' ? at->tm_mon + 1
-                       : *path == 'd' ? at->tm_mday
-                                      : at->tm_hour,
-                       *path == 'Y' ? 4 : 2);
-}
-
-/* As Firehose names it, by the arrival of its oldest record. */
-static void write_key(struct history *history, const char *stream, unsigned version,
-                      int64_t arrived_ms, const char *partition, char *key, size_t size)
-{
-    const time_t arrived_s = (time_t)(arrived_ms / 1000);
-    FILE *to = fmemopen(key, size, "w");
-    char name[48];
-    struct tm at;
-
-    if (to == NULL)
-        abort();
-    localtime_r(&arrived_s, &at);
-    strftime(name, sizeof name, "%Y-%m-%d-%H-%M-%S", &at);
-    write_path(to, history->shape->path, &at, partition);
-    fprintf(to, "%s-%u-%s-%08" PRIx64 ".gz", stream, version, name,
-            draw(history, UINT64_C(1) << 32));
-    if (fclose(to) != 0)
-        abort();
-}
-
-static void deliver(struct history *history, const char *stream, unsigned version,
-                    int64_t arrived_ms, int64_t buffer_ms)
-{
-    static const char *const customers[PARTITIONS] = {"a", "b c", "d=1", "\xc3\xa9", "zz"};
-    /* Partitions come and go: each has its part of the time. */
-    const int64_t part_ms = (history->end_ms - history->start_ms) / PARTITIONS + 1;
-    const size_t first = (size_t)((arrived_ms - history->start_ms) / part_ms);
-    size_t partition = (first + draw(history, 3)) % PARTITIONS;
-    int64_t appears_ms = arrived_ms + buffer_ms + draw_ms(history, SECOND_MS, MINUTE_MS);
-    char key[sizeof history->s3.objects->key];
-
-    if (arrived_ms < history->start_ms)
-        partition = draw(history, PARTITIONS);
-    if (happens(history, 5))
-        appears_ms += draw_ms(history, 0, RETRY_MAX_MS);
-    write_key(history, stream, version, arrived_ms, customers[partition], key, sizeof key);
-    (void)fake_s3_put(&history->s3, key, appears_ms);
-    if (appears_ms > history->last_appears_ms)
-        history->last_appears_ms = appears_ms;
-}
-
-/* One delivery stream, from some days before the daemon's first start on. */
-static void run_stream(struct history *history, const char *name)
-{
-    static const unsigned versions[] = {1, 8, 98};
-    const int64_t buffer_ms = draw_ms(history, SECOND_MS, 15 * MINUTE_MS);
-    const int64_t pause_ms = (history->end_ms - history->start_ms) / 60;
-    unsigned version = versions[draw(history, COUNT(versions))];
-    int64_t now_ms = history->start_ms - draw_ms(history, 0, 3 * DAY_MS);
-
-    while (now_ms < history->end_ms) {
-        const unsigned together = happens(history, 20) ? 1 + (unsigned)draw(history, 3) : 1;
-
-        for (unsigned i = 0; i < together; i++)
-            deliver(history, name, version, now_ms, buffer_ms);
-        version += happens(history, 3);
-        now_ms += buffer_ms + (happens(history, 30) ? 0 : draw_ms(history, 0, 2 * pause_ms));
-    }
-}
-
-/* A week around a change of the clocks, or anywhere in the year. */
-static int64_t draw_start_ms(struct history *history)
-{
-    static const int64_t changes_s[] = {1774746000, 1792893600, 1772953200, 1793512800, 1775314800};
-    const int64_t new_year_ms = INT64_C(1767225600000); /* 2026 */
-
-    if (happens(history, 50))
-        return changes_s[draw(history, COUNT(changes_s))] * 1000 - draw_ms(history, 0, 2 * DAY_MS);
-    return new_year_ms + draw_ms(history, 0, 365 * DAY_MS);
-}
-
-static void set_zone(const char *zone)
-{
-    setenv("TZ", zone == NULL ? "UTC" : zone, 1);
-    tzset();
-}
-
-static void draw_history(struct history *history, uint64_t seed)
-{
-    static const char *const names[] = {"orders", "clicks-2026-01-01-00-00-00", "s"};
-
-    *history = (struct history){.dice = seed};
-    fake_s3_init(&history->s3);
-    history->s3.page_size = happens(history, 50) ? 1000 : 1 + (unsigned)draw(history, 20);
-    history->shape = &shapes[draw(history, COUNT(shapes))];
-    history->zone = zones[draw(history, COUNT(zones))];
-    history->start_ms = draw_start_ms(history);
-    history->end_ms = history->start_ms + draw_ms(history, 12 * HOUR_MS, 4 * DAY_MS);
-    history->poll_interval_ms = draw_ms(history, MINUTE_MS, 15 * MINUTE_MS);
-    history->sweep_interval_ms = draw_ms(history, 10 * MINUTE_MS, 2 * HOUR_MS);
-    history->call_max_ms = happens(history, 80) ? 200 : 20 * SECOND_MS;
-    history->kill_percent = happens(history, 50) ? 0 : (unsigned)draw(history, 5);
-    draw_troubles(history, history->outages, 15, HOUR_MS);
-    draw_troubles(history, history->downs, 15, 3 * DAY_MS);
-    if (happens(history, 10))
-        history->downs[0] = (struct span){history->start_ms, history->start_ms + 7 * DAY_MS};
-    draw_troubles(history, history->jumps, 10, 6 * HOUR_MS);
-    for (size_t i = 0; i < TROUBLES_MAX; i++)
-        history->jump_ms[i] = draw_ms(history, -DAY_MS, DAY_MS);
-    set_zone(history->zone);
-    for (uint64_t i = 0, count = 1 + draw(history, COUNT(names)); i < count; i++)
-        run_stream(history, names[i]);
-    (void)fake_s3_find(&history->s3, "");
-    history->taken = calloc(history->s3.count + 1, sizeof *history->taken);
-    history->excused = calloc(history->s3.count + 1, sizeof *history->excused);
-    if (history->taken == NULL || history->excused == NULL)
-        abort();
-}
-
-static void history_done(struct history *history)
-{
-    fake_s3_done(&history->s3);
-    free(history->taken);
-    free(history->excused);
-}
+#define SKEW_MAX_MS (15 * MINUTE_MS) /* S3 refuses a signature that is off by more */
 
 /* ---- the daemon ---- */
 
@@ -286,6 +36,9 @@ struct clock {
 
 struct daemon {
     struct history *history;
+    struct cost cost;
+    unsigned *taken;   /* by object, in the order of keys */
+    unsigned *excused; /* taken up again after a kill */
     const char *directory;
     struct clock clock;
     struct static_provider provider;
@@ -297,9 +50,10 @@ struct daemon {
     int64_t stream_id;
     bool takeable;
     unsigned kill_at_call; /* this call from now; 0: none */
-    uint64_t calls, shown;
-    uint64_t allowed; /* calls, by the formula */
+    bool first_listing_done;
+    bool was_out; /* S3 did not answer the last call */
     int64_t last_sweep_ms;
+    uint64_t sweeps; /* of all lives */
 };
 
 /* A poller's call says nothing of who made it. */
@@ -325,26 +79,6 @@ static bool clock_sleep_ms(struct fb_clock *clock, struct fb_stop *stop, enum fb
     return stop != NULL && fb_stop_level(stop) >= level;
 }
 
-/*
- * What a listing may cost beside a call for each page_size keys that it shows: one for each range,
- * and where partitions stand before the time, those of each and the one that finds them.
- */
-static uint64_t ranges_of(const struct daemon *daemon, int64_t window_ms)
-{
-    const struct shape *shape = daemon->history->shape;
-    const uint64_t hours = (uint64_t)(window_ms / HOUR_MS) + 3;
-    const uint64_t ranges = shape->is_scattered ? hours : 1;
-
-    return shape->is_discovered ? 1 + PARTITIONS * ranges : ranges;
-}
-
-/* From the last sweep's start minus the look-back, to 15 h ahead, by a clock a day off. */
-static uint64_t ranges_of_sweep(const struct daemon *daemon)
-{
-    return ranges_of(daemon, daemon->clock.now_ms - daemon->last_sweep_ms + LOOKBACK_MS +
-                                 15 * HOUR_MS + 2 * DAY_MS);
-}
-
 /* A call with a clock that is too far off is refused, and its caller learns the time. */
 static void mind_skew(struct daemon *daemon)
 {
@@ -354,7 +88,8 @@ static void mind_skew(struct daemon *daemon)
         return;
     fb_credentials_cache_set_skew_ms(daemon->credentials, -off_ms);
     /* A sweep in which the clock was corrected is no complete one, and another follows. */
-    daemon->allowed += ranges_of_sweep(daemon);
+    for (unsigned i = 0; i < 2; i++)
+        cost_note_start(&daemon->cost, daemon->clock.now_ms, daemon->last_sweep_ms - DAY_MS);
 }
 
 static enum fb_status list_page(struct fb_client *client, const struct fb_s3_list_request *request,
@@ -362,19 +97,25 @@ static enum fb_status list_page(struct fb_client *client, const struct fb_s3_lis
 {
     struct daemon *daemon = the_daemon;
     struct history *history = daemon->history;
+    const int64_t tried_ms = daemon->clock.now_ms;
     enum fb_status status;
 
     (void)client;
-    daemon->clock.now_ms += draw_ms(history, 1, history->call_max_ms);
+    daemon->clock.now_ms += history_roll_ms(history, 1, history->call_max_ms);
+    if (daemon->first_listing_done)
+        cost_note_try(&daemon->cost, tried_ms);
     if (daemon->kill_at_call > 0 && --daemon->kill_at_call == 0)
         fb_stop_request(&daemon->stop, FB_STOP_DRAIN);
+    daemon->was_out = daemon->was_out || span_at(history->outages, daemon->clock.now_ms) != NULL;
     if (span_at(history->outages, daemon->clock.now_ms) != NULL)
         return fb_fail(error, FB_UNAVAILABLE, "no answer");
+    if (daemon->was_out)
+        cost_note_start(&daemon->cost, daemon->clock.now_ms, daemon->last_sweep_ms);
+    daemon->was_out = false;
     mind_skew(daemon);
-    daemon->calls++;
     status = fake_s3_list_page(&history->s3, daemon->clock.now_ms, request, ret_result);
     if (status == FB_OK)
-        daemon->shown += ret_result->key_count;
+        cost_note_answer(&daemon->cost, daemon->clock.now_ms, ret_result->key_count);
     return status;
 }
 
@@ -415,6 +156,7 @@ static void start_daemon(struct daemon *daemon)
         .poll_interval_ms = history->poll_interval_ms,
         .sweep_interval_ms = history->sweep_interval_ms,
         .lookback_ms = LOOKBACK_MS,
+        .list_budget = history->list_budget,
         .patience = {.clock = &daemon->clock.clock,
                      .stop = &daemon->stop,
                      .stop_at = FB_STOP_DRAIN},
@@ -436,6 +178,8 @@ static void start_daemon(struct daemon *daemon)
     options.row = &row;
     must(fb_poller_new(&options, &daemon->poller, &error), &error);
     fb_stream_row_done(&row);
+    cost_begin_life(&daemon->cost);
+    cost_note_start(&daemon->cost, daemon->clock.now_ms, daemon->last_sweep_ms);
     take_again(daemon);
 }
 
@@ -467,8 +211,8 @@ static void take_again(struct daemon *daemon)
     struct fb_state_object object;
 
     while (fb_state_resume_next(daemon->state, daemon->stream_id, 0, &object, NULL) == FB_OK) {
-        (void)count_taken(daemon, &object, daemon->history->taken);
-        (void)count_taken(daemon, &object, daemon->history->excused);
+        (void)count_taken(daemon, &object, daemon->taken);
+        (void)count_taken(daemon, &object, daemon->excused);
         end_object(daemon, &object);
     }
 }
@@ -480,8 +224,8 @@ static void work(struct daemon *daemon)
 
     while (daemon->takeable &&
            fb_state_take_next(daemon->state, daemon->stream_id, &object, NULL) == FB_OK) {
-        (void)count_taken(daemon, &object, daemon->history->taken);
-        if (happens(daemon->history, daemon->history->kill_percent)) {
+        (void)count_taken(daemon, &object, daemon->taken);
+        if (history_happens(daemon->history, daemon->history->kill_percent)) {
             fb_state_object_done(&object);
             stop_daemon(daemon);
             start_daemon(daemon);
@@ -496,21 +240,21 @@ static void step(struct daemon *daemon)
 {
     struct history *history = daemon->history;
     const struct fb_poller_counters *counters = fb_poller_counters(daemon->poller);
-    const uint64_t polls = atomic_load(&counters->polls);
+    const uint64_t sweeps = atomic_load(&counters->sweeps);
+    const int64_t begun_ms = daemon->clock.now_ms;
     int64_t wait_ms = 0;
     struct fb_error error = {0};
     enum fb_status status;
 
-    if (happens(history, history->kill_percent))
-        daemon->kill_at_call = 1 + (unsigned)draw(history, 4);
+    if (history_happens(history, history->kill_percent))
+        daemon->kill_at_call = 1 + (unsigned)history_roll(history, 4);
     status = fb_poller_step(daemon->poller, &wait_ms, &error);
-    if (status == FB_OK && atomic_load(&counters->polls) > polls)
-        daemon->allowed += ranges_of(daemon, 2 * HOUR_MS);
-    else
-        daemon->allowed += ranges_of_sweep(daemon);
-    if (status == FB_OK && atomic_load(&counters->sweeps) > 0)
-        daemon->last_sweep_ms = daemon->clock.now_ms;
     if (status == FB_OK) {
+        daemon->first_listing_done = true;
+        if (atomic_load(&counters->sweeps) > sweeps) {
+            daemon->sweeps++;
+            daemon->last_sweep_ms = begun_ms;
+        }
         work(daemon);
         daemon->clock.now_ms += wait_ms > 0 ? wait_ms : 1;
         return;
@@ -522,26 +266,9 @@ static void step(struct daemon *daemon)
     start_daemon(daemon);
 }
 
-/* Until all is delivered and all troubles are over, and two sweeps more. */
-static int64_t end_of(const struct history *history)
+static void live_until(struct daemon *daemon, int64_t end_ms)
 {
-    int64_t end_ms = history->last_appears_ms;
-
-    for (size_t i = 0; i < TROUBLES_MAX; i++) {
-        const int64_t ends_ms[] = {history->outages[i].to_ms, history->downs[i].to_ms,
-                                   history->jumps[i].to_ms};
-
-        for (size_t k = 0; k < COUNT(ends_ms); k++)
-            if (ends_ms[k] > end_ms)
-                end_ms = ends_ms[k];
-    }
-    return end_ms + 2 * history->sweep_interval_ms + 2 * HOUR_MS;
-}
-
-static void live(struct daemon *daemon)
-{
-    struct history *history = daemon->history;
-    const int64_t end_ms = end_of(history);
+    const struct history *history = daemon->history;
 
     while (daemon->clock.now_ms < end_ms) {
         const struct span *down = span_at(history->downs, daemon->clock.now_ms);
@@ -555,42 +282,93 @@ static void live(struct daemon *daemon)
         stop_daemon(daemon);
         daemon->clock.now_ms = down->to_ms;
     }
+}
+
+/*
+ * Until all is delivered and all troubles are over, and what is late is found: within two sweeps,
+ * however far the budget stretches them, and, in a quiet partition, within 24 sweep intervals.
+ */
+static void live(struct daemon *daemon)
+{
+    struct history *history = daemon->history;
+    uint64_t sweeps;
+
+    live_until(daemon, history_end_ms(history) + 2 * HOUR_MS);
     /* What kills left pending is taken up by a daemon that is let alone. */
     history->kill_percent = 0;
     daemon->kill_at_call = 0;
-    step(daemon);
+    sweeps = daemon->sweeps;
+    if (history->shape->levels > 0)
+        live_until(daemon, daemon->clock.now_ms + 24 * history->sweep_interval_ms);
+    while (daemon->sweeps < sweeps + 2)
+        live_until(daemon, daemon->clock.now_ms + history->sweep_interval_ms);
 }
 
 /* ---- the verdict ---- */
 
-static unsigned verdict(const struct daemon *daemon, uint64_t seed)
+static unsigned judge_objects(const struct daemon *daemon, uint64_t seed)
 {
     const struct history *history = daemon->history;
-    const uint64_t allowed = daemon->allowed + daemon->shown / history->s3.page_size;
     unsigned faults = 0;
 
     for (size_t i = 0; i < history->s3.count; i++) {
-        const char *key = history->s3.objects[i].key;
+        const struct fake_object *object = &history->s3.objects[i];
 
-        if (history->taken[i] == 0)
+        if (daemon->taken[i] == 0)
             printf("seed %" PRIu64 ": %s of %" PRId64 " was missed (prefix %s, zone %s)\n", seed,
-                   key, history->s3.objects[i].appears_ms / 1000, history->shape->prefix,
+                   object->key, object->appears_ms / 1000, history->shape->prefix,
                    history->zone == NULL ? "UTC" : history->zone);
-        if (history->taken[i] > 1 + history->excused[i])
-            printf("seed %" PRIu64 ": %s was taken up %u times\n", seed, key, history->taken[i]);
-        faults += history->taken[i] == 0 || history->taken[i] > 1 + history->excused[i];
+        if (daemon->taken[i] > 1 + daemon->excused[i])
+            printf("seed %" PRIu64 ": %s was taken up %u times\n", seed, object->key,
+                   daemon->taken[i]);
+        faults += daemon->taken[i] == 0 || daemon->taken[i] > 1 + daemon->excused[i];
     }
-    if (daemon->calls > allowed) {
-        printf("seed %" PRIu64 ": %" PRIu64 " LIST calls, %" PRIu64 " allowed (prefix %s)\n", seed,
-               daemon->calls, allowed, history->shape->prefix);
+    return faults;
+}
+
+static unsigned judge_calls(const struct daemon *daemon, uint64_t seed)
+{
+    const struct history *history = daemon->history;
+    const size_t day = cost_find_excess(&daemon->cost);
+    unsigned faults = 0;
+
+    if (day < COST_DAYS) {
+        printf("seed %" PRIu64 ": day %zu had %" PRIu64 " LIST calls, the formula allows %" PRIu64
+               " (prefix %s)\n",
+               seed, day, daemon->cost.days[day].calls, cost_allowed(&daemon->cost, day),
+               history->shape->prefix);
+        faults++;
+    }
+    if (daemon->cost.most_in_an_hour > history->list_budget) {
+        printf("seed %" PRIu64 ": an hour had %zu LIST calls, list_budget is %" PRIu64
+               " (prefix %s)\n",
+               seed, daemon->cost.most_in_an_hour, history->list_budget, history->shape->prefix);
         faults++;
     }
     return faults;
 }
 
 struct totals {
-    uint64_t objects, calls, allowed;
+    uint64_t objects, calls, allowed, days;
+    unsigned closest_percent; /* of the day that came closest to what the formula allows */
 };
+
+static void add_up(struct totals *totals, const struct daemon *daemon)
+{
+    totals->objects += daemon->history->s3.count;
+    totals->calls += cost_calls(&daemon->cost);
+    for (size_t day = 0; day < COST_DAYS; day++) {
+        unsigned percent;
+
+        if (daemon->cost.days[day].calls == 0)
+            continue;
+        totals->days++;
+        totals->allowed += cost_allowed(&daemon->cost, day);
+        percent = (unsigned)(100 * daemon->cost.days[day].calls / cost_allowed(&daemon->cost, day));
+        if (percent > totals->closest_percent)
+            totals->closest_percent = percent;
+    }
+}
 
 static void remove_state(const char *directory)
 {
@@ -612,7 +390,12 @@ static unsigned run_history(uint64_t seed, const char *directory, struct totals 
     struct fb_error error = {0};
     unsigned faults;
 
-    draw_history(&history, seed);
+    history_draw(&history, seed);
+    cost_init(&daemon.cost, &history);
+    daemon.taken = calloc(history.s3.count + 1, sizeof *daemon.taken);
+    daemon.excused = calloc(history.s3.count + 1, sizeof *daemon.excused);
+    if (daemon.taken == NULL || daemon.excused == NULL)
+        abort();
     daemon.clock = (struct clock){{.realtime_ms = clock_realtime_ms,
                                    .monotonic_ms = clock_monotonic_ms,
                                    .sleep_ms = clock_sleep_ms},
@@ -627,15 +410,16 @@ static unsigned run_history(uint64_t seed, const char *directory, struct totals 
     daemon.last_sweep_ms = history.start_ms;
     the_daemon = &daemon;
     live(&daemon);
-    faults = verdict(&daemon, seed);
-    totals->objects += history.s3.count;
-    totals->calls += daemon.calls;
-    totals->allowed += daemon.allowed + daemon.shown / history.s3.page_size;
+    faults = judge_objects(&daemon, seed) + judge_calls(&daemon, seed);
+    add_up(totals, &daemon);
     stop_daemon(&daemon);
     remove_state(directory);
     fb_credentials_cache_free(daemon.credentials);
     fb_layout_free(daemon.layout);
+    cost_done(&daemon.cost);
     history_done(&history);
+    free(daemon.taken);
+    free(daemon.excused);
     return faults;
 }
 
@@ -676,7 +460,9 @@ int main(int argc, char **argv)
     if (in == NULL)
         rmdir(directory);
     printf("seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " histories, %" PRIu64 " objects, %u "
-           "histories with a fault; %" PRIu64 " LIST calls of %" PRIu64 " allowed\n",
-           seed, seed + count - 1, count, totals.objects, faults, totals.calls, totals.allowed);
+           "histories with a fault; on %" PRIu64 " days %" PRIu64 " LIST calls of %" PRIu64
+           " allowed, on the closest day %u %%\n",
+           seed, seed + count - 1, count, totals.objects, faults, totals.days, totals.calls,
+           totals.allowed, totals.closest_percent);
     return faults > 0;
 }

@@ -28,7 +28,8 @@ struct bench {
     int64_t give_up_after_ms; /* as `run --once` does; 0: never */
     uint64_t list_budget;     /* 0: no limit */
     int64_t call_takes_ms;
-    int64_t poll_interval_ms; /* 0: 10 s */
+    int64_t poll_interval_ms;  /* 0: 10 s */
+    fb_list_page_fn list_page; /* NULL: of the fake S3 */
     bool takeable;
     bool refuses_tokens;
     unsigned calls, wakes, unhealthy, well_again;
@@ -132,7 +133,7 @@ static void start(int64_t start_at_ms)
         .stream = "test",
         .bucket = "bucket",
         .layout = bench->layout,
-        .list_page = fake_list_page,
+        .list_page = bench->list_page != NULL ? bench->list_page : fake_list_page,
         .poll_interval_ms = bench->poll_interval_ms > 0 ? bench->poll_interval_ms : 10000,
         .sweep_interval_ms = 10 * MINUTE_MS,
         .lookback_ms = 25 * HOUR_MS,
@@ -425,11 +426,111 @@ static void a_polls_cost_does_not_grow_with_history_of_100000(void **test)
     assert_in_range(calls_of_an_hour_with_history(100000), 1, 370);
 }
 
+/*
+ * A bucket with an object every half a minute of the last nine and a half years, and no list of
+ * them: the number of an object is its time.
+ */
+#define HISTORY_OBJECTS 10000000
+#define HISTORY_STEP_MS (MINUTE_MS / 2)
+
+static int64_t history_end_ms;
+
+static void history_key(int64_t number, char key[128])
+{
+    struct fb_civil at;
+
+    fb_time_to_civil(history_end_ms - (HISTORY_OBJECTS - number) * HISTORY_STEP_MS, &at);
+    snprintf(key, 128, "t/%04d/%02d/%02d/%02d/s-1-%04d-%02d-%02d-%02d-%02d-%02d-u", at.year,
+             at.month, at.day, at.hour, at.year, at.month, at.day, at.hour, at.minute, at.second);
+}
+
+/* The first whose key is not before `text`, or is behind it. */
+static int64_t history_from(const char *text, bool behind)
+{
+    int64_t low = 0;
+    int64_t high = HISTORY_OBJECTS;
+
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        char key[128];
+        int difference;
+
+        history_key(middle, key);
+        difference = strcmp(key, text);
+        if (difference < 0 || (behind && difference == 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static enum fb_status list_history_page(struct fb_client *client,
+                                        const struct fb_s3_list_request *request,
+                                        struct fb_s3_list_result *ret_result,
+                                        struct fb_error *error)
+{
+    const char *after =
+        request->continuation_token != NULL ? request->continuation_token : request->start_after;
+    int64_t number = history_from(request->prefix, false);
+    struct fb_s3_list_result result = {0};
+    char key[128] = "";
+
+    (void)client;
+    (void)error;
+    bench->calls++;
+    if (after != NULL && history_from(after, true) > number)
+        number = history_from(after, true);
+    for (; number < HISTORY_OBJECTS && result.key_count < 1000; number++, result.key_count++) {
+        struct fb_s3_listed listed = {
+            .key = key, .etag = "e", .storage_class = "STANDARD", .size_bytes = 1};
+
+        history_key(number, key);
+        listed.last_modified_ms =
+            history_end_ms - (HISTORY_OBJECTS - number) * HISTORY_STEP_MS + MINUTE_MS;
+        if (strncmp(key, request->prefix, strlen(request->prefix)) != 0)
+            break;
+        if (request->on_object(request->context, &listed) != FB_OK)
+            return FB_NO_MEMORY;
+    }
+    if (result.key_count == 1000) {
+        result.is_truncated = true;
+        snprintf(result.continuation_token, sizeof result.continuation_token, "%s", key);
+    }
+    *ret_result = result;
+    return FB_OK;
+}
+
+static void with_10_million_objects_of_history_a_day_costs_as_many_calls_as_with_none(void **test)
+{
+    unsigned with_none, with_history;
+
+    (void)test;
+    bench->poll_interval_ms = MINUTE_MS;
+    start(now_ms());
+    run_for(HOUR_MS);
+    bench->calls = 0;
+    run_for(DAY_MS);
+    with_none = bench->calls;
+
+    /* It ended before the look-back. */
+    history_end_ms = now_ms() - 2 * DAY_MS;
+    bench->list_page = list_history_page;
+    start(0);
+    run_for(HOUR_MS);
+    bench->calls = 0;
+    run_for(DAY_MS);
+    with_history = bench->calls;
+    assert_int_equal(with_history, with_none);
+    assert_in_range(with_none, 24 * 60, 24 * 60 + 24 * 6);
+}
+
 static void what_is_pruned_is_never_taken_again(void **test)
 {
     size_t taken = 0, delivered = 0;
 
     (void)test;
+    bench->poll_interval_ms = MINUTE_MS;
     put("t/2026/11/25/by-hand.json", now_ms());
     start(0);
     for (int hour = 0; hour < 24 * 6; hour++) {
@@ -451,6 +552,7 @@ static void in_long_folders_too_what_is_pruned_is_never_taken_again(void **test)
     char key[128];
 
     (void)test;
+    bench->poll_interval_ms = MINUTE_MS;
     use_prefix("t/!{timestamp:MM-yyyy}/", FB_LAYOUT_FIREHOSE);
     start(0);
     for (int hour = 0; hour < 24 * 12; hour += 6) {
@@ -781,19 +883,20 @@ static unsigned calls_of(int64_t span_ms)
 static void a_partition_that_went_quiet_costs_polls_nothing_and_sweeps_little(void **test)
 {
     (void)test;
+    bench->poll_interval_ms = MINUTE_MS;
     use_partitions();
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 30; i++)
         deliver_to(i, now_ms());
     start(0);
-    /* All are awake: 6 polls a minute, a sweep in ten, 101 calls each. */
-    assert_in_range(calls_of(30 * MINUTE_MS), 30 * 6 * 100, 30 * 6 * 101 + 3 * 101);
+    /* All are awake: a poll a minute, a sweep in ten, 31 calls each. */
+    assert_in_range(calls_of(30 * MINUTE_MS), 27 * 31, 33 * 31);
     run_for(3 * HOUR_MS);
-    /* The calls that find partitions, and each of 100 all quarter of an hour and later. */
-    assert_in_range(calls_of(HOUR_MS), 360 + 2 * 100, 366 + 4 * 100);
+    /* The calls that find partitions, and each of 30 once in 20 minutes and later. */
+    assert_in_range(calls_of(HOUR_MS), 60 + 2 * 30, 66 + 3 * 30);
     run_for(40 * HOUR_MS);
-    assert_in_range(calls_of(4 * HOUR_MS), 4 * 360 + 100, 4 * 366 + 2 * 100);
-    assert_int_equal(fb_poller_counters(bench->poller)->partitions, 100);
-    assert_int_equal(fb_poller_counters(bench->poller)->quiet_partitions, 100);
+    assert_in_range(calls_of(4 * HOUR_MS), 4 * 60 + 30, 4 * 66 + 2 * 30);
+    assert_int_equal(fb_poller_counters(bench->poller)->partitions, 30);
+    assert_int_equal(fb_poller_counters(bench->poller)->quiet_partitions, 30);
 }
 
 /* The bound that docs/operations.md states: an eighth of the time it was quiet, and 4 h at most. */
@@ -880,22 +983,23 @@ static void two_levels_of_partitions_are_quiet_as_one_is(void **test)
     char root[64];
 
     (void)test;
+    bench->poll_interval_ms = MINUTE_MS;
     use_prefix(
         "p/!{partitionKeyFromQuery:a}/!{partitionKeyFromQuery:b}/!{timestamp:yyyy/MM/dd/HH}/",
         FB_LAYOUT_FIREHOSE);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 30; i++) {
         snprintf(root, sizeof root, "p/a%d/b%d/", i % 10, i);
         deliver(root, 1, now_ms(), now_ms());
     }
     start(0);
     run_for(3 * HOUR_MS);
-    assert_in_range(calls_of(HOUR_MS), 360 + 2 * 110, 366 + 4 * 110);
+    assert_in_range(calls_of(HOUR_MS), 60 + 2 * 40, 66 + 3 * 40);
     /* One that comes alive wakes the one that it is in, too. */
     deliver("p/a3/b3/", 1, now_ms(), now_ms());
     run_for(HOUR_MS);
     deliver("p/a3/b999/", 1, now_ms(), now_ms());
     work();
-    assert_int_equal(work_for(20000), 1);
+    assert_int_equal(work_for(2 * MINUTE_MS), 1);
 }
 
 static void more_partitions_than_a_page_shows_are_all_listed(void **test)
@@ -905,10 +1009,10 @@ static void more_partitions_than_a_page_shows_are_all_listed(void **test)
     use_partitions();
     start(0);
     run_for(MINUTE_MS);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 300; i++)
         deliver_to(i, now_ms());
     run_for(10000);
-    assert_int_equal(counts().pending, 1000);
+    assert_int_equal(counts().pending, 300);
 }
 
 static void the_budget_is_never_overrun_and_late_objects_are_found_all_the_same(void **test)
@@ -939,14 +1043,65 @@ static void the_budget_is_never_overrun_and_late_objects_are_found_all_the_same(
     assert_int_equal(counts().pending, 50 + 12 * 201);
 }
 
+/* How many lines of the log say this, while it went to `log` instead of standard error. */
+static unsigned lines_with(FILE *log, const char *text)
+{
+    static char line[2048];
+    unsigned found = 0;
+
+    rewind(log);
+    while (fgets(line, sizeof line, log) != NULL)
+        found += strstr(line, text) != NULL;
+    return found;
+}
+
+static void that_the_budget_does_not_suffice_is_said_once_and_that_it_does_again(void **test)
+{
+    FILE *log = tmpfile();
+    const int kept = dup(STDERR_FILENO);
+    bool was_stretched, is_stretched;
+
+    (void)test;
+    bench->list_budget = 600;
+    use_partitions();
+    for (int i = 0; i < 20; i++)
+        deliver_to(i, now_ms());
+    fflush(stderr);
+    assert_true(log != NULL && kept >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    fb_log_set_level(FB_LOG_NOTICE);
+    start(0);
+    for (int part = 0; part < 24; part++) {
+        for (int i = 0; i < 20; i++)
+            deliver_to(i, now_ms());
+        run_for(HOUR_MS / 4);
+    }
+    was_stretched = fb_poller_counters(bench->poller)->is_stretched;
+    /* They vanish. */
+    for (size_t i = 0; i < bench->s3.count; i++)
+        bench->s3.objects[i].vanishes_ms = now_ms();
+    run_for(3 * DAY_MS);
+    is_stretched = fb_poller_counters(bench->poller)->is_stretched;
+    fb_log_set_level(FB_LOG_ERROR);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    assert_true(was_stretched);
+    assert_false(is_stretched);
+    /* At first, and as it became much worse. */
+    assert_in_range(lines_with(log, "does not suffice: polls take"), 1, 3);
+    assert_int_equal(lines_with(log, "list_budget suffices again"), 1);
+    assert_int_equal(lines_with(log, "does not suffice: polls take"),
+                     lines_with(log, "Put the time before the partitions"));
+    fclose(log);
+}
+
 static void polls_go_on_while_a_sweep_is_stretched(void **test)
 {
     size_t taken;
 
     (void)test;
-    bench->list_budget = 720;
+    bench->list_budget = 360;
     bench->s3.page_size = 1;
-    for (int i = 0; i < 900; i++)
+    for (int i = 0; i < 400; i++)
         deliver("t/", 1, now_ms() - 2 * HOUR_MS - i * MINUTE_MS, 0);
     start(0);
     taken = work_for(MINUTE_MS);
@@ -959,7 +1114,7 @@ static void polls_go_on_while_a_sweep_is_stretched(void **test)
     assert_true(bench->takeable);
     assert_true(fb_poller_counters(bench->poller)->polls > 60);
     taken += work_for(6 * HOUR_MS);
-    assert_int_equal(taken, 900 + 60 + 1);
+    assert_int_equal(taken, 400 + 60 + 1);
 }
 
 static void a_budget_that_suffices_stretches_nothing(void **test)
@@ -1053,6 +1208,7 @@ int main(void)
         CASE(version_9_is_taken_before_version_10),
         CASE(a_polls_cost_does_not_grow_with_history_of_100),
         CASE(a_polls_cost_does_not_grow_with_history_of_100000),
+        CASE(with_10_million_objects_of_history_a_day_costs_as_many_calls_as_with_none),
         CASE(what_is_pruned_is_never_taken_again),
         CASE(in_long_folders_too_what_is_pruned_is_never_taken_again),
         CASE(a_clock_that_ran_ahead_takes_nothing_again_and_misses_nothing),
@@ -1080,6 +1236,7 @@ int main(void)
         CASE(two_levels_of_partitions_are_quiet_as_one_is),
         CASE(more_partitions_than_a_page_shows_are_all_listed),
         CASE(the_budget_is_never_overrun_and_late_objects_are_found_all_the_same),
+        CASE(that_the_budget_does_not_suffice_is_said_once_and_that_it_does_again),
         CASE(polls_go_on_while_a_sweep_is_stretched),
         CASE(a_budget_that_suffices_stretches_nothing),
         CASE(the_first_listing_is_not_held_up_by_the_budget),
