@@ -8,12 +8,6 @@
 #include "firebridge/base/log.h"
 #include "poller_private.h"
 
-/*
- * How far back a poll looks: Firehose buffers for at most 15 min (900 s), so an object of the
- * hour before is still to come; the rest of the hour is for its delivery.
- */
-#define FRESH_MS (INT64_C(60) * 60 * 1000)
-
 /* Folders ahead of our clock: ours may be slow, and a folder's hour may begin any moment. */
 #define AHEAD_MS (INT64_C(60) * 60 * 1000)
 
@@ -35,7 +29,7 @@ static int64_t sweep_from_ms(const struct fb_poller *poller, int64_t begin_ms)
     int64_t from_ms;
 
     if (poller->last_sweep_start_ms == 0)
-        return poller->start_ms > 0 ? poller->start_ms - FRESH_MS
+        return poller->start_ms > 0 ? poller->start_ms - FB_POLLER_FRESH_MS
                                     : begin_ms - poller->options.lookback_ms;
     from_ms = earlier(poller->last_sweep_start_ms, begin_ms) - poller->options.lookback_ms;
     return from_ms > 0 ? from_ms : 0;
@@ -115,7 +109,7 @@ static enum fb_status poll_fresh(struct fb_poller *poller, struct fb_error *erro
 {
     int64_t begin_ms = fb_poller_now_ms(poller);
     enum fb_status status =
-        fb_poller_list_span(poller, begin_ms - FRESH_MS, begin_ms + AHEAD_MS, error);
+        fb_poller_list_span(poller, begin_ms - FB_POLLER_FRESH_MS, begin_ms + AHEAD_MS, error);
 
     if (status != FB_OK)
         return status;

@@ -186,6 +186,11 @@ static enum fb_status open_checkpoint(struct fb_stream *stream, struct fb_error 
     enum fb_status status = fb_state_stream_open(options->state, options->name, &identity,
                                                  options->start_ms, &stream->row, error);
 
+    if (status == FB_OK) {
+        pthread_mutex_lock(&stream->lock);
+        stream->open_id = stream->row.id;
+        pthread_mutex_unlock(&stream->lock);
+    }
     if (status == FB_OK && stream->row.fingerprint_changed)
         fb_log_notice("stream %s: the conf changed how records are counted; unfinished objects "
                       "are written again from their start",
@@ -203,6 +208,10 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
                        : outcome == FB_OBJECT_CHANGED ? "ended (it changed)"
                                                       : "ended (it is damaged)";
 
+    fb_stream_note_object(stream, object,
+                          outcome == FB_OBJECT_DONE      ? "done"
+                          : outcome == FB_OBJECT_CHANGED ? "changed"
+                                                         : "damaged");
     fb_log_info("stream %s: object %s %s: %llu records, %llu dead letters, %lld.%03lld s",
                 stream->options.name, object->key, word, (unsigned long long)records,
                 (unsigned long long)dead_letters, (long long)(took_ms / 1000),
@@ -273,6 +282,7 @@ static void supervise(struct fb_stream *stream)
         bool drained = is_drained(stream);
         enum fb_status status;
 
+        fb_stream_note_success(stream);
         over = drained || fb_stop_level(&stream->stop) == FB_STOP_NOW;
         status = checkpoint(stream, drained || atomic_load(&stream->read.waiting) > 0, &error);
         if (status == FB_OK) {
@@ -361,6 +371,7 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
     stream->options = *options;
     fb_stop_init(&stream->stop, NULL);
     fb_budget_init(&stream->budget, options->max_write_units);
+    fb_stream_meters_init(&stream->meters, fb_monotonic_ms(options->clock));
     fb_event_init(&stream->changed);
     fb_event_init(&stream->pending);
     pthread_mutex_init(&stream->lock, NULL);
@@ -397,6 +408,7 @@ void fb_stream_free(struct fb_stream *stream)
     pthread_join(stream->thread, NULL);
     fb_stream_free_parts(stream);
     fb_budget_done(&stream->budget);
+    fb_stream_meters_done(&stream->meters);
     pthread_mutex_destroy(&stream->lock);
     fb_event_done(&stream->pending);
     fb_event_done(&stream->changed);
@@ -423,7 +435,7 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .bytes_read = atomic_load(&stream->read.bytes_read),
         .dead_letters = stream->letters == NULL ? 0 : fb_dead_letters_count(stream->letters),
         .items_written = atomic_load(&stream->written.items_written),
-        .items_deleted = atomic_load(&stream->written.items_deleted),
+        .items_deleted = atomic_load(&stream->written.items_by_operation[FB_DELETE]),
         .items_coalesced = atomic_load(&stream->written.items_coalesced),
         .write_units_saved = atomic_load(&stream->written.write_units_saved),
         .items_kept = atomic_load(&stream->written.items_kept),

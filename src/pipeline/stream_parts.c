@@ -24,7 +24,14 @@ enum fb_status fb_stream_connect(struct fb_stream *stream, enum fb_stream_side s
 {
     const struct fb_stream_calls *calls = &stream->options.calls;
 
-    return calls->connect(calls->connect_context, side, &stream->stop, stop_at, ret_client, error);
+    enum fb_status status =
+        calls->connect(calls->connect_context, side, &stream->stop, stop_at, ret_client, error);
+
+    if (status != FB_OK)
+        return status;
+    ret_client->meter = &stream->meters.calls;
+    atomic_store(&stream->meters.credentials[side], ret_client->credentials);
+    return FB_OK;
 }
 
 void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client)
@@ -333,8 +340,12 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
 enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *error)
 {
     const unsigned decoders = stream->options.decoders;
-    enum fb_status status = fb_progress_new(stream->options.in_any_order, &stream->progress, error);
+    struct fb_progress *progress = NULL;
+    enum fb_status status = fb_progress_new(stream->options.in_any_order, &progress, error);
 
+    pthread_mutex_lock(&stream->lock);
+    stream->progress = progress;
+    pthread_mutex_unlock(&stream->lock);
     fb_takeup_init(&stream->takeup, stream->options.state, stream->row.id,
                    stream->options.in_any_order);
     if (status == FB_OK)

@@ -16,6 +16,18 @@ struct fb_stream_reader {
     struct fb_decoder *decoder;
 };
 
+struct fb_stream_meters {
+    struct fb_call_meter calls;
+    struct fb_tally objects; /* by outcome */
+    struct fb_histogram delay_key, delay_modified;
+    atomic_uint_fast64_t late_objects;
+    atomic_int_fast64_t success_ms; /* monotonic */
+    _Atomic(struct fb_credentials_cache *) credentials[FB_SIDE_COUNT];
+
+    /* The supervisor's own. */
+    uint64_t seen_items, seen_pages;
+};
+
 struct fb_stream {
     struct fb_stream_options options;
     struct fb_stop stop;
@@ -25,6 +37,7 @@ struct fb_stream {
     atomic_bool poller_finished; /* nothing will become pending any more */
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
+    struct fb_stream_meters meters;
     struct fb_budget budget; /* of all lanes */
     pthread_t thread, poller_thread;
 
@@ -34,15 +47,16 @@ struct fb_stream {
     struct fb_stream_row row;
     struct fb_poller *poller;
     bool poller_started;
-    struct fb_progress *progress;
     struct fb_takeup takeup;
     struct fb_stream_reader *readers; /* options.decoders of them */
     struct fb_client list_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
 
-    pthread_mutex_t lock;            /* guards what follows */
-    struct fb_dead_letters *letters; /* these are set once, by the supervisor, */
-    struct fb_item_pool **pools;     /* which reads them without the lock; a decoder's each */
+    pthread_mutex_t lock; /* guards what follows */
+    int64_t open_id;      /* the row's; these are set once, by the supervisor, */
+    struct fb_progress *progress;
+    struct fb_dead_letters *letters;
+    struct fb_item_pool **pools; /* which reads them without the lock; a decoder's each */
     size_t pool_count;
     struct fb_lane **lanes; /* the same number for each decoder */
     size_t lane_count;
@@ -54,6 +68,16 @@ struct fb_stream {
 
 /* Of a stream that adds, once its tables are known. */
 struct fb_markers fb_stream_markers(const struct fb_stream *stream);
+
+void fb_stream_meters_init(struct fb_stream_meters *meters, int64_t now_ms);
+void fb_stream_meters_done(struct fb_stream_meters *meters);
+
+/* An object has ended, durably. */
+void fb_stream_note_object(struct fb_stream *stream, const struct fb_state_object *object,
+                           const char *outcome);
+
+/* By the supervisor, now and then: whether something was written since, or all is. */
+void fb_stream_note_success(struct fb_stream *stream);
 
 /* As struct fb_patience_options has it. */
 void fb_stream_on_health(void *context, const char *what, const struct fb_error *error, bool first);
