@@ -207,6 +207,8 @@ docdir  := $(PREFIX)/share/doc/firebridge
 mandir  := $(PREFIX)/share/man
 unitdir ?= /usr/lib/systemd/system
 confdir ?= /etc/firebridge
+bashdir ?= $(PREFIX)/share/bash-completion/completions
+zshdir  ?= $(PREFIX)/share/zsh/vendor-completions
 MAN     := $(sort $(wildcard docs/man/*.[0-9]))
 DOCS    := README.md CHANGELOG.md $(sort $(wildcard docs/*.md))
 INSTALL ?= install
@@ -226,6 +228,10 @@ install: build/firebridge    ## program, conf, unit, manual pages (PREFIX, DESTD
 	@for page in $(MAN); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit 1; \
 	done
+	$(INSTALL) -d $(DESTDIR)$(bashdir) $(DESTDIR)$(zshdir)
+	build/firebridge completion bash > $(DESTDIR)$(bashdir)/firebridge
+	build/firebridge completion zsh > $(DESTDIR)$(zshdir)/_firebridge
+	chmod 644 $(DESTDIR)$(bashdir)/firebridge $(DESTDIR)$(zshdir)/_firebridge
 	$(INSTALL) -d $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(DOCS) LICENSE $(DESTDIR)$(docdir)
 
@@ -233,6 +239,7 @@ install: build/firebridge    ## program, conf, unit, manual pages (PREFIX, DESTD
 uninstall:                   ## all that install put there, but conf and state
 	rm -f $(DESTDIR)$(bindir)/firebridge $(DESTDIR)$(unitdir)/firebridge.service
 	rm -f $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(DESTDIR)$(bashdir)/firebridge $(DESTDIR)$(zshdir)/_firebridge
 	rm -rf $(DESTDIR)$(docdir)
 
 .PHONY: man

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/app/command.h"
 #include "firebridge/app/conf_file.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
@@ -442,13 +443,20 @@ static void *end_in_time(void *argument)
     _exit(FB_EXIT_WRONG);
 }
 
-int fb_cmd_check(const char *conf_path)
+struct check_options {
+    const char *conf_path;
+};
+
+static int run_check(const void *row, char *const *operands, int operand_count)
 {
+    const char *const conf_path = ((const struct check_options *)row)->conf_path;
     struct check check = {.deadline_ms = fb_monotonic_ms(fb_clock_system()) + DEADLINE_MS};
     struct fb_error error = {0};
     struct fb_conf *conf;
     pthread_t thread;
 
+    (void)operands;
+    (void)operand_count;
     if (fb_thread_start(&thread, "deadline", end_in_time, NULL, &error) == FB_OK)
         pthread_detach(thread);
     else
@@ -469,3 +477,18 @@ int fb_cmd_check(const char *conf_path)
     fb_conf_free(conf);
     return check.is_failed ? FB_EXIT_WRONG : FB_EXIT_OK;
 }
+
+static const struct fb_option options[] = {FB_OPTION_CONFIG(struct check_options)};
+
+extern const struct fb_command fb_command_check;
+const struct fb_command fb_command_check = {
+    .name = "check",
+    .summary = "try everything that the conf file names",
+    .help = "Reads the conf, finds credentials, describes each table, lists one page of each\n"
+            "prefix, and prints a line for each finding: ok, warn or FAIL. Ends with 1 if the\n"
+            "daemon would not work. Changes nothing.\n",
+    FB_OPTIONS(options),
+    .defaults = &(const struct check_options){.conf_path = FB_CONF_DEFAULT_PATH},
+    .options_size = sizeof(struct check_options),
+    .run = run_check,
+};

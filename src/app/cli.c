@@ -3,147 +3,32 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/app/command.h"
 #include "firebridge/base/nearest.h"
 #include "firebridge/base/time.h"
 
-/* --set may be given so often. */
-#define SETS_MAX 40
+#define OPTIONS_MAX  20
+#define OPTIONS_SIZE 1024 /* of a command's struct */
 
-struct arguments {
-    const char *conf_path; /* NULL: not given */
-    struct fb_run_options run;
-    struct fb_explain_options explain;
-    struct fb_redrive_cmd_options redrive;
-    const char *output; /* NULL: not given */
-    const char *sets[SETS_MAX];
-    bool wants_help;
-    char **words; /* what is no option */
-    int count;
-};
-
-struct command {
-    const char *name;
-    const char *usage;
-    const char *summary;
-    const char *help;
-    const char *options; /* the short ones that it takes, in getopt's form; "h" goes with all */
-    int (*run)(const struct arguments *arguments);
-};
-
-enum {
-    OPTION_ONCE = 'o',
-    OPTION_ACCEPT = 'a',
-    OPTION_STREAM = 's',
-    OPTION_KEY = 'k',
-    OPTION_SET = 'e',
-    OPTION_LIMIT = 'l',
-    OPTION_OUTPUT = 'u',
-    OPTION_SINCE = 'i',
-    OPTION_REASON = 'r',
-    OPTION_DRY_RUN = 'd',
-    OPTION_OVERWRITE = 'w',
-};
-
-static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"once", no_argument, NULL, OPTION_ONCE},
-    {"accept-dead-letters", no_argument, NULL, OPTION_ACCEPT},
-    {"stream", required_argument, NULL, OPTION_STREAM},
-    {"key", required_argument, NULL, OPTION_KEY},
-    {"set", required_argument, NULL, OPTION_SET},
-    {"limit", required_argument, NULL, OPTION_LIMIT},
-    {"output", required_argument, NULL, OPTION_OUTPUT},
-    {"since", required_argument, NULL, OPTION_SINCE},
-    {"reason", required_argument, NULL, OPTION_REASON},
-    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-    {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-static int run_run(const struct arguments *arguments);
-static int run_check(const struct arguments *arguments);
-static int run_explain(const struct arguments *arguments);
-static int run_redrive(const struct arguments *arguments);
-static int run_state(const struct arguments *arguments);
-static int run_version(const struct arguments *arguments);
-static int run_help(const struct arguments *arguments);
-
-static const struct command commands[] = {
-    {"run", "run [-c FILE] [--once] [--accept-dead-letters]", "carry objects to their tables",
-     "Runs in the foreground, as systemd wants it, until SIGTERM or SIGINT. What is in\n"
-     "flight then is written or left for next time. A second signal stops at once, and\n"
-     "loses nothing either.\n"
-     "\n"
-     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n"
-     "  --once                  work through what is there, then end: with 0, or with\n"
-     "                          1 if anything is left undone\n"
-     "  --accept-dead-letters   go on where max_dead_letters would stop a stream\n",
-     "c:oa", run_run},
-    {"check", "check [-c FILE]", "try everything that the conf file names",
-     "Reads the conf, finds credentials, describes each table, lists one page of each\n"
-     "prefix, and prints a line for each finding: ok, warn or FAIL. Ends with 1 if the\n"
-     "daemon would not work. Changes nothing.\n"
-     "\n"
-     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n",
-     "c:", run_check},
-    {"explain", "explain [OPTION...] FILE | s3://BUCKET/KEY | -",
-     "show what would become of an object",
-     "Reads an object as the daemon would, and shows its compression, the form of its\n"
-     "records, the first items and dead letters, and sums over all. Writes nothing.\n"
-     "Ends with 1 if there are dead letters, or the object is damaged.\n"
-     "\n"
-     "  -c, --config FILE       the conf file; without one, the defaults\n"
-     "  --stream NAME           the stream of the conf, where there are several\n"
-     "  --key NAME:TYPE[,...]   the table's key, where the table is not to be asked\n"
-     "  --set KEY=VALUE         another value for one of the stream's keys; repeatable\n"
-     "  --limit N               show so many records; default 10\n"
-     "  --output text|json      for a person, or a JSON object a line; default text\n",
-     "c:skelu", run_explain},
-    {"redrive", "redrive [OPTION...]", "run dead letters through the conf again",
-     "What can be written now is written, and its dead letter removed; what cannot\n"
-     "stays, with the new reason. The daemon may run meanwhile. Ends with 1 if a\n"
-     "letter is left.\n"
-     "\n"
-     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n"
-     "  --stream NAME           of one stream alone\n"
-     "  --since TIME            those from then on, like 2026-11-22T10:00:00Z\n"
-     "  --reason CODE           those with this reason, like key-missing\n"
-     "  --dry-run               say what would be, and change nothing\n"
-     "  --overwrite             write, though an old record may replace a newer item\n"
-     "  --output table|json     for a person, or a JSON object a line; default table\n",
-     "c:sirdwu", run_redrive},
-    {"state", "state adopt STREAM | rename OLD NEW  [-c FILE]",
-     "change what a checkpoint belongs to",
-     "adopt STREAM      the checkpoint of STREAM goes on with the source and the table\n"
-     "                  that the conf names now, though it was made with others\n"
-     "rename OLD NEW    the checkpoint and the dead letters of OLD become those of NEW\n"
-     "\n"
-     "The daemon must be stopped.\n"
-     "\n"
-     "  -c, --config FILE       the conf file; default " FB_CONF_DEFAULT_PATH "\n",
-     "c:", run_state},
-    {"version", "version", "print the version, and those of the libraries",
-     "Prints the version of firebridge and of the libraries it runs with.\n", "", run_version},
-    {"help", "help [COMMAND]", "print this, or more on a command",
-     "Prints what a command does and which options it takes.\n", "", run_help},
-};
-
-#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+/* getopt's value for an option without a letter: its row, behind all letters. */
+#define FIRST_ROW 256
 
 static void print_overview(FILE *out)
 {
+    const struct fb_command *command;
+
     fputs("firebridge carries what Amazon Data Firehose delivers to S3 into DynamoDB.\n"
           "\n"
           "usage: firebridge COMMAND [OPTION...]\n"
           "\n",
           out);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; (command = fb_command_at(i)) != NULL; i++)
+        fprintf(out, "  %-14s%s\n", command->name, command->summary);
     fputs("\n"
           "`firebridge help COMMAND` tells more; see firebridge(8) and firebridge.conf(5).\n"
           "The conf file is " FB_CONF_DEFAULT_PATH ", unless -c names another.\n"
@@ -151,20 +36,55 @@ static void print_overview(FILE *out)
           out);
 }
 
-static void print_help(const struct command *command)
+static void print_usage(FILE *out, const struct fb_command *command)
 {
-    printf("usage: firebridge %s\n\n%s", command->usage, command->help);
+    fprintf(out, "usage: firebridge %s%s%s%s\n", command->name,
+            command->option_count > 0 ? " [OPTION...]" : "", command->operands != NULL ? " " : "",
+            command->operands != NULL ? command->operands : "");
 }
 
-static const struct command *find_command(const char *name)
+/* "  -c, --config FILE       " and its help, further lines of which begin under the first. */
+static void print_option(const struct fb_option *option)
 {
+    const char *value = option->value != NULL ? option->value : option->choices;
+    char head[80];
+
+    snprintf(head, sizeof head, "%c%c%s--%s%s%s", option->letter != 0 ? '-' : ' ',
+             option->letter != 0 ? option->letter : ' ', option->letter != 0 ? ", " : "  ",
+             option->name, value != NULL ? " " : "", value != NULL ? value : "");
+    /* What has no letter begins where letters do. */
+    printf("  %-24s", option->letter != 0 ? head : head + 4);
+    for (const char *line = option->help;;) {
+        const char *end = strchrnul(line, '\n');
+
+        printf("%.*s\n", (int)(end - line), line);
+        if (*end == '\0')
+            return;
+        printf("%26s", "");
+        line = end + 1;
+    }
+}
+
+static void print_help(const struct fb_command *command)
+{
+    print_usage(stdout, command);
+    printf("\n%s", command->help);
+    if (command->option_count > 0)
+        putchar('\n');
+    for (size_t i = 0; i < command->option_count; i++)
+        print_option(&command->options[i]);
+}
+
+static const struct fb_command *find_command(const char *name)
+{
+    const struct fb_command *command;
     struct fb_nearest nearest;
 
     fb_nearest_init(&nearest, name);
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-        fb_nearest_offer(&nearest, commands[i].name);
+    for (size_t i = 0; (command = fb_command_at(i)) != NULL; i++) {
+        if (strcmp(command->name, name) == 0)
+            return command;
+        fb_nearest_offer(&nearest, command->name);
     }
     fprintf(stderr, "firebridge: unknown command %s", name);
     if (nearest.name != NULL)
@@ -174,228 +94,209 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static int wrong_use(const char *usage)
+static int run_help(const void *options, char *const *operands, int count)
 {
-    fprintf(stderr, "usage: firebridge %s\n", usage);
-    return FB_EXIT_USAGE;
-}
+    const struct fb_command *command;
 
-static int refuse_words(const struct arguments *arguments)
-{
-    fprintf(stderr, "firebridge: unexpected argument %s\n", arguments->words[0]);
-    return FB_EXIT_USAGE;
-}
-
-static int run_run(const struct arguments *arguments)
-{
-    return arguments->count > 0 ? refuse_words(arguments) : fb_cmd_run(&arguments->run);
-}
-
-static int run_check(const struct arguments *arguments)
-{
-    if (arguments->count > 0)
-        return refuse_words(arguments);
-    return fb_cmd_check(arguments->run.conf_path);
-}
-
-/* --output json, or the other word, which is the default. */
-static bool take_output(const struct arguments *arguments, const char *other, bool *ret_as_json)
-{
-    const char *output = arguments->output == NULL ? other : arguments->output;
-
-    *ret_as_json = strcmp(output, "json") == 0;
-    if (*ret_as_json || strcmp(output, other) == 0)
-        return true;
-    fprintf(stderr, "firebridge: --output %s: expected %s or json\n", output, other);
-    return false;
-}
-
-static int run_explain(const struct arguments *arguments)
-{
-    struct fb_explain_options options = arguments->explain;
-
-    if (arguments->count != 1 || !take_output(arguments, "text", &options.as_json))
-        return wrong_use("explain [OPTION...] FILE | s3://BUCKET/KEY | -");
-    options.object = arguments->words[0];
-    options.conf_path = arguments->conf_path;
-    options.sets = arguments->sets;
-    return fb_cmd_explain(&options);
-}
-
-static int run_redrive(const struct arguments *arguments)
-{
-    struct fb_redrive_cmd_options options = arguments->redrive;
-
-    if (arguments->count > 0)
-        return refuse_words(arguments);
-    if (!take_output(arguments, "table", &options.as_json))
-        return wrong_use("redrive [OPTION...]");
-    options.conf_path = arguments->run.conf_path;
-    options.stream = arguments->explain.stream;
-    return fb_cmd_redrive(&options);
-}
-
-static int run_state(const struct arguments *arguments)
-{
-    char *const *words = arguments->words;
-
-    if (arguments->count == 2 && strcmp(words[0], "adopt") == 0)
-        return fb_cmd_state_adopt(arguments->run.conf_path, words[1]);
-    if (arguments->count == 3 && strcmp(words[0], "rename") == 0)
-        return fb_cmd_state_rename(arguments->run.conf_path, words[1], words[2]);
-    return wrong_use("state adopt STREAM | rename OLD NEW  [-c FILE]");
-}
-
-static int run_version(const struct arguments *arguments)
-{
-    return arguments->count > 0 ? refuse_words(arguments) : fb_cmd_version();
-}
-
-static int run_help(const struct arguments *arguments)
-{
-    const struct command *command;
-
-    if (arguments->count > 1)
-        return wrong_use("help [COMMAND]");
-    if (arguments->count == 0) {
+    (void)options;
+    if (count == 0) {
         print_overview(stdout);
         return FB_EXIT_OK;
     }
-    command = find_command(arguments->words[0]);
+    command = find_command(operands[0]);
     if (command == NULL)
         return FB_EXIT_USAGE;
     print_help(command);
     return FB_EXIT_OK;
 }
 
-static bool is_taken(const struct command *command, int option)
-{
-    return option == 'h' ||
-           (option != '?' && option != ':' && strchr(command->options, option) != NULL);
-}
+extern const struct fb_command fb_command_help;
+const struct fb_command fb_command_help = {
+    .name = "help",
+    .operands = "[COMMAND]",
+    .operands_max = 1,
+    .summary = "print this, or more on a command",
+    .help = "Prints what a command does and which options it takes.\n",
+    .run = run_help,
+};
 
-static bool refuse_value(const char *option, const char *expected)
+/* ---- values ---- */
+
+static bool refuse_value(const struct fb_option *option, const char *text, const char *expected)
 {
-    fprintf(stderr, "firebridge: %s %s: expected %s\n", option, optarg, expected);
+    fprintf(stderr, "firebridge: --%s %s: expected %s\n", option->name, text, expected);
     return false;
 }
 
-static bool take_limit(uint64_t *ret_limit)
+static bool take_count(const struct fb_option *option, const char *text, uint64_t *ret_count)
 {
     char *end = NULL;
+    uint64_t count;
 
     errno = 0;
-    *ret_limit = strtoull(optarg, &end, 10);
-    if (*optarg < '0' || *optarg > '9' || *end != '\0' || errno != 0)
-        return refuse_value("--limit", "a whole number");
+    count = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
+        return refuse_value(option, text, "a whole number");
+    *ret_count = count;
     return true;
 }
 
-static bool take_set(struct arguments *arguments)
+static bool refuse_choice(const struct fb_option *option, const char *text)
 {
-    if (arguments->explain.set_count == SETS_MAX) {
-        fputs("firebridge: --set is given too often\n", stderr);
+    fprintf(stderr, "firebridge: --%s %s: expected ", option->name, text);
+    for (const char *word = option->choices; *word != '\0'; word++) {
+        if (*word == '|')
+            fputs(" or ", stderr);
+        else
+            fputc(*word, stderr);
+    }
+    fputc('\n', stderr);
+    return false;
+}
+
+static bool take_choice(const struct fb_option *option, const char *text, unsigned *ret_choice)
+{
+    const size_t size = strlen(text);
+    const char *word = option->choices;
+
+    for (unsigned i = 0;; i++) {
+        const char *end = strchrnul(word, '|');
+
+        if ((size_t)(end - word) == size && memcmp(word, text, size) == 0) {
+            *ret_choice = i;
+            return true;
+        }
+        if (*end == '\0')
+            return refuse_choice(option, text);
+        word = end + 1;
+    }
+}
+
+static bool take_item(const struct fb_option *option, const char *text, struct fb_option_list *list)
+{
+    if (list->count == FB_OPTION_LIST_MAX) {
+        fprintf(stderr, "firebridge: --%s is given too often\n", option->name);
         return false;
     }
-    arguments->sets[arguments->explain.set_count++] = optarg;
+    list->values[list->count++] = text;
     return true;
 }
 
-static bool take_explain_option(int option, struct arguments *arguments)
+static bool take_value(const struct fb_option *option, const char *text, void *options)
 {
-    struct fb_explain_options *explain = &arguments->explain;
+    void *member = (char *)options + option->offset;
 
-    switch (option) {
-    case OPTION_STREAM:
-        explain->stream = optarg;
+    switch (option->kind) {
+    case FB_OPTION_FLAG:
+        *(bool *)member = true;
         return true;
-    case OPTION_KEY:
-        explain->key = optarg;
+    case FB_OPTION_TEXT:
+        *(const char **)member = text;
         return true;
-    case OPTION_SET:
-        return take_set(arguments);
-    case OPTION_LIMIT:
-        return take_limit(&explain->limit);
-    default:
-        arguments->output = optarg;
-        return true;
+    case FB_OPTION_LIST:
+        return take_item(option, text, member);
+    case FB_OPTION_COUNT:
+        return take_count(option, text, member);
+    case FB_OPTION_CHOICE:
+        return take_choice(option, text, member);
+    case FB_OPTION_TIME:
+        return fb_time_parse_rfc3339(text, member) == FB_OK ||
+               refuse_value(option, text, "a time like 2026-11-22T10:00:00Z");
     }
+    return false;
 }
 
-static bool take_since(int64_t *ret_since_ms)
-{
-    return fb_time_parse_rfc3339(optarg, ret_since_ms) == FB_OK ||
-           refuse_value("--since", "a time like 2026-11-22T10:00:00Z");
-}
+/* ---- a command's words ---- */
 
-static bool is_redrive_option(int option)
+/* As getopt_long wants them: all rows, and --help. */
+static void list_options(const struct fb_command *command, struct option *ret_long, char *ret_short)
 {
-    return option == OPTION_SINCE || option == OPTION_REASON || option == OPTION_DRY_RUN ||
-           option == OPTION_OVERWRITE;
-}
+    size_t i;
 
-static bool take_redrive_option(int option, struct arguments *arguments)
-{
-    struct fb_redrive_cmd_options *redrive = &arguments->redrive;
+    *ret_short++ = 'h';
+    for (i = 0; i < command->option_count; i++) {
+        const struct fb_option *option = &command->options[i];
 
-    switch (option) {
-    case OPTION_SINCE:
-        return take_since(&redrive->since_ms);
-    case OPTION_REASON:
-        redrive->reason = optarg;
-        return true;
-    case OPTION_DRY_RUN:
-        redrive->dry_run = true;
-        return true;
-    default:
-        redrive->overwrite = true;
-        return true;
+        ret_long[i] = (struct option){
+            .name = option->name,
+            .has_arg = option->kind == FB_OPTION_FLAG ? no_argument : required_argument,
+            .val = FIRST_ROW + (int)i,
+        };
+        if (option->letter == 0)
+            continue;
+        *ret_short++ = option->letter;
+        if (option->kind != FB_OPTION_FLAG)
+            *ret_short++ = ':';
     }
+    ret_long[i++] = (struct option){.name = "help", .has_arg = no_argument, .val = 'h'};
+    ret_long[i] = (struct option){0};
+    *ret_short = '\0';
 }
 
-static bool take_option(const struct command *command, int option, struct arguments *arguments)
+static const struct fb_option *find_option(const struct fb_command *command, int found)
 {
-    if (!is_taken(command, option)) {
-        if (option != '?')
-            fprintf(stderr, "firebridge: %s does not take this option\n", command->name);
-        return false;
-    }
-    if (option == 'h')
-        arguments->wants_help = true;
-    else if (option == 'c')
-        arguments->run.conf_path = arguments->conf_path = optarg;
-    else if (option == OPTION_ONCE)
-        arguments->run.once = true;
-    else if (option == OPTION_ACCEPT)
-        arguments->run.accept_dead_letters = true;
-    else if (is_redrive_option(option))
-        return take_redrive_option(option, arguments);
-    else
-        return take_explain_option(option, arguments);
-    return true;
+    if (found >= FIRST_ROW)
+        return &command->options[found - FIRST_ROW];
+    for (size_t i = 0; i < command->option_count; i++)
+        if (command->options[i].letter == found)
+            return &command->options[i];
+    return NULL;
 }
 
-/* Only -c and -h have a short form. getopt_long itself names what is unknown, after argv[0]. */
-static int run_command(const struct command *command, int argc, char **argv)
+/* getopt_long itself names what is unknown, after argv[0]. */
+static bool read_options(const struct fb_command *command, int argc, char **argv, void *options,
+                         bool *ret_wants_help)
 {
-    struct arguments arguments = {.run.conf_path = FB_CONF_DEFAULT_PATH, .explain.limit = 10};
     static char program[] = "firebridge";
-    int option;
+    struct option long_options[OPTIONS_MAX + 2];
+    char short_options[2 * OPTIONS_MAX + 2];
+    int found;
 
     argv[0] = program;
-    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1)
-        if (!take_option(command, option, &arguments))
-            return wrong_use(command->usage);
-    arguments.words = argv + optind;
-    arguments.count = argc - optind;
-    if (arguments.wants_help) {
-        print_help(command);
-        return FB_EXIT_OK;
+    list_options(command, long_options, short_options);
+    while ((found = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+        const struct fb_option *option = find_option(command, found);
+
+        if (found == 'h')
+            *ret_wants_help = true;
+        else if (option == NULL || !take_value(option, optarg, options))
+            return false;
     }
-    return command->run(&arguments);
+    return true;
 }
 
-int fb_cli_end(int status)
+static bool check_operands(const struct fb_command *command, char *const *operands, int count)
+{
+    if (count > command->operands_max)
+        fprintf(stderr, "firebridge: unexpected argument %s\n", operands[command->operands_max]);
+    return count >= command->operands_min && count <= command->operands_max;
+}
+
+static int run_command(const struct fb_command *command, int argc, char **argv)
+{
+    _Alignas(max_align_t) char options[OPTIONS_SIZE] = {0};
+    bool wants_help = false;
+    int status = FB_EXIT_USAGE;
+
+    if (command->option_count > OPTIONS_MAX || command->options_size > sizeof options)
+        return fb_cli_fail("%s has more options than there is room for", command->name);
+    if (command->defaults != NULL)
+        memcpy(options, command->defaults, command->options_size);
+    if (read_options(command, argc, argv, options, &wants_help)) {
+        if (wants_help) {
+            print_help(command);
+            return FB_EXIT_OK;
+        }
+        if (check_operands(command, argv + optind, argc - optind))
+            status = command->run(options, argv + optind, argc - optind);
+    }
+    if (status == FB_EXIT_USAGE)
+        print_usage(stderr, command);
+    return status;
+}
+
+/* What could not be written (a full disk) is wrong. */
+static int end_output(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
@@ -415,7 +316,7 @@ static const char *command_name(const char *word)
 
 int fb_cli_main(int argc, char **argv)
 {
-    const struct command *command;
+    const struct fb_command *command;
 
     if (argc < 2) {
         print_overview(stderr);
@@ -424,13 +325,27 @@ int fb_cli_main(int argc, char **argv)
     command = find_command(command_name(argv[1]));
     if (command == NULL)
         return FB_EXIT_USAGE;
-    return fb_cli_end(run_command(command, argc - 1, argv + 1));
+    return end_output(run_command(command, argc - 1, argv + 1));
 }
+
+/* ---- what commands share ---- */
 
 void fb_cli_report(void *context, const char *message)
 {
     (void)context;
     fprintf(stderr, "firebridge: %s\n", message);
+}
+
+int fb_cli_fail(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("firebridge: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return FB_EXIT_WRONG;
 }
 
 struct fb_conf *fb_cli_read_conf(const char *path)
@@ -445,5 +360,21 @@ struct fb_conf *fb_cli_read_conf(const char *path)
     if (status == FB_NO_MEMORY)
         fb_cli_report(NULL, "out of memory");
     fb_conf_free(conf);
+    return NULL;
+}
+
+const struct fb_conf_stream *fb_cli_find_stream(const struct fb_conf *conf, const char *name)
+{
+    struct fb_nearest nearest;
+
+    fb_nearest_init(&nearest, name);
+    for (size_t i = 0; i < conf->stream_count; i++) {
+        if (strcmp(conf->streams[i].name, name) == 0)
+            return &conf->streams[i];
+        fb_nearest_offer(&nearest, conf->streams[i].name);
+    }
+    fprintf(stderr, "firebridge: the conf has no stream %s", name);
+    fprintf(stderr, nearest.name != NULL ? "; did you mean %s?\n" : "%s\n",
+            nearest.name != NULL ? nearest.name : "");
     return NULL;
 }

@@ -12,6 +12,7 @@
 
 #include "explain.h"
 #include "firebridge/app/cli.h"
+#include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/aws/access_point.h"
 #include "firebridge/aws/dynamodb.h"
@@ -21,8 +22,18 @@
 #define READ_BYTES      ((size_t)64 << 10)
 #define CALL_TIMEOUT_MS 5000
 
+struct explain_options {
+    const char *conf_path;      /* NULL: the default one, where it is there */
+    const char *stream;         /* NULL: the only one, or the one that reads the object's place */
+    const char *key;            /* "NAME[:TYPE][,NAME[:TYPE]]"; NULL: the table is asked */
+    struct fb_option_list sets; /* "KEY=VALUE", in place of the conf's */
+    uint64_t limit;             /* records to show */
+    unsigned output;
+};
+
 struct explain {
-    const struct fb_explain_options *options;
+    const struct explain_options *options;
+    const char *object; /* a path, "s3://BUCKET/KEY", or "-" for the standard input */
     struct fb_conf *conf;
     struct fb_conf_stream *stream;
     bool has_conf; /* else the stream is all defaults */
@@ -85,7 +96,7 @@ static bool is_source_of(const struct fb_conf_stream *stream, const char *bucket
 /* The one stream that reads this place; NULL when none or several do. */
 static struct fb_conf_stream *find_by_place(struct explain *explain)
 {
-    const char *place = explain->options->object;
+    const char *place = explain->object;
     struct fb_conf_stream *found = NULL;
     const char *slash;
 
@@ -110,6 +121,7 @@ static bool find_stream(struct explain *explain)
 {
     const char *name = explain->options->stream;
     struct fb_conf *conf = explain->conf;
+    const struct fb_conf_stream *found;
 
     if (name == NULL) {
         explain->stream = conf->stream_count == 1 ? conf->streams : find_by_place(explain);
@@ -117,16 +129,18 @@ static bool find_stream(struct explain *explain)
                complain("the conf has %zu streams; say which one with --stream NAME",
                         conf->stream_count);
     }
-    for (size_t i = 0; i < conf->stream_count && explain->has_conf; i++)
-        if (strcmp(conf->streams[i].name, name) == 0)
-            explain->stream = &conf->streams[i];
-    return explain->stream != NULL || complain("there is no stream %s in the conf", name);
+    if (!explain->has_conf)
+        return complain("there is no stream %s without a conf", name);
+    found = fb_cli_find_stream(conf, name);
+    if (found != NULL)
+        explain->stream = &conf->streams[found - conf->streams];
+    return found != NULL;
 }
 
 /* What the stream itself would not look at. */
 static void warn_of_layout(const struct explain *explain)
 {
-    const char *place = explain->options->object;
+    const char *place = explain->object;
     const struct fb_conf_stream *stream = explain->stream;
     const size_t bucket_size = explain->has_conf ? strlen(stream->bucket) : 0;
     enum fb_key_verdict verdict;
@@ -150,9 +164,9 @@ static bool set_keys(struct explain *explain)
     struct fb_object_reader_options reader;
     struct fb_error error = {0};
 
-    for (size_t i = 0; i < explain->options->set_count; i++)
-        if (fb_conf_stream_set(explain->stream, explain->options->sets[i], &error) != FB_OK)
-            return complain("--set %s: %s", explain->options->sets[i], error.message);
+    for (size_t i = 0; i < explain->options->sets.count; i++)
+        if (fb_conf_stream_set(explain->stream, explain->options->sets.values[i], &error) != FB_OK)
+            return complain("--set %s: %s", explain->options->sets.values[i], error.message);
     if (explain->stream->prefix != NULL &&
         fb_conf_layout(explain->stream, &explain->layout, &error) != FB_OK)
         return complain("%s", error.message);
@@ -249,7 +263,7 @@ static bool find_key(struct explain *explain)
 /* The key; of a file the part of its path from where the prefix begins, if it does. */
 static const char *find_object_key(const struct explain *explain)
 {
-    const char *const object = explain->options->object;
+    const char *const object = explain->object;
     const char *at = NULL;
 
     if (strncmp(object, "s3://", 5) == 0)
@@ -284,7 +298,7 @@ static void describe_object(struct explain *explain)
 static void begin_once(struct explain *explain, const char *content_encoding)
 {
     const struct fb_inflate_hints hints = {.content_encoding = content_encoding,
-                                           .key = explain->options->object};
+                                           .key = explain->object};
 
     if (explain->begun)
         return;
@@ -330,15 +344,14 @@ static enum fb_status read_stream(struct explain *explain, FILE *file, struct fb
     while (status == FB_OK && (size = fread(bytes, 1, READ_BYTES, file)) > 0)
         status = take_bytes(explain, NULL, bytes, size, error);
     if (status == FB_OK && ferror(file))
-        status = fb_fail(error, FB_IO, "%s cannot be read: %s", explain->options->object,
-                         strerror(errno));
+        status = fb_fail(error, FB_IO, "%s cannot be read: %s", explain->object, strerror(errno));
     free(bytes);
     return status;
 }
 
 static enum fb_status read_file(struct explain *explain, struct fb_error *error)
 {
-    const char *path = explain->options->object;
+    const char *path = explain->object;
     enum fb_status status;
     FILE *file;
 
@@ -370,7 +383,7 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
 
 static enum fb_status read_s3(struct explain *explain, struct fb_error *error)
 {
-    const char *place = explain->options->object + strlen("s3://");
+    const char *place = explain->object + strlen("s3://");
     const size_t bucket_size = fb_access_point_size(place);
     char bucket[256];
     struct body body = {.explain = explain};
@@ -387,7 +400,7 @@ static enum fb_status read_s3(struct explain *explain, struct fb_error *error)
 
     if (bucket_size == 0 || bucket_size >= sizeof bucket || place[bucket_size] == '\0' ||
         *request.key == '\0')
-        return fb_fail(error, FB_INVALID, "%s: expected s3://BUCKET/KEY", explain->options->object);
+        return fb_fail(error, FB_INVALID, "%s: expected s3://BUCKET/KEY", explain->object);
     snprintf(bucket, sizeof bucket, "%.*s", (int)bucket_size, place);
     if (!connect_service(explain, FB_SIDE_SOURCE, &client, error))
         return error->status;
@@ -400,7 +413,7 @@ static enum fb_status read_s3(struct explain *explain, struct fb_error *error)
 
 static enum fb_status read_object(struct explain *explain, struct fb_error *error)
 {
-    const bool is_s3 = strncmp(explain->options->object, "s3://", 5) == 0;
+    const bool is_s3 = strncmp(explain->object, "s3://", 5) == 0;
     enum fb_status status = is_s3 ? read_s3(explain, error) : read_file(explain, error);
 
     if (status != FB_OK)
@@ -445,11 +458,11 @@ static int explain_object(struct explain *explain)
     enum fb_status status;
 
     explain->explanation = (struct fb_explanation){
-        .object = explain->options->object,
+        .object = explain->object,
         .stream = explain->has_conf ? explain->stream : NULL,
         .schema = &explain->schema,
         .is_auto = explain->stream->format == FB_FORMAT_AUTO,
-        .as_json = explain->options->as_json,
+        .as_json = explain->options->output == FB_OUTPUT_JSON,
         .limit = explain->options->limit,
     };
     status = read_object(explain, &error);
@@ -464,11 +477,12 @@ static int explain_object(struct explain *explain)
     return fb_explanation_is_good(&explain->explanation) ? FB_EXIT_OK : FB_EXIT_WRONG;
 }
 
-int fb_cmd_explain(const struct fb_explain_options *options)
+static int run_explain(const void *row, char *const *operands, int operand_count)
 {
-    struct explain explain = {.options = options};
+    struct explain explain = {.options = row, .object = operands[0]};
     int status = FB_EXIT_WRONG;
 
+    (void)operand_count;
     if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) &&
         make_mapping(&explain) && find_key(&explain) && make_reader(&explain))
         status = explain_object(&explain);
@@ -482,3 +496,53 @@ int fb_cmd_explain(const struct fb_explain_options *options)
         errno = explain.write_errno;
     return status;
 }
+
+static const struct fb_option options[] = {
+    {.name = "config",
+     .letter = 'c',
+     .kind = FB_OPTION_TEXT,
+     .offset = offsetof(struct explain_options, conf_path),
+     .value = "FILE",
+     .help = "the conf file; without one, the defaults"},
+    {.name = "stream",
+     .kind = FB_OPTION_TEXT,
+     .offset = offsetof(struct explain_options, stream),
+     .value = "NAME",
+     .help = "the stream of the conf, where there are several"},
+    {.name = "key",
+     .kind = FB_OPTION_TEXT,
+     .offset = offsetof(struct explain_options, key),
+     .value = "NAME:TYPE[,...]",
+     .help = "the table's key, where the table is not to be asked"},
+    {.name = "set",
+     .kind = FB_OPTION_LIST,
+     .offset = offsetof(struct explain_options, sets),
+     .value = "KEY=VALUE",
+     .help = "another value for one of the stream's keys; repeatable"},
+    {.name = "limit",
+     .kind = FB_OPTION_COUNT,
+     .offset = offsetof(struct explain_options, limit),
+     .value = "N",
+     .help = "show so many records; default 10"},
+    {.name = "output",
+     .kind = FB_OPTION_CHOICE,
+     .offset = offsetof(struct explain_options, output),
+     .choices = "text|json",
+     .help = "for a person, or a JSON object a line; default text"},
+};
+
+extern const struct fb_command fb_command_explain;
+const struct fb_command fb_command_explain = {
+    .name = "explain",
+    .operands = "FILE | s3://BUCKET/KEY | -",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "show what would become of an object",
+    .help = "Reads an object as the daemon would, and shows its compression, the form of its\n"
+            "records, the first items and dead letters, and sums over all. Writes nothing.\n"
+            "Ends with 1 if there are dead letters, or the object is damaged.\n",
+    FB_OPTIONS(options),
+    .defaults = &(const struct explain_options){.limit = 10},
+    .options_size = sizeof(struct explain_options),
+    .run = run_explain,
+};

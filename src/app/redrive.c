@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
@@ -13,8 +14,18 @@
 #include "firebridge/base/nearest.h"
 #include "firebridge/pipeline/redrive.h"
 
+struct redrive_options {
+    const char *conf_path;
+    const char *stream; /* NULL: all of them */
+    const char *reason; /* NULL: whatever it is */
+    int64_t since_ms;   /* 0: from the first */
+    bool dry_run;
+    bool overwrite; /* old records may take the place of newer items */
+    unsigned output;
+};
+
 struct redrive {
-    const struct fb_redrive_cmd_options *options;
+    const struct redrive_options *options;
     struct fb_conf *conf;
     struct fb_environment *environment;
     const struct fb_conf_stream *stream; /* at work */
@@ -48,20 +59,8 @@ static bool is_asked_for(const struct redrive *redrive, const struct fb_conf_str
 
 static bool has_stream(const struct redrive *redrive)
 {
-    struct fb_nearest nearest;
-    char text[256];
-
-    fb_nearest_init(&nearest, redrive->options->stream == NULL ? "" : redrive->options->stream);
-    for (size_t i = 0; i < redrive->conf->stream_count; i++) {
-        if (is_asked_for(redrive, &redrive->conf->streams[i]))
-            return true;
-        fb_nearest_offer(&nearest, redrive->conf->streams[i].name);
-    }
-    snprintf(text, sizeof text, "the conf has no stream %.64s%s%.64s%s", redrive->options->stream,
-             nearest.name == NULL ? "" : "; did you mean ",
-             nearest.name == NULL ? "" : nearest.name, nearest.name == NULL ? "" : "?");
-    fb_cli_report(NULL, text);
-    return false;
+    return redrive->options->stream == NULL ||
+           fb_cli_find_stream(redrive->conf, redrive->options->stream) != NULL;
 }
 
 /* A mistyped reason would find no letter, and look as if all were well. */
@@ -215,7 +214,7 @@ static void print_json(const struct redrive *redrive, const char *stream,
 static void print_counts(struct redrive *redrive, const char *stream,
                          const struct fb_redrive_counts *counts)
 {
-    if (redrive->options->as_json) {
+    if (redrive->options->output == FB_OUTPUT_JSON) {
         print_json(redrive, stream, counts);
         return;
     }
@@ -323,11 +322,14 @@ static int redrive_all(struct redrive *redrive)
     return status;
 }
 
-int fb_cmd_redrive(const struct fb_redrive_cmd_options *options)
+static int run_redrive(const void *row, char *const *operands, int operand_count)
 {
+    const struct redrive_options *options = row;
     struct redrive redrive = {.options = options, .seed = fb_random_entropy()};
     int status = FB_EXIT_WRONG;
 
+    (void)operands;
+    (void)operand_count;
     if (!has_reason(options->reason))
         return FB_EXIT_USAGE;
     fb_log_set_level(FB_LOG_ERROR);
@@ -340,3 +342,44 @@ int fb_cmd_redrive(const struct fb_redrive_cmd_options *options)
     fb_conf_free(redrive.conf);
     return status;
 }
+
+static const struct fb_option options[] = {
+    FB_OPTION_CONFIG(struct redrive_options),
+    {.name = "stream",
+     .kind = FB_OPTION_TEXT,
+     .offset = offsetof(struct redrive_options, stream),
+     .value = "NAME",
+     .help = "of one stream alone"},
+    {.name = "since",
+     .kind = FB_OPTION_TIME,
+     .offset = offsetof(struct redrive_options, since_ms),
+     .value = "TIME",
+     .help = "those from then on, like 2026-11-22T10:00:00Z"},
+    {.name = "reason",
+     .kind = FB_OPTION_TEXT,
+     .offset = offsetof(struct redrive_options, reason),
+     .value = "CODE",
+     .help = "those with this reason, like key-missing"},
+    {.name = "dry-run",
+     .kind = FB_OPTION_FLAG,
+     .offset = offsetof(struct redrive_options, dry_run),
+     .help = "say what would be, and change nothing"},
+    {.name = "overwrite",
+     .kind = FB_OPTION_FLAG,
+     .offset = offsetof(struct redrive_options, overwrite),
+     .help = "write, though an old record may replace a newer item"},
+    FB_OPTION_OUTPUT(struct redrive_options),
+};
+
+extern const struct fb_command fb_command_redrive;
+const struct fb_command fb_command_redrive = {
+    .name = "redrive",
+    .summary = "run dead letters through the conf again",
+    .help = "What can be written now is written, and its dead letter removed; what cannot\n"
+            "stays, with the new reason. The daemon may run meanwhile. Ends with 1 if a\n"
+            "letter is left.\n",
+    FB_OPTIONS(options),
+    .defaults = &(const struct redrive_options){.conf_path = FB_CONF_DEFAULT_PATH},
+    .options_size = sizeof(struct redrive_options),
+    .run = run_redrive,
+};

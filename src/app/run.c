@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/app/command.h"
 #include "firebridge/app/conf.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
@@ -29,6 +30,12 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
+struct run_options {
+    const char *conf_path;
+    bool once;
+    bool accept_dead_letters;
+};
+
 /* What a stream's threads connect with, and what becomes of its records. */
 struct plan {
     struct fb_environment *environment;
@@ -37,7 +44,7 @@ struct plan {
 };
 
 struct daemon {
-    const struct fb_run_options *options;
+    const struct run_options *options;
     struct fb_conf *conf;
     struct fb_environment *environment;
     struct fb_refresher *refresher;
@@ -447,13 +454,16 @@ static void choose_log_style(void)
         fb_log_set_style(FB_LOG_STYLE_JOURNAL);
 }
 
-int fb_cmd_run(const struct fb_run_options *options)
+static int run(const void *row, char *const *operands, int operand_count)
 {
+    const struct run_options *options = row;
     struct daemon daemon = {.options = options, .seed = fb_random_entropy()};
     struct fb_error error = {0};
     enum fb_status status;
     bool all_done = false;
 
+    (void)operands;
+    (void)operand_count;
     choose_log_style();
     daemon.conf = fb_cli_read_conf(options->conf_path);
     if (daemon.conf == NULL)
@@ -476,3 +486,29 @@ int fb_cmd_run(const struct fb_run_options *options)
     fb_log_info("firebridge ends: nothing is lost");
     return FB_EXIT_OK;
 }
+
+static const struct fb_option options[] = {
+    FB_OPTION_CONFIG(struct run_options),
+    {.name = "once",
+     .kind = FB_OPTION_FLAG,
+     .offset = offsetof(struct run_options, once),
+     .help = "work through what is there, then end: with 0, or with\n"
+             "1 if anything is left undone"},
+    {.name = "accept-dead-letters",
+     .kind = FB_OPTION_FLAG,
+     .offset = offsetof(struct run_options, accept_dead_letters),
+     .help = "go on where max_dead_letters would stop a stream"},
+};
+
+extern const struct fb_command fb_command_run;
+const struct fb_command fb_command_run = {
+    .name = "run",
+    .summary = "carry objects to their tables",
+    .help = "Runs in the foreground, as systemd wants it, until SIGTERM or SIGINT. What is in\n"
+            "flight then is written or left for next time. A second signal stops at once, and\n"
+            "loses nothing either.\n",
+    FB_OPTIONS(options),
+    .defaults = &(const struct run_options){.conf_path = FB_CONF_DEFAULT_PATH},
+    .options_size = sizeof(struct run_options),
+    .run = run,
+};

@@ -6,44 +6,9 @@
 #include <unistd.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
-#include "firebridge/base/nearest.h"
-
-static int fail(const struct fb_error *error)
-{
-    fprintf(stderr, "firebridge: %s\n", error->message);
-    return FB_EXIT_WRONG;
-}
-
-static const struct fb_conf_stream *find_stream(const struct fb_conf *conf, const char *name,
-                                                const char **ret_nearest)
-{
-    struct fb_nearest nearest;
-
-    fb_nearest_init(&nearest, name);
-    for (size_t i = 0; i < conf->stream_count; i++) {
-        if (strcmp(conf->streams[i].name, name) == 0)
-            return &conf->streams[i];
-        fb_nearest_offer(&nearest, conf->streams[i].name);
-    }
-    *ret_nearest = nearest.name;
-    return NULL;
-}
-
-/* Also says so where there is none. */
-static const struct fb_conf_stream *demand_stream(const struct fb_conf *conf, const char *name)
-{
-    const char *nearest = NULL;
-    const struct fb_conf_stream *stream = find_stream(conf, name, &nearest);
-
-    if (stream != NULL)
-        return stream;
-    fprintf(stderr, "firebridge: the conf has no stream %s", name);
-    fprintf(stderr, nearest != NULL ? "; did you mean %s?\n" : "%s\n",
-            nearest != NULL ? nearest : "");
-    return NULL;
-}
 
 static enum fb_status open_state(const struct fb_conf *conf, char **ret_directory,
                                  struct fb_state **ret_state, struct fb_error *error)
@@ -97,7 +62,7 @@ static enum fb_status adopt(const struct fb_conf *conf, const struct fb_conf_str
 
 static int adopt_stream(const struct fb_conf *conf, const char *name)
 {
-    const struct fb_conf_stream *stream = demand_stream(conf, name);
+    const struct fb_conf_stream *stream = fb_cli_find_stream(conf, name);
     struct fb_environment *environment = NULL;
     struct fb_table table;
     struct fb_error error = {0};
@@ -112,13 +77,13 @@ static int adopt_stream(const struct fb_conf *conf, const char *name)
     if (status == FB_OK)
         status = adopt(conf, stream, &table, &error);
     if (status != FB_OK)
-        return fail(&error);
+        return fb_cli_fail("%s", error.message);
     printf("the checkpoint of stream %s now belongs to %s and table %s\n", name, stream->source,
            table.arn);
     return FB_EXIT_OK;
 }
 
-int fb_cmd_state_adopt(const char *conf_path, const char *stream)
+static int run_adopt(const char *conf_path, const char *stream)
 {
     struct fb_conf *conf = fb_cli_read_conf(conf_path);
     int status = conf != NULL ? adopt_stream(conf, stream) : FB_EXIT_WRONG;
@@ -169,7 +134,7 @@ static int rename_stream(const struct fb_conf *conf, const struct fb_conf_stream
     fb_state_close(state);
     free(directory);
     if (status != FB_OK)
-        return fail(&error);
+        return fb_cli_fail("%s", error.message);
     printf("the checkpoint of stream %s is now that of %s\n", old_name, new_name);
     if (stream->letters_bucket != NULL)
         printf("dead letters in S3 stay under %s%s/; move them to %s%s/ yourself\n",
@@ -178,10 +143,10 @@ static int rename_stream(const struct fb_conf *conf, const struct fb_conf_stream
 }
 
 /* The new name must be in the conf, or its checkpoint would belong to nobody. */
-int fb_cmd_state_rename(const char *conf_path, const char *old_name, const char *new_name)
+static int run_rename(const char *conf_path, const char *old_name, const char *new_name)
 {
     struct fb_conf *conf = fb_cli_read_conf(conf_path);
-    const struct fb_conf_stream *stream = conf == NULL ? NULL : demand_stream(conf, new_name);
+    const struct fb_conf_stream *stream = conf == NULL ? NULL : fb_cli_find_stream(conf, new_name);
     int status = FB_EXIT_WRONG;
 
     if (stream != NULL)
@@ -189,3 +154,39 @@ int fb_cmd_state_rename(const char *conf_path, const char *old_name, const char 
     fb_conf_free(conf);
     return status;
 }
+
+struct state_options {
+    const char *conf_path;
+};
+
+static int run_state(const void *row, char *const *operands, int operand_count)
+{
+    const struct state_options *options = row;
+
+    if (operand_count == 2 && strcmp(operands[0], "adopt") == 0)
+        return run_adopt(options->conf_path, operands[1]);
+    if (operand_count == 3 && strcmp(operands[0], "rename") == 0)
+        return run_rename(options->conf_path, operands[1], operands[2]);
+    return FB_EXIT_USAGE;
+}
+
+static const struct fb_option options[] = {FB_OPTION_CONFIG(struct state_options)};
+
+extern const struct fb_command fb_command_state;
+const struct fb_command fb_command_state = {
+    .name = "state",
+    .operands = "adopt STREAM | rename OLD NEW",
+    .verbs = "adopt|rename",
+    .operands_min = 2,
+    .operands_max = 3,
+    .summary = "change what a checkpoint belongs to",
+    .help = "adopt STREAM      the checkpoint of STREAM goes on with the source and the table\n"
+            "                  that the conf names now, though it was made with others\n"
+            "rename OLD NEW    the checkpoint and the dead letters of OLD become those of NEW\n"
+            "\n"
+            "The daemon must be stopped.\n",
+    FB_OPTIONS(options),
+    .defaults = &(const struct state_options){.conf_path = FB_CONF_DEFAULT_PATH},
+    .options_size = sizeof(struct state_options),
+    .run = run_state,
+};

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/app/command.h"
 #include "firebridge/codec/inflate.h"
 
 static void print_compressions(const char *what, bool is_built)
@@ -26,10 +27,13 @@ static void print_compressions(const char *what, bool is_built)
 }
 
 /* The last ones do not tell their versions. */
-int fb_cmd_version(void)
+static int run_version(const void *row, char *const *operands, int operand_count)
 {
     const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
 
+    (void)row;
+    (void)operands;
+    (void)operand_count;
     printf("firebridge %s\n\n", FB_VERSION);
     printf("libcurl     %s (%s)\n", curl->version,
            curl->ssl_version != NULL ? curl->ssl_version : "without TLS");
@@ -44,3 +48,11 @@ int fb_cmd_version(void)
     print_compressions("built without", false);
     return FB_EXIT_OK;
 }
+
+extern const struct fb_command fb_command_version;
+const struct fb_command fb_command_version = {
+    .name = "version",
+    .summary = "print the version, and those of the libraries",
+    .help = "Prints the version of firebridge and of the libraries it runs with.\n",
+    .run = run_version,
+};

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: help that fits a screen, and messages that say what to write instead."""
 
+import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 
 import firehose
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def test_the_version_names_the_libraries(firebridge):
@@ -29,6 +34,41 @@ def test_a_wrong_call_says_so_on_stderr(firebridge, arguments):
     result = firebridge.bare(*arguments)
     assert result.code > 0
     assert "firebridge" in result.stderr and not result.stdout
+
+
+COMPLETE = """
+source /dev/stdin
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_firebridge
+echo "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["re"], {"redrive"}),
+    (["redrive", "--o"], {"--overwrite", "--output"}),
+    (["redrive", "--output", ""], {"table", "json"}),
+    (["state", ""], {"adopt", "rename", "--help", "--config"}),
+    (["help", "ex"], {"explain"}),
+    (["run", "-c", "tests/integration/test_cli."], {"tests/integration/test_cli.py"}),
+    (["redrive", "--since", ""], set()),
+])
+def test_bash_completes_from_the_tables(firebridge, words, expected):
+    script = firebridge.bare("completion", "bash").stdout
+    done = subprocess.run(["bash", "-c", COMPLETE, "bash", "firebridge", *words], input=script,
+                          capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr == ""
+    assert expected <= set(done.stdout.split()) and (expected or done.stdout.strip() == "")
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_reads_its_completion(firebridge):
+    script = firebridge.bare("completion", "zsh").stdout
+    done = subprocess.run(["zsh", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == ""
+    for option in re.findall(r"^  (?:-., )?(--[a-z-]+)", firebridge.bare("help", "redrive").stdout, re.M):
+        assert option in script
 
 
 STREAM = "[stream main]\nsource = s3://bucket/prefix/\ntable = table\n"
