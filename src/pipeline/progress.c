@@ -196,19 +196,6 @@ size_t fb_progress_objects(struct fb_progress *progress)
     return count;
 }
 
-int64_t fb_progress_oldest_key_time_ms(struct fb_progress *progress)
-{
-    int64_t oldest_ms = INT64_MAX;
-
-    pthread_mutex_lock(&progress->lock);
-    for (const struct fb_progress_object *object = progress->objects; object != NULL;
-         object = object->next)
-        if (object->identity.key_time_ms < oldest_ms)
-            oldest_ms = object->identity.key_time_ms;
-    pthread_mutex_unlock(&progress->lock);
-    return oldest_ms;
-}
-
 static bool is_complete(const struct fb_span *span)
 {
     return atomic_load_explicit(&span->open, memory_order_acquire) == 0;

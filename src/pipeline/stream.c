@@ -186,11 +186,6 @@ static enum fb_status open_checkpoint(struct fb_stream *stream, struct fb_error 
     enum fb_status status = fb_state_stream_open(options->state, options->name, &identity,
                                                  options->start_ms, &stream->row, error);
 
-    if (status == FB_OK) {
-        pthread_mutex_lock(&stream->lock);
-        stream->open_id = stream->row.id;
-        pthread_mutex_unlock(&stream->lock);
-    }
     if (status == FB_OK && stream->row.fingerprint_changed)
         fb_log_notice("stream %s: the conf changed how records are counted; unfinished objects "
                       "are written again from their start",

@@ -72,36 +72,6 @@ void fb_stream_note_success(struct fb_stream *stream)
 
 /* ---- reading ---- */
 
-static int64_t age_ms(int64_t then_ms, int64_t now_ms)
-{
-    return now_ms > then_ms ? now_ms - then_ms : 0;
-}
-
-/* `stream_id` 0: the checkpoint is not open yet. */
-static void read_backlog(struct fb_stream *stream, int64_t stream_id, struct fb_progress *progress,
-                         struct fb_stream_measures *measures)
-{
-    const int64_t now_ms = fb_realtime_ms(stream->options.clock) + measures->clock_offset_ms;
-    struct fb_state_backlog backlog;
-    int64_t oldest_ms;
-
-    measures->oldest_age_ms = FB_MEASURE_UNKNOWN;
-    measures->backlog_objects = FB_MEASURE_UNKNOWN;
-    measures->backlog_bytes = FB_MEASURE_UNKNOWN;
-    if (stream_id == 0 ||
-        fb_state_backlog(stream->options.state, stream_id, &backlog, NULL) != FB_OK)
-        return;
-    measures->backlog_objects = (int64_t)backlog.objects;
-    measures->backlog_bytes = (int64_t)backlog.bytes;
-    oldest_ms = backlog.oldest_key_time_ms;
-    if (progress != NULL) {
-        const int64_t begun_ms = fb_progress_oldest_key_time_ms(progress);
-
-        oldest_ms = begun_ms < oldest_ms ? begun_ms : oldest_ms;
-    }
-    measures->oldest_age_ms = oldest_ms == INT64_MAX ? 0 : age_ms(oldest_ms, now_ms);
-}
-
 /* With the lock. */
 static void read_flight(struct fb_stream *stream, struct fb_stream_measures *measures)
 {
@@ -191,20 +161,14 @@ static void read_meters(struct fb_stream_meters *meters, struct fb_stream_measur
 
 void fb_stream_measure(struct fb_stream *stream, struct fb_stream_measures *ret_measures)
 {
-    struct fb_progress *progress;
-    int64_t stream_id;
-
     *ret_measures = (struct fb_stream_measures){
         .last_success_age_ms =
             age_ms(atomic_load(&stream->meters.success_ms), fb_monotonic_ms(stream->options.clock)),
     };
     pthread_mutex_lock(&stream->lock);
-    stream_id = stream->open_id;
-    progress = stream->progress;
     read_flight(stream, ret_measures);
     pthread_mutex_unlock(&stream->lock);
     read_credentials(stream, ret_measures);
-    read_backlog(stream, stream_id, progress, ret_measures);
     read_items(stream, ret_measures);
     read_records(stream, ret_measures);
     read_meters(&stream->meters, ret_measures);

@@ -340,12 +340,8 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
 enum fb_status fb_stream_start_parts(struct fb_stream *stream, struct fb_error *error)
 {
     const unsigned decoders = stream->options.decoders;
-    struct fb_progress *progress = NULL;
-    enum fb_status status = fb_progress_new(stream->options.in_any_order, &progress, error);
+    enum fb_status status = fb_progress_new(stream->options.in_any_order, &stream->progress, error);
 
-    pthread_mutex_lock(&stream->lock);
-    stream->progress = progress;
-    pthread_mutex_unlock(&stream->lock);
     fb_takeup_init(&stream->takeup, stream->options.state, stream->row.id,
                    stream->options.in_any_order);
     if (status == FB_OK)

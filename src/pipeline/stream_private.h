@@ -47,16 +47,15 @@ struct fb_stream {
     struct fb_stream_row row;
     struct fb_poller *poller;
     bool poller_started;
+    struct fb_progress *progress;
     struct fb_takeup takeup;
     struct fb_stream_reader *readers; /* options.decoders of them */
     struct fb_client list_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
 
-    pthread_mutex_t lock; /* guards what follows */
-    int64_t open_id;      /* the row's; these are set once, by the supervisor, */
-    struct fb_progress *progress;
-    struct fb_dead_letters *letters;
-    struct fb_item_pool **pools; /* which reads them without the lock; a decoder's each */
+    pthread_mutex_t lock;            /* guards what follows */
+    struct fb_dead_letters *letters; /* these are set once, by the supervisor, */
+    struct fb_item_pool **pools;     /* which reads them without the lock; a decoder's each */
     size_t pool_count;
     struct fb_lane **lanes; /* the same number for each decoder */
     size_t lane_count;

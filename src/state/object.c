@@ -48,14 +48,10 @@ static enum fb_status add_object(struct fb_state *state, int64_t stream_id,
         return status;
     added->objects++;
     added->bytes += listed->size_bytes;
-    fb_state_note_pending(state, stream_id, 1, (int64_t)listed->size_bytes);
-    status = fb_sql_finish(
+    return fb_sql_finish(
         state,
         fb_sql_start(state, FB_SQL_OBJECT_REPLACE, "itt", stream_id, listed->key, listed->etag),
         error);
-    if (status == FB_OK && sqlite3_changes(state->db) > 0)
-        fb_state_forget_pending(state, stream_id);
-    return status;
 }
 
 static enum fb_status add_all(struct fb_state *state, int64_t stream_id,
@@ -166,7 +162,6 @@ static enum fb_status activate(struct fb_state *state, int64_t stream_id,
                            error);
     if (status != FB_OK)
         return status;
-    fb_state_note_pending(state, stream_id, -1, -(int64_t)object->size_bytes);
     return fb_sql_finish(
         state, fb_sql_start(state, FB_SQL_STREAM_NEXT_SEQUENCE, "ii", stream_id, sequence + 1),
         error);

@@ -66,11 +66,6 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
     [FB_SQL_OBJECT_COUNT] = "SELECT state, count(*), sum(size_bytes) FROM object"
                             " WHERE stream_id = ?1 GROUP BY state",
-    [FB_SQL_OBJECT_PENDING_TOTAL] = "SELECT count(*), coalesce(sum(size_bytes), 0) FROM object"
-                                    " WHERE stream_id = ?1 AND " PENDING,
-    [FB_SQL_OBJECT_PENDING_OLDEST] =
-        "SELECT key_time_ms FROM object WHERE stream_id = ?1 AND " PENDING
-        " ORDER BY key_time_ms, last_modified_ms, key LIMIT 1",
 };
 
 enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)
@@ -189,7 +184,6 @@ enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status, struct 
 
         (void)rolled_back;
     }
-    fb_state_settle_pending(state, status == FB_OK);
     pthread_mutex_unlock(&state->lock);
     return status;
 }

@@ -38,24 +38,13 @@ enum fb_sql {
     FB_SQL_OBJECT_ENDED_KEYS,
     FB_SQL_OBJECT_FORGET,
     FB_SQL_OBJECT_COUNT,
-    FB_SQL_OBJECT_PENDING_TOTAL,
-    FB_SQL_OBJECT_PENDING_OLDEST,
     FB_SQL_COUNT,
-};
-
-/* What is pending of a stream, or what a transaction changes of that. */
-struct fb_state_total {
-    int64_t stream_id, objects, bytes;
-    bool is_unknown; /* it is to be counted anew */
 };
 
 struct fb_state {
     pthread_mutex_t lock; /* guards all below, and a transaction from its begin to its end */
     sqlite3 *db;
     sqlite3_stmt *statements[FB_SQL_COUNT];
-    struct fb_state_total *totals; /* of the streams that were asked for */
-    size_t total_count;
-    struct fb_state_total change; /* of the transaction at hand */
     char *path;
     int lock_fd;
 };
@@ -86,15 +75,6 @@ enum fb_status fb_sql_begin(struct fb_state *state, struct fb_error *error) FB_M
 /* Commits when `status` is FB_OK, else rolls back; frees the lock; returns how it all went. */
 enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status,
                           struct fb_error *error) FB_MUST_CHECK;
-
-/*
- * Within a transaction that makes or takes pending rows: so many more, or fewer; or nobody knows.
- * fb_sql_end takes it over when it has committed.
- */
-void fb_state_note_pending(struct fb_state *state, int64_t stream_id, int64_t objects,
-                           int64_t bytes);
-void fb_state_forget_pending(struct fb_state *state, int64_t stream_id);
-void fb_state_settle_pending(struct fb_state *state, bool committed);
 
 /* A copy of a text column; NULL where it is NULL or memory is out. */
 char *fb_sql_column_text(sqlite3_stmt *statement, int column);

@@ -80,7 +80,6 @@ void fb_state_close(struct fb_state *state)
     if (state->lock_fd >= 0)
         close(state->lock_fd);
     pthread_mutex_destroy(&state->lock);
-    free(state->totals);
     free(state->path);
     free(state);
 }

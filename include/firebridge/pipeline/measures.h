@@ -17,12 +17,9 @@
 
 struct fb_stream_measures {
     /* Gauges. */
-    int64_t oldest_age_ms;       /* of the oldest object that is not done, by its key; 0: none is */
-    int64_t last_success_age_ms; /* something was written, or found that there is nothing to */
-    int64_t backlog_objects;     /* known of, and not taken up */
-    int64_t backlog_bytes;       /* as they lie in S3 */
-    uint64_t in_flight_bytes;    /* of items between decoder and DynamoDB */
-    uint64_t lanes, lanes_busy;  /* busy: in a call */
+    int64_t last_success_age_ms;      /* something was written, or found that there is nothing to */
+    uint64_t in_flight_bytes;         /* of items between decoder and DynamoDB */
+    uint64_t lanes, lanes_busy;       /* busy: in a call */
     int64_t rate_limit_milliunits;    /* write units a second: max_write_units or what the table
                                        * takes, whatever is less */
     int64_t credentials_expire_in_ms; /* of the side whose keys expire first; below 0: they have */

@@ -69,9 +69,6 @@ uint64_t fb_span_first_ordinal(const struct fb_span *span);
 /* Objects begun and not yet passed by a checkpoint. */
 size_t fb_progress_objects(struct fb_progress *progress);
 
-/* The smallest key time of those; INT64_MAX: there are none. */
-int64_t fb_progress_oldest_key_time_ms(struct fb_progress *progress);
-
 /* What a checkpoint would say now; valid until the next fb_progress call of the supervisor. */
 struct fb_progress_view {
     struct fb_checkpoint checkpoint;

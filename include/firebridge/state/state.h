@@ -180,17 +180,6 @@ enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id
                                        const char *up_to, const char *const *keys, size_t count,
                                        struct fb_error *error) FB_MUST_CHECK;
 
-/* What is known of and not taken up yet. */
-struct fb_state_backlog {
-    uint64_t objects, bytes;
-    int64_t oldest_key_time_ms; /* INT64_MAX: there is none */
-};
-
-/* Costs little but for the first call, which reads all of the backlog. */
-enum fb_status fb_state_backlog(struct fb_state *state, int64_t stream_id,
-                                struct fb_state_backlog *ret_backlog,
-                                struct fb_error *error) FB_MUST_CHECK;
-
 struct fb_state_counts {
     uint64_t pending, active, written, done, changed, damaged;
     uint64_t pending_bytes;

@@ -437,9 +437,6 @@ static void what_is_measured_of_a_known_job_is_right(void **state)
     assert_int_equal(measures.write_units, fb_tally_view_count(&measures.items, "put"));
     assert_int_equal(measures.write_units_saved, measures.items_coalesced);
     assert_int_equal(measures.rate_limit_milliunits, 100000000);
-    assert_int_equal(measures.backlog_objects, 0);
-    assert_int_equal(measures.backlog_bytes, 0);
-    assert_int_equal(measures.oldest_age_ms, 0);
     assert_int_equal(measures.in_flight_bytes, 0);
     assert_int_equal(measures.lanes_busy, 0);
     assert_int_equal(measures.credentials_expire_in_ms, FB_MEASURE_UNKNOWN);

@@ -817,57 +817,6 @@ static void a_done_object_costs_less_than_200_bytes(void **test)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-static struct fb_state_backlog backlog_of(struct bench *bench)
-{
-    struct fb_state_backlog backlog = {0};
-
-    assert_int_equal(fb_state_backlog(bench->state, bench->stream_id, &backlog, &bench->error),
-                     FB_OK);
-    return backlog;
-}
-
-/* What is kept along is what a new count of the file gives. */
-static void assert_backlog(struct bench *bench, uint64_t objects, int64_t oldest_ms)
-{
-    struct fb_state_backlog kept = backlog_of(bench), counted;
-    struct fb_state_counts counts;
-
-    assert_int_equal(fb_state_count(bench->state, bench->stream_id, &counts, &bench->error), FB_OK);
-    assert_int_equal(kept.objects, objects);
-    assert_int_equal(kept.objects, counts.pending);
-    assert_int_equal(kept.bytes, counts.pending_bytes);
-    assert_int_equal(kept.oldest_key_time_ms, oldest_ms);
-    reopen(bench);
-    counted = backlog_of(bench);
-    assert_int_equal(counted.objects, kept.objects);
-    assert_int_equal(counted.bytes, kept.bytes);
-}
-
-static void the_backlog_is_what_is_pending_whatever_becomes_of_it(void **test)
-{
-    struct bench *bench = *test;
-    struct fb_state_listed page[] = {listed("a", "e", 100), listed("b", "e", 200),
-                                     listed("c", "e", 300)};
-    struct fb_state_object object;
-
-    assert_backlog(bench, 0, INT64_MAX);
-    assert_int_equal(backlog_of(bench).objects, 0);
-    page[1].size_bytes = 77;
-    assert_int_equal(fb_state_add_objects(bench->state, bench->stream_id, page, 3, NULL, NULL),
-                     FB_OK);
-    assert_backlog(bench, 3, 100);
-    page[1].etag = "another";
-    page[1].size_bytes = 5000;
-    assert_int_equal(backlog_of(bench).objects, 3);
-    assert_int_equal(fb_state_add_objects(bench->state, bench->stream_id, page, 3, NULL, NULL),
-                     FB_OK);
-    assert_backlog(bench, 3, 100);
-    assert_int_equal(backlog_of(bench).objects, 3);
-    assert_int_equal(fb_state_take_next(bench->state, bench->stream_id, &object, NULL), FB_OK);
-    fb_state_object_done(&object);
-    assert_backlog(bench, 2, 200);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -900,7 +849,6 @@ int main(void)
         CASE(a_log_without_its_database_is_refused),
         CASE(a_missing_or_read_only_directory_is_an_error_with_its_path),
         CASE(a_full_disk_is_an_error_and_the_next_call_works_when_there_is_room),
-        CASE(the_backlog_is_what_is_pending_whatever_becomes_of_it),
         CASE(killed_at_any_moment_the_state_is_sound),
         CASE(a_done_object_costs_less_than_200_bytes),
     };
