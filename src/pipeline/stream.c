@@ -280,6 +280,7 @@ static void supervise(struct fb_stream *stream)
         fb_stream_note_success(stream);
         over = drained || fb_stop_level(&stream->stop) == FB_STOP_NOW;
         status = checkpoint(stream, drained || atomic_load(&stream->read.waiting) > 0, &error);
+        fb_stream_look_at_backlog(stream, over);
         if (status == FB_OK) {
             fb_patience_success(&stream->checkpoint_patience);
             if (!over)
@@ -438,5 +439,6 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .retries = atomic_load(&stream->written.retries),
     };
     memcpy(ret_report->problem, stream->problem, sizeof ret_report->problem);
+    fb_stream_report_backlog(stream, ret_report);
     pthread_mutex_unlock(&stream->lock);
 }

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "backlog.h"
 #include "firebridge/pipeline/decoder.h"
 #include "firebridge/pipeline/poller.h"
 #include "firebridge/pipeline/stream.h"
@@ -52,6 +53,7 @@ struct fb_stream {
     struct fb_stream_reader *readers; /* options.decoders of them */
     struct fb_client list_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
+    int64_t next_look_ms; /* at the backlog; monotonic */
 
     pthread_mutex_t lock;            /* guards what follows */
     struct fb_dead_letters *letters; /* these are set once, by the supervisor, */
@@ -63,6 +65,8 @@ struct fb_stream {
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
     int64_t told_ms;
+    struct fb_state_backlog left; /* to be written, as of the last look */
+    struct fb_backlog backlog;
 };
 
 /* Of a stream that adds, once its tables are known. */
@@ -108,5 +112,12 @@ void fb_stream_end_parts(struct fb_stream *stream);
 
 /* After all threads. */
 void fb_stream_free_parts(struct fb_stream *stream);
+
+/* Looks at the backlog where that is due, or `now`; what the report says of it. (stream_backlog.c)
+ */
+void fb_stream_look_at_backlog(struct fb_stream *stream, bool now);
+
+/* The report's part of it, and of listings; with the lock held. */
+void fb_stream_report_backlog(const struct fb_stream *stream, struct fb_stream_report *report);
 
 #endif

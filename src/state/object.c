@@ -387,3 +387,38 @@ enum fb_status fb_state_count(struct fb_state *state, int64_t stream_id,
         *ret_counts = counts;
     return status;
 }
+
+/* Adds what one of the two indexes says. */
+static void add_backlog(struct fb_state_backlog *backlog, sqlite3_stmt *query)
+{
+    const int64_t oldest_ms = sqlite3_column_int64(query, 2);
+
+    if (sqlite3_column_int64(query, 0) == 0)
+        return;
+    if (backlog->objects == 0 || oldest_ms < backlog->oldest_ms)
+        backlog->oldest_ms = oldest_ms;
+    backlog->objects += (uint64_t)sqlite3_column_int64(query, 0);
+    backlog->bytes += (uint64_t)sqlite3_column_int64(query, 1);
+}
+
+enum fb_status fb_state_backlog(struct fb_state *state, int64_t stream_id,
+                                struct fb_state_backlog *ret_backlog, struct fb_error *error)
+{
+    struct fb_state_backlog backlog = {0};
+    sqlite3_stmt *query;
+    bool row = true;
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    query = fb_sql_start(state, FB_SQL_OBJECT_BACKLOG, "i", stream_id);
+    while (status == FB_OK && row) {
+        status = fb_sql_step(state, query, &row, error);
+        if (status == FB_OK && row)
+            add_backlog(&backlog, query);
+    }
+    status = fb_sql_end(state, status, error);
+    if (status == FB_OK)
+        *ret_backlog = backlog;
+    return status;
+}

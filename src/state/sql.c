@@ -66,6 +66,12 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
     [FB_SQL_OBJECT_COUNT] = "SELECT state, count(*), sum(size_bytes) FROM object"
                             " WHERE stream_id = ?1 GROUP BY state",
+    /* Left to itself, SQLite reads all objects of the stream. */
+    [FB_SQL_OBJECT_BACKLOG] =
+        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object INDEXED BY object_pending"
+        " WHERE stream_id = ?1 AND " PENDING " UNION ALL "
+        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object INDEXED BY object_open"
+        " WHERE stream_id = ?1 AND " OPEN " AND state = 1",
 };
 
 enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)

@@ -113,6 +113,15 @@ struct fb_stream_report {
     uint64_t records, passed_over, left_out, mismatches, dead_letters, bytes_read;
     uint64_t items_written, items_deleted, items_coalesced, write_units_saved, items_kept;
     uint64_t calls, retries;
+    /* What is still to be written, as of some seconds ago; pending and begun objects. */
+    uint64_t backlog_objects, backlog_bytes;
+    int64_t oldest_ms;          /* the key time of the oldest of them; 0: none */
+    int64_t backlog_done_in_ms; /* at the pace of the last minutes; -1: it does not shrink */
+    /* Listings: how often they come, by list_budget. */
+    uint64_t list_calls, list_budget; /* since the start; an hour */
+    bool lists_stretched;             /* the budget makes them come less often than they should */
+    int64_t poll_every_ms, sweep_every_ms;
+    uint64_t partitions, quiet_partitions; /* folders before the time that are known */
 };
 
 void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_report);

@@ -185,6 +185,16 @@ struct fb_state_counts {
     uint64_t pending_bytes;
 };
 
+/* What a stream has still to write: pending objects and begun ones. Costs by their number only. */
+struct fb_state_backlog {
+    uint64_t objects, bytes;
+    int64_t oldest_ms; /* the least key time; 0: there is none */
+};
+
+enum fb_status fb_state_backlog(struct fb_state *state, int64_t stream_id,
+                                struct fb_state_backlog *ret_backlog,
+                                struct fb_error *error) FB_MUST_CHECK;
+
 enum fb_status fb_state_count(struct fb_state *state, int64_t stream_id,
                               struct fb_state_counts *ret_counts,
                               struct fb_error *error) FB_MUST_CHECK;

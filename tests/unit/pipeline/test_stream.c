@@ -387,6 +387,8 @@ static void everything_is_carried_and_a_second_run_does_nothing(void **state)
     assert_int_equal(report.objects, 20);
     assert_int_equal(report.records, 6000);
     assert_int_equal(report.items_written + report.items_coalesced, 6000);
+    assert_int_equal(report.backlog_objects, 0);
+    assert_int_equal(report.backlog_done_in_ms, 0);
     expect_table();
     atomic_store(&batch_calls, 0);
     report = run_to_end(&options);

@@ -194,6 +194,36 @@ static void an_object_is_known_by_its_key_and_etag(void **test)
     assert_int_equal(count(bench).pending_bytes, 10);
 }
 
+static void expect_backlog(struct bench *bench, uint64_t objects, int64_t oldest_ms)
+{
+    struct fb_state_backlog backlog;
+
+    assert_int_equal(fb_state_backlog(bench->state, bench->stream_id, &backlog, &bench->error),
+                     FB_OK);
+    assert_int_equal(backlog.objects, objects);
+    assert_int_equal(backlog.bytes, 10 * objects);
+    assert_int_equal(backlog.oldest_ms, oldest_ms);
+}
+
+static void the_backlog_is_what_is_pending_or_begun(void **test)
+{
+    struct bench *bench = *test;
+    int64_t a, b;
+
+    expect_backlog(bench, 0, 0);
+    add(bench, "b", "e", 200);
+    add(bench, "a", "e", 100);
+    add(bench, "c", "e", 300);
+    expect_backlog(bench, 3, 100);
+    a = take(bench, "a");
+    expect_backlog(bench, 3, 100);
+    b = take(bench, "b");
+    assert_int_equal(progress(bench, b, FB_OBJECT_WRITTEN, 0), FB_OK);
+    expect_backlog(bench, 2, 100);
+    assert_int_equal(progress(bench, a, FB_OBJECT_DONE, 0), FB_OK);
+    expect_backlog(bench, 1, 300);
+}
+
 static void a_pending_object_is_replaced_by_its_new_etag(void **test)
 {
     struct bench *bench = *test;
@@ -822,6 +852,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_new_state_file_holds_nothing_and_a_stream_is_made_once),
         CASE(an_object_is_known_by_its_key_and_etag),
+        CASE(the_backlog_is_what_is_pending_or_begun),
         CASE(a_pending_object_is_replaced_by_its_new_etag),
         CASE(objects_are_taken_by_key_time_then_last_modified_then_key),
         CASE(a_late_object_is_the_later_writer),
