@@ -120,6 +120,8 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {DAEMON(state_dir), .name = "state_dir", .type = &fb_conf_type_path,
      .default_text = "/var/lib/firebridge", .is_late = true,
      .sentence = "The folder of the state file and the dead letters; systemd's StateDirectory sets it."},
+    {DAEMON(runtime_dir), .name = "runtime_dir", .type = &fb_conf_type_path,
+     .sentence = "The folder of the control socket; without it systemd's RuntimeDirectory, or state_dir."},
     {DAEMON(log_level), .name = "log_level", .type = &fb_conf_type_choice,
      .default_text = "info", .choices = log_levels,
      .sentence = "The least important lines to log: error, warning, notice, info or debug."},

@@ -74,6 +74,7 @@ void fb_conf_free(struct fb_conf *conf)
         return;
     free_aws(&conf->aws);
     free(conf->daemon.state_dir);
+    free(conf->daemon.runtime_dir);
     for (size_t i = 0; i < conf->stream_count; i++)
         free_stream(&conf->streams[i]);
     free(conf->streams);
@@ -129,6 +130,7 @@ static void check_values(struct fb_conf_text *text, const struct fb_conf_section
     }
     free_aws(&scratch.aws);
     free(scratch.daemon.state_dir);
+    free(scratch.daemon.runtime_dir);
     free_stream(&scratch.stream);
 }
 

@@ -296,18 +296,43 @@ void fb_environment_client_done(struct fb_client *client)
     client->scratch = NULL;
 }
 
-/* StateDirectory= may name several, by colons (systemd.exec(5)); ours is the first. */
-enum fb_status fb_environment_state_dir(const struct fb_conf *conf, char **ret_path)
+/* Of several, by colons, as systemd.exec(5) says, ours is the first. */
+static enum fb_status copy_first(const char *paths, char **ret_path)
 {
-    const char *path = first_of(conf->daemon.state_dir, fb_network_variable("STATE_DIRECTORY"));
-    size_t size;
-    char *copy;
+    char *copy = strndup(paths, strcspn(paths, ":"));
 
-    path = first_of(path, FB_CONF_DEFAULT_STATE_DIR);
-    size = path == conf->daemon.state_dir ? strlen(path) : strcspn(path, ":");
-    copy = strndup(path, size);
     if (copy == NULL)
         return FB_NO_MEMORY;
     *ret_path = copy;
     return FB_OK;
+}
+
+static enum fb_status copy_path(const char *path, char **ret_path)
+{
+    char *copy = strdup(path);
+
+    if (copy == NULL)
+        return FB_NO_MEMORY;
+    *ret_path = copy;
+    return FB_OK;
+}
+
+enum fb_status fb_environment_state_dir(const struct fb_conf *conf, char **ret_path)
+{
+    const char *from_systemd = fb_network_variable("STATE_DIRECTORY");
+
+    if (conf->daemon.state_dir != NULL)
+        return copy_path(conf->daemon.state_dir, ret_path);
+    return from_systemd != NULL ? copy_first(from_systemd, ret_path)
+                                : copy_path(FB_CONF_DEFAULT_STATE_DIR, ret_path);
+}
+
+enum fb_status fb_environment_runtime_dir(const struct fb_conf *conf, char **ret_path)
+{
+    const char *from_systemd = fb_network_variable("RUNTIME_DIRECTORY");
+
+    if (conf->daemon.runtime_dir != NULL)
+        return copy_path(conf->daemon.runtime_dir, ret_path);
+    return from_systemd != NULL ? copy_first(from_systemd, ret_path)
+                                : fb_environment_state_dir(conf, ret_path);
 }

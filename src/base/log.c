@@ -28,6 +28,27 @@ void fb_log_set_level(enum fb_log_level level)
     atomic_store(&log_level, level);
 }
 
+enum fb_log_level fb_log_level(void)
+{
+    return (enum fb_log_level)atomic_load(&log_level);
+}
+
+const char *fb_log_level_name(enum fb_log_level level)
+{
+    return level_names[level];
+}
+
+bool fb_log_level_find(const char *name, enum fb_log_level *ret_level)
+{
+    for (int level = FB_LOG_ERROR; level <= FB_LOG_DEBUG; level++) {
+        if (strcmp(level_names[level], name) != 0)
+            continue;
+        *ret_level = (enum fb_log_level)level;
+        return true;
+    }
+    return false;
+}
+
 bool fb_log_enabled(enum fb_log_level level)
 {
     return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);

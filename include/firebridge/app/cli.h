@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "firebridge/app/conf.h"
 
 enum fb_exit { FB_EXIT_OK = 0, FB_EXIT_WRONG = 1, FB_EXIT_USAGE = 2 };
@@ -25,6 +27,10 @@ int fb_cli_fail(const char *format, ...) FB_PRINTF(1, 2);
 
 /* The conf with its layouts checked; every mistake is on stderr. NULL: it is not good. */
 struct fb_conf *fb_cli_read_conf(const char *path);
+
+/* Asks the daemon of this conf, as fb_control_ask does. */
+enum fb_status fb_cli_ask(const struct fb_conf *conf, const json_t *request, json_t **ret_answer,
+                          struct fb_error *error) FB_MUST_CHECK;
 
 /* The conf's stream of this name; NULL, and said on stderr, where it has none. */
 const struct fb_conf_stream *fb_cli_find_stream(const struct fb_conf *conf, const char *name);

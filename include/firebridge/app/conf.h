@@ -48,7 +48,8 @@ struct fb_conf_aws {
 };
 
 struct fb_conf_daemon {
-    char *state_dir; /* NULL: systemd's STATE_DIRECTORY, else FB_CONF_DEFAULT_STATE_DIR */
+    char *state_dir;   /* NULL: systemd's STATE_DIRECTORY, else FB_CONF_DEFAULT_STATE_DIR */
+    char *runtime_dir; /* NULL: as fb_environment_runtime_dir says */
     enum fb_log_level log_level;
     int64_t stop_timeout_ms;  /* 30s */
     int64_t once_patience_ms; /* 2min: `run --once` gives up after so long without any success */

@@ -10,7 +10,8 @@
  * AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI,
  * AWS_CONTAINER_AUTHORIZATION_TOKEN, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE,
  * AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
- * AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, STATE_DIRECTORY, and what network.h names.
+ * AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, STATE_DIRECTORY, RUNTIME_DIRECTORY, and what network.h
+ * names.
  * Threads: made and freed by one; the rest from any thread.
  */
 #ifndef FIREBRIDGE_APP_ENVIRONMENT_H
@@ -53,5 +54,12 @@ void fb_environment_client_done(struct fb_client *client);
 
 /* The conf's state_dir, else systemd's STATE_DIRECTORY, else FB_CONF_DEFAULT_STATE_DIR. Copied. */
 enum fb_status fb_environment_state_dir(const struct fb_conf *conf, char **ret_path) FB_MUST_CHECK;
+
+/*
+ * Where the control socket is: the conf's runtime_dir, else systemd's RUNTIME_DIRECTORY, else the
+ * folder of the state. From that last one a link leads to it in any case. Copied.
+ */
+enum fb_status fb_environment_runtime_dir(const struct fb_conf *conf,
+                                          char **ret_path) FB_MUST_CHECK;
 
 #endif

@@ -26,9 +26,17 @@ enum fb_log_style {
     FB_LOG_STYLE_JOURNAL, /* <N>text: journald adds the time */
 };
 
-/* Before the first thread. The default is plain, at FB_LOG_INFO. */
+/* Before the first thread. The default is plain. */
 void fb_log_set_style(enum fb_log_style style);
+
+/* At any time. The default is FB_LOG_INFO. */
 void fb_log_set_level(enum fb_log_level level);
+
+enum fb_log_level fb_log_level(void);
+
+/* As in the conf: error, warning, notice, info, debug. False: no such word. */
+const char *fb_log_level_name(enum fb_log_level level);
+bool fb_log_level_find(const char *name, enum fb_log_level *ret_level);
 
 bool fb_log_enabled(enum fb_log_level level);
 

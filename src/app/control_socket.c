@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "firebridge/app/control.h"
+
+/* Who finds no room waits there. */
+#define BACKLOG 64
+
+struct place {
+    int directory;
+    struct sockaddr_un address;
+};
+
+static enum fb_status find_place(const char *directory, struct place *ret_place,
+                                 struct fb_error *error)
+{
+    struct place place = {.address.sun_family = AF_UNIX};
+
+    place.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (place.directory < 0)
+        return fb_fail(error,
+                       errno == ENOENT   ? FB_NOT_FOUND
+                       : errno == EACCES ? FB_DENIED
+                                         : FB_IO,
+                       "cannot look into %s: %s", directory, strerror(errno));
+    snprintf(place.address.sun_path, sizeof place.address.sun_path,
+             "/proc/self/fd/%d/" FB_CONTROL_SOCKET, place.directory);
+    *ret_place = place;
+    return FB_OK;
+}
+
+static int new_socket(int flags)
+{
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+}
+
+static int connect_to(const struct place *place)
+{
+    int fd = new_socket(0);
+
+    if (fd >= 0 &&
+        connect(fd, (const struct sockaddr *)&place->address, sizeof place->address) != 0) {
+        const int why = errno;
+
+        close(fd);
+        errno = why;
+        return -1;
+    }
+    return fd;
+}
+
+static int bind_to(int fd, const struct place *place)
+{
+    return bind(fd, (const struct sockaddr *)&place->address, sizeof place->address);
+}
+
+static mode_t type_of(const struct place *place)
+{
+    struct stat found;
+
+    return fstatat(place->directory, FB_CONTROL_SOCKET, &found, AT_SYMLINK_NOFOLLOW) == 0
+               ? found.st_mode & S_IFMT
+               : 0;
+}
+
+/* The socket of a daemon that died stays behind, or the link to it; nobody answers there. */
+static enum fb_status remove_stale(const struct place *place, const char *directory,
+                                   struct fb_error *error)
+{
+    const mode_t type = type_of(place);
+    int fd = type == S_IFSOCK ? connect_to(place) : -1;
+
+    if (fd >= 0) {
+        close(fd);
+        return fb_fail(error, FB_CONFLICT,
+                       "another daemon listens at %s/" FB_CONTROL_SOCKET
+                       "; give this one another runtime_dir",
+                       directory);
+    }
+    if ((type != S_IFSOCK || errno != ECONNREFUSED) && type != S_IFLNK)
+        return fb_fail(error, FB_IO, "%s/" FB_CONTROL_SOCKET " is in the way; remove it",
+                       directory);
+    if (unlinkat(place->directory, FB_CONTROL_SOCKET, 0) != 0)
+        return fb_fail(error, FB_IO, "cannot remove %s/" FB_CONTROL_SOCKET ": %s", directory,
+                       strerror(errno));
+    return FB_OK;
+}
+
+/* The mode comes from the descriptor when the name is made: there is no moment without it. */
+static enum fb_status bind_and_listen(int fd, const struct place *place, const char *directory,
+                                      struct fb_error *error)
+{
+    struct stat made;
+
+    if (fchmod(fd, 0600) == 0 && bind_to(fd, place) != 0 && errno == EADDRINUSE) {
+        enum fb_status status = remove_stale(place, directory, error);
+
+        if (status != FB_OK)
+            return status;
+        errno = bind_to(fd, place) == 0 ? 0 : errno;
+    }
+    if (fstatat(place->directory, FB_CONTROL_SOCKET, &made, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISSOCK(made.st_mode) || (made.st_mode & 077) != 0 || listen(fd, BACKLOG) != 0)
+        return fb_fail(error, FB_IO, "cannot listen at %s/" FB_CONTROL_SOCKET ": %s", directory,
+                       strerror(errno));
+    return FB_OK;
+}
+
+enum fb_status fb_control_socket_listen(const char *directory, int *ret_socket,
+                                        struct fb_error *error)
+{
+    struct place place = {.directory = -1};
+    enum fb_status status = find_place(directory, &place, error);
+    int fd;
+
+    if (status != FB_OK)
+        return status;
+    fd = new_socket(SOCK_NONBLOCK);
+    if (fd < 0)
+        status = fb_fail(error, FB_IO, "no control socket: %s", strerror(errno));
+    else
+        status = bind_and_listen(fd, &place, directory, error);
+    close(place.directory);
+    if (status == FB_OK)
+        *ret_socket = fd;
+    else if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+enum fb_status fb_control_socket_connect(const char *directory, int *ret_socket,
+                                         struct fb_error *error)
+{
+    struct place place = {.directory = -1};
+    enum fb_status status = find_place(directory, &place, error);
+    int fd;
+
+    if (status != FB_OK)
+        return status;
+    fd = connect_to(&place);
+    if (fd >= 0)
+        *ret_socket = fd;
+    else if (errno == ENOENT || errno == ECONNREFUSED)
+        status = fb_fail(error, FB_NOT_FOUND, "no daemon runs: nobody listens at %s/%s", directory,
+                         FB_CONTROL_SOCKET);
+    else
+        status = fb_fail(error, errno == EACCES ? FB_DENIED : FB_IO,
+                         "cannot reach the daemon at %s/" FB_CONTROL_SOCKET ": %s", directory,
+                         strerror(errno));
+    close(place.directory);
+    return status;
+}
+
+enum fb_status fb_control_socket_link(const char *directory, const char *to, struct fb_error *error)
+{
+    struct place place = {.directory = -1};
+    char path[PATH_MAX];
+    enum fb_status status = find_place(directory, &place, error);
+
+    if (status != FB_OK)
+        return status;
+    snprintf(path, sizeof path, "%s/" FB_CONTROL_SOCKET, to);
+    if (symlinkat(path, place.directory, FB_CONTROL_SOCKET) != 0 && errno == EEXIST) {
+        status = remove_stale(&place, directory, error);
+        errno = 0;
+        if (status == FB_OK)
+            (void)!symlinkat(path, place.directory, FB_CONTROL_SOCKET);
+    }
+    if (status == FB_OK && type_of(&place) != S_IFLNK)
+        status = fb_fail(error, FB_IO, "cannot link %s/" FB_CONTROL_SOCKET " to %s: %s", directory,
+                         to, strerror(errno));
+    close(place.directory);
+    return status;
+}
+
+void fb_control_socket_remove(const char *directory)
+{
+    struct place place = {.directory = -1};
+
+    if (find_place(directory, &place, NULL) != FB_OK)
+        return;
+    (void)unlinkat(place.directory, FB_CONTROL_SOCKET, 0);
+    close(place.directory);
+}

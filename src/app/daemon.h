@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon: what the conf says, brought to life. daemon.c is its life, daemon_stream.c makes
+ * streams of the conf's, notify.c tells the service manager, verbs.c answers commands.
+ *
+ * Threads: all of it is the main thread's, but for what is said to be otherwise.
+ */
+#ifndef FIREBRIDGE_SRC_APP_DAEMON_H
+#define FIREBRIDGE_SRC_APP_DAEMON_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "firebridge/app/conf.h"
+#include "firebridge/app/control.h"
+#include "firebridge/app/environment.h"
+#include "firebridge/app/identity.h"
+#include "firebridge/app/refresher.h"
+#include "firebridge/pipeline/stream.h"
+#include "firebridge/state/state.h"
+
+struct fb_run_options {
+    const char *conf_path;
+    bool once;
+    bool accept_dead_letters;
+};
+
+/* One reading of the conf, with what speaks for it. */
+struct fb_setup {
+    struct fb_conf *conf;
+    struct fb_environment *environment;
+    struct fb_refresher *refresher;
+};
+
+struct fb_daemon;
+
+/* A stream with what it is made from, which outlives it. */
+struct fb_daemon_stream {
+    struct fb_daemon *daemon;
+    struct fb_setup *setup;
+    const struct fb_conf_stream *conf;
+    struct fb_layout *layout;
+    struct fb_mapping *mapping; /* NULL: none */
+    char fingerprint[FB_FINGERPRINT_SIZE];
+    struct fb_stream *stream; /* NULL: not started */
+};
+
+struct fb_daemon {
+    const struct fb_run_options *options;
+    struct fb_setup *setup; /* as the conf is now */
+    struct fb_state *state;
+    struct fb_control *control; /* NULL: none; commands are not answered */
+    char *state_directory, *dead_letter_directory;
+    uint64_t seed; /* of all that is hashed; no two runs have the same */
+    struct fb_daemon_stream **streams;
+    size_t stream_count;
+    sigset_t signals;
+    pthread_t main_thread;
+    bool ready, stopping;
+    int64_t stop_deadline_ms; /* monotonic */
+    char last_status[256];
+};
+
+/*
+ * Lives until the streams have ended: after a signal, or with `once` when all is done. `options`,
+ * `setup` with its conf, and `seed` are set. What it made stays until fb_daemon_done.
+ */
+enum fb_status fb_daemon_run(struct fb_daemon *daemon, struct fb_error *error) FB_MUST_CHECK;
+void fb_daemon_done(struct fb_daemon *daemon);
+
+/* Wakes the main thread out of its tick. From any thread. */
+void fb_daemon_wake(void *context);
+
+/* ---- daemon_stream.c ---- */
+
+/* All but the stream itself. Before the first thread: a layout may load a time zone. */
+enum fb_status fb_daemon_stream_new(struct fb_daemon *daemon, struct fb_setup *setup,
+                                    const struct fb_conf_stream *conf,
+                                    struct fb_daemon_stream **ret_stream,
+                                    struct fb_error *error) FB_MUST_CHECK;
+enum fb_status fb_daemon_stream_start(struct fb_daemon_stream *stream,
+                                      struct fb_error *error) FB_MUST_CHECK;
+/* Waits for it to end. NULL is allowed. */
+void fb_daemon_stream_free(struct fb_daemon_stream *stream);
+
+/* NULL, and `error`: there is none of that name. */
+struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const char *name,
+                                        struct fb_error *error);
+
+/* ---- notify.c: what the service manager is told (sd_notify(3)) ---- */
+
+void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
+void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
+
+/* ---- verbs.c ---- */
+
+extern const struct fb_control_verb fb_daemon_verbs[];
+
+#endif
