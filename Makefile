@@ -20,12 +20,13 @@ LIBS      := libcurl libcrypto jansson zlib expat inih sqlite3 libsystemd
 TEST_LIBS := cmocka
 
 # What each is for is there only where its library is: FB_HAVE_x is 1, and x linked.
-OPTIONAL       := libisal snappy libzstd bzip2 jq
+OPTIONAL       := libisal snappy libzstd bzip2 jq libmicrohttpd
 WITHOUT_libisal := a gzip that is twice as fast (libisal)
 WITHOUT_snappy  := Snappy (libsnappy)
 WITHOUT_libzstd := Zstandard (libzstd)
 WITHOUT_bzip2   := bzip2 (libbz2)
 WITHOUT_jq      := filter_jq and transform_jq (libjq)
+WITHOUT_libmicrohttpd := metrics over HTTP, for Prometheus (libmicrohttpd)
 
 # --- Flags ------------------------------------------------------------------------------------
 # CPPFLAGS, CFLAGS and LDFLAGS are the packager's; what the program needs stands beside them.
@@ -234,6 +235,9 @@ install: build/firebridge    ## program, conf, unit, manual pages (PREFIX, DESTD
 	chmod 644 $(DESTDIR)$(bashdir)/firebridge $(DESTDIR)$(zshdir)/_firebridge
 	$(INSTALL) -d $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(DOCS) LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -d $(DESTDIR)$(docdir)/cloudwatch $(DESTDIR)$(docdir)/grafana
+	$(INSTALL) -m 644 etc/cloudwatch/* $(DESTDIR)$(docdir)/cloudwatch
+	$(INSTALL) -m 644 etc/grafana/* $(DESTDIR)$(docdir)/grafana
 
 .PHONY: uninstall
 uninstall:                   ## all that install put there, but conf and state

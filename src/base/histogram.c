@@ -53,3 +53,11 @@ void fb_histogram_view(struct fb_histogram *histogram, struct fb_histogram_view 
     }
     ret_view->sum_ms = atomic_load_explicit(&histogram->sum_ms, memory_order_relaxed);
 }
+
+double fb_histogram_middle_ms(const struct fb_histogram_view *view, size_t i)
+{
+    const int64_t *bounds_ms = view->scale->bounds_ms;
+    const int64_t from_ms = i > 0 ? bounds_ms[i - 1] : 0;
+
+    return i == view->scale->count ? (double)from_ms : (double)(from_ms + bounds_ms[i]) / 2;
+}

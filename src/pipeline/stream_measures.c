@@ -163,7 +163,7 @@ void fb_stream_measure(struct fb_stream *stream, struct fb_stream_measures *ret_
 {
     *ret_measures = (struct fb_stream_measures){
         .last_success_age_ms =
-            age_ms(atomic_load(&stream->meters.success_ms), fb_monotonic_ms(stream->options.clock)),
+            fb_monotonic_ms(stream->options.clock) - atomic_load(&stream->meters.success_ms),
     };
     pthread_mutex_lock(&stream->lock);
     read_flight(stream, ret_measures);

@@ -42,4 +42,8 @@ void fb_histogram_note(struct fb_histogram *histogram, int64_t value_ms);
 /* What it counts now. The sum may be of one value more or less, where another thread notes. */
 void fb_histogram_view(struct fb_histogram *histogram, struct fb_histogram_view *ret_view);
 
+/* What stands for the values of the i-th bucket: its middle; of the last, which has none, its
+ * bound. */
+double fb_histogram_middle_ms(const struct fb_histogram_view *view, size_t i);
+
 #endif
