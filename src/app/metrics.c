@@ -233,8 +233,8 @@ enum fb_status fb_metrics_add(struct fb_metrics *metrics, struct fb_stream *stre
                               const char *name, const char *table, struct fb_error *error)
 {
     struct source source = {.stream = stream};
+    bool is_added = false;
     struct source *grown;
-    enum fb_status status = FB_OK;
 
     if (metrics == NULL)
         return FB_OK;
@@ -244,16 +244,16 @@ enum fb_status fb_metrics_add(struct fb_metrics *metrics, struct fb_stream *stre
     grown = realloc(metrics->sources, (metrics->source_count + 1) * sizeof *grown);
     if (grown != NULL)
         metrics->sources = grown;
-    if (grown == NULL || source.name == NULL || source.table == NULL)
-        status = fb_fail(error, FB_NO_MEMORY, "no memory for the metrics of stream %s", name);
-    else
+    if (grown != NULL && source.name != NULL && source.table != NULL) {
         grown[metrics->source_count++] = source;
-    pthread_mutex_unlock(&metrics->lock);
-    if (status != FB_OK) {
-        free(source.name);
-        free(source.table);
+        is_added = true;
     }
-    return status;
+    pthread_mutex_unlock(&metrics->lock);
+    if (is_added)
+        return FB_OK;
+    free(source.name);
+    free(source.table);
+    return fb_fail(error, FB_NO_MEMORY, "no memory for the metrics of stream %s", name);
 }
 
 /* With the lock. */

@@ -47,7 +47,7 @@ static bool take_port(const char *text, struct fb_metrics_address *address)
     if (size == 0 || size >= sizeof address->port || text[size] != '\0')
         return false;
     snprintf(address->port, sizeof address->port, "%s", text);
-    return atoi(text) >= 1 && atoi(text) <= 65535;
+    return strtol(text, NULL, 10) >= 1 && strtol(text, NULL, 10) <= 65535;
 }
 
 enum fb_status fb_metrics_address_parse(const char *text, bool takes_scheme,

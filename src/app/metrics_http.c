@@ -27,6 +27,11 @@ struct fb_metrics_http {
     struct MHD_Daemon *daemon;
 };
 
+/* libmicrohttpd's function takes no constants. */
+static char no_memory[] = "no memory\n";
+static char only_get[] = "only GET and HEAD\n";
+static char no_page[] = "/metrics, /healthz or /readyz\n";
+
 /* What is asked for, and how it is answered: FB_OK, or there is no memory. */
 struct page {
     const char *path, *content_type;
@@ -91,12 +96,10 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned http_s
     return result;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned http_status,
-                              const char *text)
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned http_status, char *text)
 {
     return answer(connection, http_status, PLAIN_TEXT,
-                  MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-                                                  MHD_RESPMEM_PERSISTENT));
+                  MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_PERSISTENT));
 }
 
 static enum MHD_Result give(const struct fb_metrics_http *http, struct MHD_Connection *connection,
@@ -112,7 +115,7 @@ static enum MHD_Result give(const struct fb_metrics_http *http, struct MHD_Conne
             answer(connection, http_status, page->content_type,
                    MHD_create_response_from_buffer(text.size, text.bytes, MHD_RESPMEM_MUST_COPY));
     else
-        result = refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory\n");
+        result = refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, no_memory);
     fb_buffer_done(&text);
     return result;
 }
@@ -127,7 +130,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)version;
     (void)upload;
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, only_get);
     /* At the first call only the head of the request is there. */
     if (*own == NULL) {
         *own = &seen;
@@ -136,7 +139,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (*upload_size > 0)
         return MHD_NO;
     if (page == NULL)
-        return refuse(connection, MHD_HTTP_NOT_FOUND, "/metrics, /healthz or /readyz\n");
+        return refuse(connection, MHD_HTTP_NOT_FOUND, no_page);
     return give(context, connection, page);
 }
 

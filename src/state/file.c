@@ -13,7 +13,7 @@
 
 /* "FbSt": marks the file as ours to file(1) and to ourselves. */
 #define APPLICATION_ID 0x46625374
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 #define TEXT_OF(value) #value
 #define TEXT(value)    TEXT_OF(value)
@@ -21,6 +21,22 @@
 #define WHAT_TO_DO                                                                                 \
     "restore it from a backup, or move it and its -wal file aside: then every object is processed" \
     " again"
+
+/* Of objects that are pending because an operator asked for history, and of how far that is. */
+#define BACKFILL_SCHEMA                                                                            \
+    "CREATE INDEX object_pending ON object"                                                        \
+    " (stream_id, backfill, key_time_ms, last_modified_ms, key) WHERE state = 0;"                  \
+    "CREATE INDEX object_backfill ON object (stream_id, state) WHERE backfill = 1;"                \
+    "CREATE TABLE backfill ("                                                                      \
+    " stream_id INTEGER PRIMARY KEY, state INTEGER NOT NULL, from_ms INTEGER NOT NULL,"            \
+    " to_ms INTEGER NOT NULL, rate INTEGER NOT NULL, if_absent INTEGER NOT NULL,"                  \
+    " total_objects INTEGER NOT NULL, total_bytes INTEGER NOT NULL,"                               \
+    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL DEFAULT 0,"                           \
+    " window_ms INTEGER NOT NULL, cursor TEXT,"                                                    \
+    " objects_listed INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,"              \
+    " bytes INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0,"                       \
+    " dead_letters INTEGER NOT NULL DEFAULT 0,"                                                    \
+    " covered_from_ms INTEGER NOT NULL, covered_to_ms INTEGER NOT NULL);"
 
 static const char schema[] =
     "BEGIN;"
@@ -40,14 +56,14 @@ static const char schema[] =
     " frontier_record INTEGER NOT NULL DEFAULT 0,"
     " frontier_offset_bytes INTEGER NOT NULL DEFAULT 0,"
     " frontier_part INTEGER NOT NULL DEFAULT 0,"
+    " backfill INTEGER NOT NULL DEFAULT 0, if_absent INTEGER NOT NULL DEFAULT 0,"
+    " again_ms INTEGER NOT NULL DEFAULT 0, reason TEXT,"
     " PRIMARY KEY (stream_id, key, etag)) WITHOUT ROWID;"
-    "CREATE INDEX object_pending ON object (stream_id, key_time_ms, last_modified_ms, key)"
-    " WHERE state = 0;"
-    "CREATE INDEX object_open ON object (stream_id, sequence) WHERE state IN (1, 2);"
-    "PRAGMA application_id = " TEXT(APPLICATION_ID) ";"
-                                                    "PRAGMA user_version = " TEXT(
-                                                        SCHEMA_VERSION) ";"
-                                                                        "COMMIT;";
+    "CREATE INDEX object_open ON object (stream_id, sequence)"
+    " WHERE state IN (1, 2);" BACKFILL_SCHEMA "PRAGMA application_id = " TEXT(
+        APPLICATION_ID) ";"
+                        "PRAGMA user_version = " TEXT(SCHEMA_VERSION) ";"
+                                                                      "COMMIT;";
 
 /* From each version to the next. */
 static const char *const upgrades[SCHEMA_VERSION] = {
@@ -63,6 +79,12 @@ static const char *const upgrades[SCHEMA_VERSION] = {
           " WHERE first.stream_id = object.stream_id AND first.state IN (1, 2));"
           "ALTER TABLE stream DROP COLUMN frontier_record;"
           "ALTER TABLE stream DROP COLUMN frontier_offset_bytes;",
+    /* Objects may be skipped, replayed and backfilled. */
+    [2] = "ALTER TABLE object ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE object ADD COLUMN if_absent INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE object ADD COLUMN again_ms INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE object ADD COLUMN reason TEXT;"
+          "DROP INDEX object_pending;" BACKFILL_SCHEMA,
 };
 
 static enum fb_status fail_errno(struct fb_error *error, const char *path, const char *what)
@@ -231,7 +253,7 @@ static enum fb_status ask(struct fb_state *state, const char *pragma, char text[
 
 static enum fb_status upgrade_once(struct fb_state *state, long version, struct fb_error *error)
 {
-    char sql[2048];
+    char sql[4096];
 
     snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s PRAGMA user_version = %ld; COMMIT",
              upgrades[version], version + 1);
@@ -251,7 +273,8 @@ enum fb_status fb_state_file_upgrade(struct fb_state *state, struct fb_error *er
     return status;
 }
 
-static enum fb_status check_version(struct fb_state *state, struct fb_error *error)
+enum fb_status fb_state_file_check_version(struct fb_state *state, bool *ret_is_current,
+                                           struct fb_error *error)
 {
     enum fb_status status;
     char text[256];
@@ -275,6 +298,7 @@ static enum fb_status check_version(struct fb_state *state, struct fb_error *err
     if (version < 1)
         return fb_fail(error, FB_CORRUPT, "%s: the state file has no version; " WHAT_TO_DO,
                        state->path);
+    *ret_is_current = version == SCHEMA_VERSION;
     return FB_OK;
 }
 
@@ -283,12 +307,13 @@ enum fb_status fb_state_file_check(struct fb_state *state, struct fb_error *erro
     enum fb_status status;
     struct stat file;
     char text[256];
+    bool is_current;
 
     if (stat(state->path, &file) != 0)
         return fail_errno(error, state->path, "open the state file");
     if (file.st_size == 0)
         return fb_fail(error, FB_CORRUPT, "%s: the state file is empty; " WHAT_TO_DO, state->path);
-    status = check_version(state, error);
+    status = fb_state_file_check_version(state, &is_current, error);
     if (status != FB_OK)
         return status;
     status = ask(state, "PRAGMA quick_check(1)", text, error);

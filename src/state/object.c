@@ -20,6 +20,10 @@ enum {
     FRONTIER_RECORD,
     FRONTIER_OFFSET,
     FRONTIER_PART,
+    BACKFILL,
+    IF_ABSENT,
+    AGAIN,
+    HAS_REASON,
 };
 
 void fb_state_object_done(struct fb_state_object *object)
@@ -117,6 +121,10 @@ static enum fb_status read_object(sqlite3_stmt *row, struct fb_state_object *obj
         .frontier = {.record = (uint64_t)sqlite3_column_int64(row, FRONTIER_RECORD),
                      .offset_bytes = (uint64_t)sqlite3_column_int64(row, FRONTIER_OFFSET),
                      .part = (uint64_t)sqlite3_column_int64(row, FRONTIER_PART)},
+        .is_backfill = sqlite3_column_int(row, BACKFILL) != 0,
+        .if_absent = sqlite3_column_int(row, IF_ABSENT) != 0,
+        .is_skipped = sqlite3_column_int(row, HAS_REASON) != 0,
+        .again_ms = sqlite3_column_int64(row, AGAIN),
     };
     if (object->key == NULL || object->etag == NULL)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
@@ -167,16 +175,18 @@ static enum fb_status activate(struct fb_state *state, int64_t stream_id,
         error);
 }
 
-enum fb_status fb_state_take_next(struct fb_state *state, int64_t stream_id,
-                                  struct fb_state_object *ret_object, struct fb_error *error)
+static enum fb_status take_first(struct fb_state *state, int64_t stream_id, bool is_backfill,
+                                 struct fb_state_object *ret_object, struct fb_error *error)
 {
     struct fb_state_object object = {0};
     enum fb_status status = fb_sql_begin(state, error);
 
     if (status != FB_OK)
         return status;
-    status = find_object(state, fb_sql_start(state, FB_SQL_OBJECT_FIRST_PENDING, "i", stream_id),
-                         &object, error);
+    status = find_object(
+        state,
+        fb_sql_start(state, FB_SQL_OBJECT_FIRST_PENDING, "ii", stream_id, (int64_t)is_backfill),
+        &object, error);
     if (status == FB_OK)
         status = activate(state, stream_id, &object, error);
     status = fb_sql_end(state, status, error);
@@ -185,6 +195,18 @@ enum fb_status fb_state_take_next(struct fb_state *state, int64_t stream_id,
     else
         fb_state_object_done(&object);
     return status;
+}
+
+enum fb_status fb_state_take_next(struct fb_state *state, int64_t stream_id,
+                                  struct fb_state_object *ret_object, struct fb_error *error)
+{
+    return take_first(state, stream_id, false, ret_object, error);
+}
+
+enum fb_status fb_state_take_backfill(struct fb_state *state, int64_t stream_id,
+                                      struct fb_state_object *ret_object, struct fb_error *error)
+{
+    return take_first(state, stream_id, true, ret_object, error);
 }
 
 enum fb_status fb_state_resume_next(struct fb_state *state, int64_t stream_id, uint64_t after,
@@ -208,7 +230,8 @@ enum fb_status fb_state_resume_next(struct fb_state *state, int64_t stream_id, u
 
 static bool is_ended(enum fb_object_state state)
 {
-    return state == FB_OBJECT_DONE || state == FB_OBJECT_CHANGED || state == FB_OBJECT_DAMAGED;
+    return state == FB_OBJECT_DONE || state == FB_OBJECT_CHANGED || state == FB_OBJECT_DAMAGED ||
+           state == FB_OBJECT_SKIPPED;
 }
 
 /* Promise 1 rests on this, so the file itself does not take what would break it. */
@@ -356,6 +379,7 @@ static void count_state(struct fb_state_counts *counts, enum fb_object_state sta
         [FB_OBJECT_PENDING] = &counts->pending, [FB_OBJECT_ACTIVE] = &counts->active,
         [FB_OBJECT_WRITTEN] = &counts->written, [FB_OBJECT_DONE] = &counts->done,
         [FB_OBJECT_CHANGED] = &counts->changed, [FB_OBJECT_DAMAGED] = &counts->damaged,
+        [FB_OBJECT_SKIPPED] = &counts->skipped,
     };
 
     if ((size_t)state < sizeof fields / sizeof *fields)

@@ -5,14 +5,18 @@
 #include <string.h>
 
 /* The states as they stand in the file: FB_OBJECT_PENDING 0, ACTIVE 1, WRITTEN 2, DONE 3, CHANGED
- * 4, DAMAGED 5. The conditions of the partial indexes must be repeated word for word. */
+ * 4, DAMAGED 5, SKIPPED 6. The conditions of the partial indexes must be repeated word for word. */
 #define PENDING "state = 0"
 #define OPEN    "state IN (1, 2)"
 #define ENDED   "state IN (3, 4)"
 
+/* What may be processed again; damaged and skipped objects' rows stay until then. */
+#define OVER "state IN (3, 4, 5, 6)"
+
 #define COLUMNS                                                                                    \
     "sequence, state, key, etag, size_bytes, key_time_ms, last_modified_ms,"                       \
-    " frontier_record, frontier_offset_bytes, frontier_part"
+    " frontier_record, frontier_offset_bytes, frontier_part, backfill, if_absent, again_ms,"       \
+    " reason IS NOT NULL"
 
 static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -43,7 +47,7 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_OBJECT_REPLACE] =
         "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND etag <> ?3 AND " PENDING,
     [FB_SQL_OBJECT_FIRST_PENDING] =
-        "SELECT " COLUMNS " FROM object WHERE stream_id = ?1 AND " PENDING
+        "SELECT " COLUMNS " FROM object WHERE stream_id = ?1 AND backfill = ?2 AND " PENDING
         " ORDER BY key_time_ms, last_modified_ms, key LIMIT 1",
     [FB_SQL_OBJECT_ACTIVATE] = "UPDATE object SET state = 1, sequence = ?4"
                                " WHERE stream_id = ?1 AND key = ?2 AND etag = ?3",
@@ -55,12 +59,13 @@ static const char *const texts[FB_SQL_COUNT] = {
         " frontier_offset_bytes = 0, frontier_part = 0 WHERE stream_id = ?1 AND " OPEN,
     [FB_SQL_OBJECT_PROGRESS] =
         "UPDATE object SET state = ?3, records = ?4, dead_letters = ?5, frontier_record = ?6,"
-        " frontier_offset_bytes = ?7, frontier_part = ?8"
+        " frontier_offset_bytes = ?7, frontier_part = ?8,"
+        " reason = CASE WHEN ?3 IN (1, 2, 6) THEN reason END"
         " WHERE stream_id = ?1 AND sequence = ?2 AND " OPEN,
     [FB_SQL_OBJECT_FIRST_OPEN] =
         "SELECT sequence FROM object WHERE stream_id = ?1 AND " OPEN " ORDER BY sequence LIMIT 1",
     [FB_SQL_OBJECT_PRUNE] = "DELETE FROM object WHERE stream_id = ?1 AND " ENDED
-                            " AND key_time_ms < ?2 AND last_modified_ms < ?2",
+                            " AND backfill = 0 AND key_time_ms < ?2 AND last_modified_ms < ?2",
     [FB_SQL_OBJECT_ENDED_KEYS] = "SELECT DISTINCT key FROM object WHERE stream_id = ?1 AND key > ?2"
                                  " AND (?3 IS NULL OR key <= ?3) AND " ENDED " ORDER BY key",
     [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
@@ -72,6 +77,59 @@ static const char *const texts[FB_SQL_COUNT] = {
         " WHERE stream_id = ?1 AND " PENDING " UNION ALL "
         "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object INDEXED BY object_open"
         " WHERE stream_id = ?1 AND " OPEN " AND state = 1",
+    [FB_SQL_OBJECT_OF_KEY] = "SELECT count(*) FROM object WHERE stream_id = ?1 AND key = ?2",
+    [FB_SQL_OBJECT_SKIP] = "UPDATE object SET state = 6, reason = ?3"
+                           " WHERE stream_id = ?1 AND key = ?2 AND state IN (0, 5)",
+    [FB_SQL_OBJECT_ASK_SKIP] =
+        "UPDATE object SET reason = ?3 WHERE stream_id = ?1 AND key = ?2 AND " OPEN,
+    [FB_SQL_OBJECT_ADD_SKIPPED] =
+        "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms, last_modified_ms,"
+        " reason, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 6) ON CONFLICT DO NOTHING",
+    [FB_SQL_OBJECT_NEXT_ASKED] =
+        "SELECT sequence FROM object WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN
+        " AND reason IS NOT NULL ORDER BY sequence LIMIT 1",
+    [FB_SQL_BACKFILL_FIND] =
+        "SELECT state, from_ms, to_ms, rate, if_absent, total_objects, total_bytes, started_ms,"
+        " ended_ms, window_ms, cursor, objects_listed, objects, bytes, records, dead_letters,"
+        " covered_from_ms, covered_to_ms FROM backfill WHERE stream_id = ?1",
+    [FB_SQL_BACKFILL_START] =
+        "INSERT INTO backfill (stream_id, state, from_ms, to_ms, rate, if_absent, total_objects,"
+        " total_bytes, started_ms, window_ms, covered_from_ms, covered_to_ms)"
+        " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?2, ?2, ?3)"
+        " ON CONFLICT (stream_id) DO UPDATE SET state = 0, from_ms = excluded.from_ms,"
+        " to_ms = excluded.to_ms, rate = excluded.rate, if_absent = excluded.if_absent,"
+        " total_objects = excluded.total_objects, total_bytes = excluded.total_bytes,"
+        " started_ms = excluded.started_ms, ended_ms = 0, window_ms = excluded.window_ms,"
+        " cursor = NULL, objects_listed = 0, objects = 0, bytes = 0, records = 0,"
+        " dead_letters = 0, covered_from_ms = min(covered_from_ms, excluded.covered_from_ms),"
+        " covered_to_ms = max(covered_to_ms, excluded.covered_to_ms) WHERE state <> 0",
+    [FB_SQL_BACKFILL_RATE] = "UPDATE backfill SET rate = ?2 WHERE stream_id = ?1 AND state = 0",
+    [FB_SQL_BACKFILL_CANCEL] =
+        "UPDATE backfill SET state = 2, ended_ms = ?2 WHERE stream_id = ?1 AND state = 0",
+    [FB_SQL_BACKFILL_DROP_PENDING] =
+        "DELETE FROM object WHERE stream_id = ?1 AND backfill = 1 AND " PENDING,
+    [FB_SQL_BACKFILL_ADD_OBJECT] =
+        "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms, last_modified_ms,"
+        " backfill, if_absent) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 1, backfill.if_absent"
+        " FROM backfill JOIN stream ON stream.id = stream_id WHERE stream_id = ?1 AND"
+        " ((?5 < low_water_ms AND ?6 < low_water_ms) OR (?5 < start_ms AND ?6 < start_ms))"
+        " ON CONFLICT DO NOTHING",
+    [FB_SQL_BACKFILL_MOVE] =
+        "UPDATE backfill SET window_ms = ?2, cursor = ?3, objects_listed = objects_listed + ?4"
+        " WHERE stream_id = ?1 AND state = 0",
+    [FB_SQL_BACKFILL_ENDED] =
+        "SELECT count(*), sum(size_bytes), sum(records), sum(dead_letters) FROM object"
+        " WHERE stream_id = ?1 AND backfill = 1 AND " OVER,
+    [FB_SQL_BACKFILL_COUNT_ENDED] =
+        "UPDATE backfill SET objects = objects + ?2, bytes = bytes + ?3, records = records + ?4,"
+        " dead_letters = dead_letters + ?5 WHERE stream_id = ?1",
+    [FB_SQL_BACKFILL_FORGET_ENDED] =
+        "DELETE FROM object WHERE stream_id = ?1 AND backfill = 1 AND " ENDED,
+    [FB_SQL_BACKFILL_KEEP_ENDED] =
+        "UPDATE object SET backfill = 0 WHERE stream_id = ?1 AND backfill = 1 AND " OVER,
+    [FB_SQL_BACKFILL_LEFT] = "SELECT count(*) FROM object WHERE stream_id = ?1 AND backfill = 1",
+    [FB_SQL_BACKFILL_COMPLETE] = "UPDATE backfill SET state = 1, ended_ms = ?2"
+                                 " WHERE stream_id = ?1 AND state = 0 AND window_ms >= to_ms",
 };
 
 enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)

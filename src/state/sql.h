@@ -39,6 +39,24 @@ enum fb_sql {
     FB_SQL_OBJECT_FORGET,
     FB_SQL_OBJECT_COUNT,
     FB_SQL_OBJECT_BACKLOG,
+    FB_SQL_OBJECT_OF_KEY,
+    FB_SQL_OBJECT_SKIP,
+    FB_SQL_OBJECT_ASK_SKIP,
+    FB_SQL_OBJECT_ADD_SKIPPED,
+    FB_SQL_OBJECT_NEXT_ASKED,
+    FB_SQL_BACKFILL_FIND,
+    FB_SQL_BACKFILL_START,
+    FB_SQL_BACKFILL_RATE,
+    FB_SQL_BACKFILL_CANCEL,
+    FB_SQL_BACKFILL_DROP_PENDING,
+    FB_SQL_BACKFILL_ADD_OBJECT,
+    FB_SQL_BACKFILL_MOVE,
+    FB_SQL_BACKFILL_ENDED,
+    FB_SQL_BACKFILL_COUNT_ENDED,
+    FB_SQL_BACKFILL_FORGET_ENDED,
+    FB_SQL_BACKFILL_KEEP_ENDED,
+    FB_SQL_BACKFILL_LEFT,
+    FB_SQL_BACKFILL_COMPLETE,
     FB_SQL_COUNT,
 };
 
@@ -86,6 +104,9 @@ enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd,
 enum fb_status fb_state_file_make(const char *directory, const char *path,
                                   struct fb_error *error) FB_MUST_CHECK;
 enum fb_status fb_state_file_check(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+/* Whether it is ours, and of no newer version. */
+enum fb_status fb_state_file_check_version(struct fb_state *state, bool *ret_is_current,
+                                           struct fb_error *error) FB_MUST_CHECK;
 /* Brings a file that was made by an older version to the form of this one. */
 enum fb_status fb_state_file_upgrade(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/state/state.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "sql.h"
@@ -20,30 +22,44 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA journal_size_limit = 4194304;"
                                "PRAGMA temp_store = MEMORY";
 
-static enum fb_status open_database(struct fb_state *state, struct fb_error *error)
+static enum fb_status connect(struct fb_state *state, struct fb_error *error)
 {
-    enum fb_status status;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
     if (sqlite3_open_v2(state->path, &state->db, flags, NULL) != SQLITE_OK)
         return fb_sql_fail(state, error);
     sqlite3_busy_timeout(state->db, BUSY_TIMEOUT_MS);
-    /* Before anything is changed in a file that may not be ours. */
-    status = fb_state_file_check(state, error);
-    if (status != FB_OK)
-        return status;
+    return FB_OK;
+}
+
+/* Once it is known to be ours and sound. */
+static enum fb_status set_up(struct fb_state *state, struct fb_error *error)
+{
     if (sqlite3_db_readonly(state->db, "main"))
         return fb_fail(error, FB_IO, "%s: the state file cannot be written", state->path);
     if (sqlite3_exec(state->db, settings, NULL, NULL, NULL) != SQLITE_OK)
         return fb_sql_fail(state, error);
-    status = fb_state_file_upgrade(state, error);
+    return FB_OK;
+}
+
+static enum fb_status open_database(struct fb_state *state, struct fb_error *error)
+{
+    enum fb_status status = connect(state, error);
+
+    /* Before anything is changed in a file that may not be ours. */
+    if (status == FB_OK)
+        status = fb_state_file_check(state, error);
+    if (status == FB_OK)
+        status = set_up(state, error);
+    if (status == FB_OK)
+        status = fb_state_file_upgrade(state, error);
     return status != FB_OK ? status : fb_sql_prepare_all(state, error);
 }
 
-enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,
-                             struct fb_error *error)
+/* One that opens nothing yet. */
+static enum fb_status make(const char *directory, struct fb_state **ret_state,
+                           struct fb_error *error)
 {
-    enum fb_status status;
     struct fb_state *state = calloc(1, sizeof *state);
 
     if (state == NULL)
@@ -52,9 +68,21 @@ enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,
     state->lock_fd = -1;
     if (asprintf(&state->path, "%s/firebridge.db", directory) < 0) {
         state->path = NULL;
-        status = fb_fail(error, FB_NO_MEMORY, "out of memory");
-        goto out;
+        fb_state_close(state);
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
     }
+    *ret_state = state;
+    return FB_OK;
+}
+
+enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,
+                             struct fb_error *error)
+{
+    struct fb_state *state = NULL;
+    enum fb_status status = make(directory, &state, error);
+
+    if (status != FB_OK)
+        return status;
     status = fb_state_file_hold(directory, &state->lock_fd, error);
     if (status != FB_OK)
         goto out;
@@ -68,6 +96,51 @@ enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,
     state = NULL;
 out:
     fb_state_close(state);
+    return status;
+}
+
+/* Only who holds the file may bring it to the form of this version. */
+static enum fb_status join_version(struct fb_state *state, const char *directory,
+                                   struct fb_error *error)
+{
+    enum fb_status status;
+    bool is_current = false;
+
+    status = fb_state_file_check_version(state, &is_current, error);
+    if (status != FB_OK || is_current)
+        return status;
+    status = fb_state_file_hold(directory, &state->lock_fd, error);
+    if (status != FB_OK)
+        return status;
+    status = fb_state_file_upgrade(state, error);
+    close(state->lock_fd);
+    state->lock_fd = -1;
+    return status;
+}
+
+enum fb_status fb_state_join(const char *directory, struct fb_state **ret_state,
+                             struct fb_error *error)
+{
+    struct fb_state *state = NULL;
+    enum fb_status status = make(directory, &state, error);
+
+    if (status != FB_OK)
+        return status;
+    if (access(state->path, F_OK) != 0)
+        status = fb_fail(error, errno == ENOENT ? FB_NOT_FOUND : FB_IO,
+                         "there is no state in %s: %s", directory, strerror(errno));
+    if (status == FB_OK)
+        status = connect(state, error);
+    if (status == FB_OK)
+        status = join_version(state, directory, error);
+    if (status == FB_OK)
+        status = set_up(state, error);
+    if (status == FB_OK)
+        status = fb_sql_prepare_all(state, error);
+    if (status == FB_OK)
+        *ret_state = state;
+    else
+        fb_state_close(state);
     return status;
 }
 

@@ -64,12 +64,11 @@ static enum fb_status check_identity(sqlite3_stmt *found, const char *name,
     return FB_OK;
 }
 
-static enum fb_status read_row(sqlite3_stmt *found, const struct fb_stream_identity *identity,
-                               struct fb_stream_row *row, struct fb_error *error)
+static enum fb_status read_row(sqlite3_stmt *found, struct fb_stream_row *row,
+                               struct fb_error *error)
 {
     *row = (struct fb_stream_row){
         .id = sqlite3_column_int64(found, ID),
-        .fingerprint_changed = !column_is(found, FINGERPRINT, identity->fingerprint),
         .backlog_listed = sqlite3_column_int(found, BACKLOG_LISTED) != 0,
         .backlog_cursor = fb_sql_column_text(found, BACKLOG_CURSOR),
         .backlog_objects = (uint64_t)sqlite3_column_int64(found, BACKLOG_OBJECTS),
@@ -133,7 +132,8 @@ static enum fb_status open_stream(struct fb_state *state, const char *name,
     status = check_identity(find, name, identity, error);
     if (status != FB_OK)
         return status;
-    status = read_row(find, identity, row, error);
+    status = read_row(find, row, error);
+    row->fingerprint_changed = !column_is(find, FINGERPRINT, identity->fingerprint);
     sqlite3_reset(find);
     if (status == FB_OK && row->fingerprint_changed)
         status = restart_unfinished(state, identity->fingerprint, row, error);
@@ -155,6 +155,28 @@ enum fb_status fb_state_stream_open(struct fb_state *state, const char *name,
         *ret_row = row;
     else
         fb_stream_row_done(&row);
+    return status;
+}
+
+enum fb_status fb_state_stream_find(struct fb_state *state, const char *name,
+                                    struct fb_stream_row *ret_row, struct fb_error *error)
+{
+    struct fb_stream_row row = {0};
+    sqlite3_stmt *find;
+    enum fb_status status;
+    bool found;
+
+    pthread_mutex_lock(&state->lock);
+    find = fb_sql_start(state, FB_SQL_STREAM_FIND, "t", name);
+    status = fb_sql_step(state, find, &found, error);
+    if (status == FB_OK && !found)
+        status = fb_fail(error, FB_NOT_FOUND, "%s has no stream %s", state->path, name);
+    if (status == FB_OK)
+        status = read_row(find, &row, error);
+    sqlite3_reset(find);
+    pthread_mutex_unlock(&state->lock);
+    if (status == FB_OK)
+        *ret_row = row;
     return status;
 }
 

@@ -24,7 +24,23 @@ RUN_TIMEOUT_S = 120
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: too slow for a build with sanitizers")
     config.addinivalue_line("markers", "soak: of `make soak`, for it takes long")
+    config.addinivalue_line("markers", "alone: measures, so nothing may run beside it")
     servers.end_on_sigterm()
+
+
+@pytest.fixture
+def figures(record_property):
+    """figures(text): what is to be read of a test that passed; stands at the run's end."""
+    return lambda text: record_property("figures", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for outcome in ("passed", "failed")
+               for report in terminalreporter.stats.get(outcome, []) if report.when == "call"]
+    for report in reports:
+        for name, text in report.user_properties:
+            if name == "figures":
+                terminalreporter.write_line(text)
 
 
 # --- Servers --------------------------------------------------------------------------------------
@@ -168,7 +184,7 @@ def program():
     named = os.environ.get("FIREBRIDGE")
     if named:
         return pathlib.Path(named).resolve()
-    stage = ROOT / "build" / "stage"
+    stage = ROOT / "build" / f"stage{os.environ.get('PYTEST_XDIST_WORKER', '')}"
     shutil.rmtree(stage, ignore_errors=True)
     done = subprocess.run(["make", "install", f"DESTDIR={stage}", "PREFIX=/usr"], cwd=ROOT,
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

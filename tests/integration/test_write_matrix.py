@@ -209,12 +209,12 @@ def test_every_mode_under(fault, firebridge, make_conf, rows, dynamodb_server):
     assert not wrong
 
 
-def test_the_whole_matrix_was_run(capsys):
+def test_the_whole_matrix_was_run(figures):
     if len(CELLS) < len(ROWS) * len(FAULTS):
         pytest.skip("some of the faults were not run")
     width = max(map(len, FAULTS))
-    with capsys.disabled():
-        print("\n" + " " * width + "".join(f"  {name:>6}" for name in ROWS))
-        for fault in FAULTS:
-            print(f"{fault:<{width}}" + "".join(
-                f"  {'wrong' if CELLS[fault, name] else 'equal':>6}" for name in ROWS))
+    lines = [" " * width + "".join(f"  {name:>6}" for name in ROWS)]
+    for fault in FAULTS:
+        lines.append(f"{fault:<{width}}" + "".join(
+            f"  {'wrong' if CELLS[fault, name] else 'equal':>6}" for name in ROWS))
+    figures("\n".join(lines))

@@ -22,6 +22,8 @@ import write_oracle
 
 SEED = 20261126
 
+pytestmark = pytest.mark.alone
+
 
 class Feed:
     """Puts an object a second, of so many records, as Firehose would with a busy stream."""
@@ -61,7 +63,7 @@ def zipf(keys, exponent, dice):
 
 @pytest.mark.parametrize("seconds", [12, pytest.param(50, marks=pytest.mark.soak)])
 def test_coalescing_hot_keys_saves_most_write_units(seconds, firebridge, make_conf, s3, bucket,
-                                                    table, dynamodb_server, capsys):
+                                                    table, dynamodb_server, figures):
     ranks = zipf(10_000, 1.1, random.Random(SEED))
     feed = Feed(s3, bucket, seconds, lambda second: [
         {"id": f"k{next(ranks)}", "n": second * 2000 + n} for n in range(2000)]).start()
@@ -79,8 +81,7 @@ def test_coalescing_hot_keys_saves_most_write_units(seconds, firebridge, make_co
         assert process.wait().code == 0
         units = sum(map(written, proxy.of("BatchWriteItem")))
     share = units / len(feed.records)
-    with capsys.disabled():
-        print(f"\n{len(feed.records)} records, {units} write units: {share:.1%}")
+    figures(f"{len(feed.records)} records, {units} write units: {share:.1%}")
     assert share <= 0.40
     assert f"{len(feed.records) - units} coalesced" in process.log
 
@@ -125,7 +126,7 @@ class HotKey:
 
 @pytest.mark.parametrize("seconds", [6, pytest.param(60, marks=pytest.mark.soak)])
 def test_one_throttled_key_does_not_slow_the_others(seconds, firebridge, make_conf, s3, bucket,
-                                                   table, dynamodb_server, capsys):
+                                                   table, dynamodb_server, figures):
     settle = max(6, seconds // 4)
     dice = random.Random(SEED)
     per_object, objects = 1000, seconds + 2 * settle
@@ -147,9 +148,8 @@ def test_one_throttled_key_does_not_slow_the_others(seconds, firebridge, make_co
                                                  *range(seconds + settle, seconds + 2 * settle))]
     usual = sum(around) / len(around)
     during = sum(rule.others[settle + n] for n in range(seconds)) / seconds
-    with capsys.disabled():
-        print(f"\nothers: {usual:.0f} items a second, {during:.0f} while one key is "
-              f"throttled ({rule.throttled} calls, {seconds} s)")
+    figures(f"others: {usual:.0f} items a second, {during:.0f} while one key is "
+            f"throttled ({rule.throttled} calls, {seconds} s)")
     assert rule.throttled > 3
     assert during >= 0.9 * usual
 
@@ -176,15 +176,18 @@ def rate_of(events, begin, end):
     return sum(units for at, units in events if begin <= at < end) / (end - begin)
 
 
-@pytest.mark.parametrize("seconds", [12, pytest.param(60, marks=pytest.mark.soak)])
-def test_a_stream_settles_below_what_the_table_takes(seconds, firebridge, make_conf, s3, bucket,
-                                                    table, dynamodb_server, capsys):
+@pytest.mark.parametrize("seconds, units", [
+    (12, 400),  # a slow machine is not to be what holds it up
+    pytest.param(60, 1000, marks=pytest.mark.soak),
+])
+def test_a_stream_settles_below_what_the_table_takes(seconds, units, firebridge, make_conf, s3,
+                                                    bucket, table, dynamodb_server, figures):
     settle, per_object = 10, 4000
     begin = firehose.hours_ago(3)
-    for n in range((seconds + settle) * 1100 // per_object + 4):
+    for n in range((seconds + settle) * units * 11 // 10 // per_object + 4):
         firehose.put(s3, bucket, "k/", begin.replace(minute=n % 60, second=n // 60),
                      [{"id": f"k{n}-{i}"} for i in range(per_object)])
-    rule = fault_proxy.TableOf(1000)
+    rule = fault_proxy.TableOf(units)
     with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
         conf = make_conf(dynamodb_url=proxy.url, main=(f"s3://{bucket}/k/", table))
         process = firebridge.start(conf, "run")
@@ -194,10 +197,9 @@ def test_a_stream_settles_below_what_the_table_takes(seconds, firebridge, make_c
     begun = rule.taken[0][0] + settle
     taken = rate_of(rule.taken, begun, begun + seconds)
     throttled = rate_of(rule.throttled, begun, begun + seconds)
-    with capsys.disabled():
-        print(f"\n{taken:.0f} of 1000 units a second are used, {throttled / (taken + throttled):.1%}"
-              f" of the items are throttled")
-    assert 850 <= taken <= 1005
+    figures(f"{taken:.0f} of {units} units a second are used, {throttled / (taken + throttled):.1%}"
+            f" of the items are throttled")
+    assert 0.85 * units <= taken <= 1.005 * units
     assert throttled / (taken + throttled) < 0.05
 
 

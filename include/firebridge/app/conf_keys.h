@@ -65,10 +65,10 @@ extern const struct fb_conf_type fb_conf_type_where;       /* NULL: all records 
 extern const struct fb_conf_type fb_conf_type_program;     /* with its lines; NULL: none */
 extern const struct fb_conf_type fb_conf_type_missing;     /* struct fb_conf_missing */
 
-extern const struct fb_conf_type fb_conf_type_statsd;      /* HOST:PORT */
-extern const struct fb_conf_type fb_conf_type_emf;         /* udp:// or tcp:// and HOST:PORT */
-extern const struct fb_conf_type fb_conf_type_listen;      /* HOST:PORT, where this build can */
-extern const struct fb_conf_type fb_conf_type_namespace;   /* of metrics */
+extern const struct fb_conf_type fb_conf_type_statsd;    /* HOST:PORT */
+extern const struct fb_conf_type fb_conf_type_emf;       /* udp:// or tcp:// and HOST:PORT */
+extern const struct fb_conf_type fb_conf_type_listen;    /* HOST:PORT, where this build can */
+extern const struct fb_conf_type fb_conf_type_namespace; /* of metrics */
 
 struct fb_conf_key {
     const char *name;

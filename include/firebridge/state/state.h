@@ -6,11 +6,15 @@
  * An object is (key, ETag): the same key with another ETag is another object. Its life:
  *
  *     pending ──take──▶ active ──▶ written ──▶ done
- *                         └──▶ changed, damaged (ended too: what was readable is written)
+ *        │                └──▶ changed, damaged, skipped (ended too: what was read is written)
+ *        └──▶ skipped
+ *
+ * An object that ended may be made pending again (replay.h): it gets a new sequence number, so it
+ * is a later writer then.
  *
  * Invariant: an object has a sequence number from the moment it is active. In a stream that keeps
- * order it is ended (done, changed or damaged) only when every object with a smaller one is: the
- * stream's one frontier is that of the first active or written object.
+ * order it is ended from there only when every object with a smaller one is: the stream's one
+ * frontier is that of the first active or written object.
  * Threads: all calls from any thread; one lock guards the connection.
  */
 #ifndef FIREBRIDGE_STATE_STATE_H
@@ -32,6 +36,14 @@ struct fb_state;
 enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,
                              struct fb_error *error) FB_MUST_CHECK;
 void fb_state_close(struct fb_state *state);
+
+/*
+ * Opens the state file beside the process that may hold it, to read and to change what the calls
+ * for operators do (skip.h, replay.h, backfill.h). FB_NOT_FOUND: there is none. FB_CONFLICT: the
+ * process that holds it is of an older version. FB_UNSUPPORTED, FB_CORRUPT, FB_IO as above.
+ */
+enum fb_status fb_state_join(const char *directory, struct fb_state **ret_state,
+                             struct fb_error *error) FB_MUST_CHECK;
 
 /* What a stream's checkpoint belongs to. */
 struct fb_stream_identity {
@@ -64,6 +76,11 @@ enum fb_status fb_state_stream_open(struct fb_state *state, const char *name,
                                     struct fb_stream_row *ret_row,
                                     struct fb_error *error) FB_MUST_CHECK;
 void fb_stream_row_done(struct fb_stream_row *row);
+
+/* The row of stream `name` as it is, whoever's it is. FB_NOT_FOUND. */
+enum fb_status fb_state_stream_find(struct fb_state *state, const char *name,
+                                    struct fb_stream_row *ret_row,
+                                    struct fb_error *error) FB_MUST_CHECK;
 
 /* Whether the row of stream `name` is of this identity, or there is none; writes nothing. */
 enum fb_status fb_state_stream_check(struct fb_state *state, const char *name,
@@ -108,6 +125,7 @@ enum fb_object_state {
     FB_OBJECT_DONE = 3,
     FB_OBJECT_CHANGED = 4,
     FB_OBJECT_DAMAGED = 5,
+    FB_OBJECT_SKIPPED = 6,
 };
 
 /* A place in an object: all records before it are durably done. */
@@ -127,17 +145,25 @@ struct fb_state_object {
     int64_t key_time_ms;
     int64_t last_modified_ms;
     struct fb_frontier frontier; /* as the last checkpoint has it */
+    bool is_backfill;            /* of a backfill (backfill.h) */
+    bool if_absent;              /* its records leave alone what is in the table */
+    bool is_skipped;             /* its rest is not to be written (skip.h) */
+    int64_t again_ms; /* of a replay that adds again: what its markers are told apart by; or 0 */
 };
 
 void fb_state_object_done(struct fb_state_object *object); /* frees its strings */
 
 /*
  * Gives the next sequence number to the pending object that comes first (key time, LastModified,
- * key) and makes it active, durably. FB_END when none is pending.
+ * key) and makes it active, durably. FB_END when none is pending. Those of a backfill are another
+ * queue, with its own call.
  */
 enum fb_status fb_state_take_next(struct fb_state *state, int64_t stream_id,
                                   struct fb_state_object *ret_object,
                                   struct fb_error *error) FB_MUST_CHECK;
+enum fb_status fb_state_take_backfill(struct fb_state *state, int64_t stream_id,
+                                      struct fb_state_object *ret_object,
+                                      struct fb_error *error) FB_MUST_CHECK;
 
 /* The active or written object with the smallest sequence number above `after`; FB_END. */
 enum fb_status fb_state_resume_next(struct fb_state *state, int64_t stream_id, uint64_t after,
@@ -181,7 +207,7 @@ enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id
                                        struct fb_error *error) FB_MUST_CHECK;
 
 struct fb_state_counts {
-    uint64_t pending, active, written, done, changed, damaged;
+    uint64_t pending, active, written, done, changed, damaged, skipped;
     uint64_t pending_bytes;
 };
 

@@ -565,8 +565,66 @@ static void a_newer_version_is_refused_and_left_alone(void **test)
     close_state(bench);
     run_sql(bench, "PRAGMA user_version = 99");
     expect_refused(bench, FB_UNSUPPORTED, "newer");
-    run_sql(bench, "PRAGMA user_version = 2");
+    run_sql(bench, "PRAGMA user_version = 3");
     reopen(bench);
+}
+
+/* Version 2 knew no skips, replays and backfills. */
+static const char down_to_2[] =
+    "DROP TABLE backfill; DROP INDEX object_backfill; DROP INDEX object_pending;"
+    "ALTER TABLE object DROP COLUMN backfill; ALTER TABLE object DROP COLUMN if_absent;"
+    "ALTER TABLE object DROP COLUMN again_ms; ALTER TABLE object DROP COLUMN reason;"
+    "CREATE INDEX object_pending ON object (stream_id, key_time_ms, last_modified_ms, key)"
+    " WHERE state = 0; PRAGMA user_version = 2";
+
+static void a_file_of_version_2_keeps_its_objects(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state_object object;
+
+    add(bench, "A", "e", 1);
+    add(bench, "B", "e", 2);
+    add(bench, "C", "e", 3);
+    assert_int_equal(progress(bench, take(bench, "A"), FB_OBJECT_DONE, 5), FB_OK);
+    take(bench, "B");
+    close_state(bench);
+    run_sql(bench, down_to_2);
+    reopen(bench);
+    assert_int_equal(count(bench).done, 1);
+    assert_int_equal(fb_state_resume_next(bench->state, bench->stream_id, 0, &object, NULL), FB_OK);
+    assert_string_equal(object.key, "B");
+    assert_false(object.is_backfill || object.if_absent || object.is_skipped);
+    assert_int_equal(object.again_ms, 0);
+    fb_state_object_done(&object);
+    take(bench, "C");
+}
+
+/* A command of a new version may find the file of an old daemon, or of one that was stopped. */
+static void only_who_could_hold_the_file_upgrades_it_when_joining(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state *joined = NULL;
+
+    run_sql(bench, down_to_2);
+    assert_int_equal(fb_state_join(bench->directory, &joined, &bench->error), FB_CONFLICT);
+    assert_null(joined);
+    close_state(bench);
+    assert_int_equal(fb_state_join(bench->directory, &joined, &bench->error), FB_OK);
+    reopen(bench);
+    fb_state_close(joined);
+}
+
+static void a_state_that_is_not_there_is_not_made_by_joining(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state *joined = NULL;
+
+    assert_int_equal(fb_state_join("/nonexistent", &joined, &bench->error), FB_NOT_FOUND);
+    assert_non_null(strstr(bench->error.message, "/nonexistent"));
+    close_state(bench);
+    run_sql(bench, "PRAGMA user_version = 99");
+    assert_int_equal(fb_state_join(bench->directory, &joined, &bench->error), FB_UNSUPPORTED);
+    assert_null(joined);
 }
 
 /* Version 1 had one frontier a stream, in its row. */
@@ -581,6 +639,7 @@ static void a_file_of_version_1_keeps_its_frontier(void **test)
     b = take(bench, "B");
     assert_int_equal(progress(bench, b, FB_OBJECT_WRITTEN, 0), FB_OK);
     close_state(bench);
+    run_sql(bench, down_to_2);
     run_sql(bench, "ALTER TABLE object DROP COLUMN frontier_record;"
                    "ALTER TABLE object DROP COLUMN frontier_offset_bytes;"
                    "ALTER TABLE object DROP COLUMN frontier_part;"
@@ -870,6 +929,9 @@ int main(void)
         CASE(streams_share_nothing),
         CASE(a_second_holder_is_told_the_pid_of_the_first),
         CASE(a_newer_version_is_refused_and_left_alone),
+        CASE(a_file_of_version_2_keeps_its_objects),
+        CASE(only_who_could_hold_the_file_upgrades_it_when_joining),
+        CASE(a_state_that_is_not_there_is_not_made_by_joining),
         CASE(a_file_of_version_1_keeps_its_frontier),
         CASE(where_order_does_not_matter_a_later_object_may_end_first),
         CASE(a_database_of_something_else_is_refused),
