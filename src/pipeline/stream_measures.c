@@ -60,7 +60,7 @@ void fb_stream_note_success(struct fb_stream *stream)
 {
     struct fb_stream_meters *meters = &stream->meters;
     const uint64_t items = settled(stream);
-    const uint64_t pages = atomic_load(&fb_poller_counters(stream->poller)->pages);
+    const uint64_t pages = atomic_load(&stream->listed.pages);
     const bool is_idle =
         atomic_load(&stream->read.busy) == 0 && fb_progress_objects(stream->progress) == 0;
 
