@@ -163,7 +163,7 @@ def test_what_is_missing_is_said(cloudwatch):
     nowhere = EMF.replace("region = eu-west-1", "")
     assert "region" in cloudwatch(nowhere, "dashboard", code=1).stderr
     assert cloudwatch(nowhere, "dashboard", env={"AWS_REGION": "eu-west-2"}).stdout
-    many = EMF + "".join(f"[stream s{n}]\nsource = s3://bucket/s{n}/\ntable = t{n}\n" for n in range(40))
+    many = EMF + "".join(f"[stream s{n}]\nsource = s3://bucket/s{n}/\ntable = table-{n}\n" for n in range(40))
     assert "room for" in cloudwatch(many, "dashboard", code=1).stderr
     assert "expected agent" in cloudwatch(EMF, "alarm", code=2).stderr
 

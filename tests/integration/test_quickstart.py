@@ -51,7 +51,7 @@ def test_its_conf_is_one(program, tmp_path):
 
 def test_every_command_it_names_is_one(program):
     known = subprocess.run([program, "help"], capture_output=True, text=True, check=True).stdout
-    named = set(re.findall(r"firebridge ([a-z][a-z-]*[a-z])(?: |`|$|\")", " ".join(blocks("sh"))))
+    named = set(re.findall(r"firebridge ([a-z][a-z-]*[a-z])(?: |`|$|\")", "\n".join(blocks("sh")), re.M))
     assert {"check", "cloudwatch"} <= named
     for command in named:
         assert re.search(rf"^  {command} ", known, re.M), command
