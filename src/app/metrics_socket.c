@@ -111,6 +111,17 @@ static void drop_if_closed(struct fb_metrics_socket *out)
         fb_metrics_socket_done(out);
 }
 
+/* Of a datagram for which nobody listens a machine nearby, and this one at once, sends word back.
+ */
+static enum fb_status check_refused(struct fb_metrics_socket *out, struct fb_error *error)
+{
+    char byte;
+
+    if (out->address.is_tcp || recv(out->fd, &byte, 1, MSG_DONTWAIT) >= 0 || errno == EAGAIN)
+        return FB_OK;
+    return fail(out, "cannot send to", errno, error);
+}
+
 /* The longest run of whole lines that is not over `most`, or the first line. */
 static size_t next_piece(const char *text, size_t size, size_t most)
 {
@@ -142,5 +153,5 @@ enum fb_status fb_metrics_socket_send(struct fb_metrics_socket *out, const char 
         text += piece;
         size -= piece;
     }
-    return status;
+    return status == FB_OK ? check_refused(out, error) : status;
 }

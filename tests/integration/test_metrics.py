@@ -214,6 +214,16 @@ def test_a_dead_agent_holds_up_nothing_and_misses_nothing_once_it_is_back(job):
     assert process.log.count("are not taken") == 1
 
 
+@pytest.mark.parametrize("door", ["statsd", "emf"])
+def test_datagrams_that_nobody_takes_are_noticed(job, door):
+    job.put(firehose.body(records(10)))
+    port = free_port()
+    where = f"127.0.0.1:{port}" if door == "statsd" else f"udp://127.0.0.1:{port}"
+    result = job.once(daemon=metrics_section(**{door: where}))
+    assert f"metrics by {door} are not taken: cannot send to udp://127.0.0.1:{port}: " in result.stderr
+    job.table.expect(records(10))
+
+
 # --- What is asked for ----------------------------------------------------------------------------
 
 
