@@ -33,7 +33,6 @@ struct reading {
     struct fb_decoder *decoder;
     struct fb_outlet *outlet;
     const struct fb_state_object *identity;
-    uint64_t inflated_bytes;        /* counted so far */
     uint64_t compressed_bytes;      /* taken from S3 so far; where a Range goes on */
     struct fb_map_object described; /* for a mapping */
     struct fb_layout_partitions partitions;
@@ -122,15 +121,6 @@ static void begin_once(struct reading *reading, const char *content_encoding)
     reading->begun = true;
 }
 
-static void count_inflated(struct reading *reading)
-{
-    const uint64_t inflated_bytes = fb_object_reader_inflated_bytes(reading->decoder->reader);
-
-    atomic_fetch_add_explicit(&reading->decoder->options.counters->bytes_inflated,
-                              inflated_bytes - reading->inflated_bytes, memory_order_relaxed);
-    reading->inflated_bytes = inflated_bytes;
-}
-
 /* Uses up all of `bytes`, or says why not. */
 static enum fb_status decode(struct reading *reading, const char *bytes, size_t size)
 {
@@ -183,7 +173,6 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
     fb_patience_success(&decoder->patience);
     reading->sink_status = decode(reading, bytes, size);
-    count_inflated(reading);
     flush(reading);
     note_read(reading);
     if (reading->sink_status == FB_OK && fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
@@ -289,7 +278,6 @@ static enum fb_status finish_body(struct reading *reading)
     begin_once(reading, NULL);
     fb_object_reader_finish(decoder->reader);
     status = take_records(reading);
-    count_inflated(reading);
     return status == FB_END ? FB_OK : status;
 }
 
@@ -398,6 +386,8 @@ static void count_others(struct fb_decoder *decoder)
 
     atomic_fetch_add(&decoder->options.counters->passed_over, tally.passed_over);
     atomic_fetch_add(&decoder->options.counters->left_out, tally.left_out);
+    atomic_fetch_add(&decoder->options.counters->bytes_inflated,
+                     fb_object_reader_inflated_bytes(decoder->reader));
     atomic_fetch_add(&decoder->options.counters->mismatches, tally.mismatches);
 }
 
