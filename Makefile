@@ -20,12 +20,13 @@ LIBS      := libcurl libcrypto jansson zlib expat inih sqlite3 libsystemd
 TEST_LIBS := cmocka
 
 # What each is for is there only where its library is: FB_HAVE_x is 1, and x linked.
-OPTIONAL       := libisal snappy libzstd bzip2 jq
+OPTIONAL       := libisal snappy libzstd bzip2 jq libmicrohttpd
 WITHOUT_libisal := a gzip that is twice as fast (libisal)
 WITHOUT_snappy  := Snappy (libsnappy)
 WITHOUT_libzstd := Zstandard (libzstd)
 WITHOUT_bzip2   := bzip2 (libbz2)
 WITHOUT_jq      := filter_jq and transform_jq (libjq)
+WITHOUT_libmicrohttpd := metrics over HTTP, for Prometheus (libmicrohttpd)
 
 # --- Flags ------------------------------------------------------------------------------------
 # CPPFLAGS, CFLAGS and LDFLAGS are the packager's; what the program needs stands beside them.
@@ -217,6 +218,7 @@ confdir ?= /etc/firebridge
 MAN     := $(sort $(wildcard docs/man/*.[0-9]))
 DOCS    := README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md))
 EXAMPLES := $(sort $(shell find docs/examples -type f))
+WATCHING := $(sort $(wildcard etc/cloudwatch/* etc/grafana/*))
 INSTALL ?= install
 
 # SOURCE:TARGET of every file that install puts there and uninstall removes.
@@ -228,6 +230,7 @@ FILES = build/firebridge:$(bindir)/firebridge \
     $(foreach page,$(MAN),$(page):$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
     $(foreach doc,$(DOCS),$(doc):$(docdir)/$(notdir $(doc))) \
     $(foreach file,$(EXAMPLES),$(file):$(docdir)/$(file:docs/%=%)) \
+    $(foreach file,$(WATCHING),$(file):$(docdir)/$(file:etc/%=%)) \
     systemd/credential-process.conf:$(docdir)/examples/credential-process.conf
 
 instance := s,@FOR_INSTANCE@, (%i),; s,@CONF@, -c $(confdir)/%i.conf,; s,@INSTANCE@,-%i,g

@@ -6,7 +6,8 @@
     command(run) command(check) command(explain) command(status) command(pause) command(resume)    \
         command(drain) command(replay) command(backfill) command(skip) command(redrive)            \
             command(verify) command(iam_policy) command(create_table) command(state)               \
-                command(log_level) command(completion) command(version) command(help)
+                command(log_level) command(metrics) command(cloudwatch) command(completion)        \
+                    command(version) command(help)
 
 #define DECLARE(name) extern const struct fb_command fb_command_##name;
 #define LIST(name)    &fb_command_##name,

@@ -14,9 +14,10 @@
 #define MIB    (1024 * KIB)
 #define GIB    (1024 * MIB)
 
-#define AWS(field)    .kind = FB_CONF_AWS, .offset = offsetof(struct fb_conf_aws, field)
-#define DAEMON(field) .kind = FB_CONF_DAEMON, .offset = offsetof(struct fb_conf_daemon, field)
-#define STREAM(field) .kind = FB_CONF_STREAM, .offset = offsetof(struct fb_conf_stream, field)
+#define AWS(field)     .kind = FB_CONF_AWS, .offset = offsetof(struct fb_conf_aws, field)
+#define DAEMON(field)  .kind = FB_CONF_DAEMON, .offset = offsetof(struct fb_conf_daemon, field)
+#define METRICS(field) .kind = FB_CONF_METRICS, .offset = offsetof(struct fb_conf_metrics, field)
+#define STREAM(field)  .kind = FB_CONF_STREAM, .offset = offsetof(struct fb_conf_stream, field)
 
 static const struct fb_conf_choice log_levels[] = {
     {"error", FB_LOG_ERROR}, {"warning", FB_LOG_WARNING}, {"notice", FB_LOG_NOTICE},
@@ -142,6 +143,19 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {DAEMON(once_patience_ms), .name = "once_patience", .type = &fb_conf_type_duration,
      .default_text = "2min", .min = SECOND, .max = 7 * DAY,
      .sentence = "`run --once` gives a stream up after so long without any success."},
+
+    {METRICS(statsd), .name = "statsd", .type = &fb_conf_type_statsd,
+     .sentence = "Where metrics go by StatsD over UDP: the CloudWatch agent has 127.0.0.1:8125."},
+    {METRICS(emf), .name = "emf", .type = &fb_conf_type_emf,
+     .sentence = "Where they go in CloudWatch's embedded format, like udp://127.0.0.1:25888, or tcp."},
+    {METRICS(listen), .name = "listen", .type = &fb_conf_type_listen,
+     .sentence = "Where Prometheus may ask for /metrics, like 127.0.0.1:9464; /healthz, /readyz too."},
+    {METRICS(interval_ms), .name = "interval", .type = &fb_conf_type_duration,
+     .default_text = "60s", .min = SECOND, .max = HOUR,
+     .sentence = "How often metrics are sent to statsd and emf."},
+    {METRICS(name_space), .name = "namespace", .type = &fb_conf_type_namespace,
+     .default_text = "firebridge",
+     .sentence = "The namespace of metrics in CloudWatch, and what StatsD's names begin with."},
 
     {STREAM(source), .name = "source", .type = &fb_conf_type_source, .is_required = true,
      .sentence = "The bucket and the delivery stream's S3 prefix, exactly as configured there."},

@@ -53,6 +53,14 @@ static void free_stream(struct fb_conf_stream *stream)
     *stream = (struct fb_conf_stream){0};
 }
 
+static void free_metrics(struct fb_conf_metrics *metrics)
+{
+    free(metrics->statsd);
+    free(metrics->emf);
+    free(metrics->listen);
+    free(metrics->name_space);
+}
+
 static void free_aws(struct fb_conf_aws *aws)
 {
     free(aws->region);
@@ -73,6 +81,7 @@ void fb_conf_free(struct fb_conf *conf)
     if (conf == NULL)
         return;
     free_aws(&conf->aws);
+    free_metrics(&conf->metrics);
     free(conf->daemon.state_dir);
     free(conf->daemon.runtime_dir);
     for (size_t i = 0; i < conf->stream_count; i++)
@@ -110,9 +119,13 @@ static void check_values(struct fb_conf_text *text, const struct fb_conf_section
     struct {
         struct fb_conf_aws aws;
         struct fb_conf_daemon daemon;
+        struct fb_conf_metrics metrics;
         struct fb_conf_stream stream;
     } scratch = {0};
-    void *bases[] = {&scratch.aws, &scratch.daemon, &scratch.stream};
+    void *bases[] = {[FB_CONF_AWS] = &scratch.aws,
+                     [FB_CONF_DAEMON] = &scratch.daemon,
+                     [FB_CONF_METRICS] = &scratch.metrics,
+                     [FB_CONF_STREAM] = &scratch.stream};
 
     for (size_t k = 0; k < FB_CONF_KEY_COUNT; k++) {
         const struct fb_conf_value *value = &section->values[k];
@@ -129,6 +142,7 @@ static void check_values(struct fb_conf_text *text, const struct fb_conf_section
                                  error.message);
     }
     free_aws(&scratch.aws);
+    free_metrics(&scratch.metrics);
     free(scratch.daemon.state_dir);
     free(scratch.daemon.runtime_dir);
     free_stream(&scratch.stream);
@@ -278,10 +292,24 @@ static enum fb_status fill_stream(const struct fb_conf_section *section,
     return status == FB_OK ? fill(FB_CONF_STREAM, section, shared, stream) : status;
 }
 
+/* `sections`: of each kind but streams the one that there is, or NULL. */
+static enum fb_status fill_singles(const struct fb_conf_section *const sections[FB_CONF_STREAM],
+                                   struct fb_conf *conf)
+{
+    void *const targets[FB_CONF_STREAM] = {[FB_CONF_AWS] = &conf->aws,
+                                           [FB_CONF_DAEMON] = &conf->daemon,
+                                           [FB_CONF_METRICS] = &conf->metrics};
+    enum fb_status status = FB_OK;
+
+    for (int kind = 0; kind < FB_CONF_STREAM && status == FB_OK; kind++)
+        status = fill((enum fb_conf_kind)kind, sections[kind], NULL, targets[kind]);
+    return status;
+}
+
 static enum fb_status fill_conf(const struct fb_conf_text *text, struct fb_conf *conf)
 {
     const struct fb_conf_section *shared = find_shared(text);
-    const struct fb_conf_section *singles[] = {[FB_CONF_AWS] = NULL, [FB_CONF_DAEMON] = NULL};
+    const struct fb_conf_section *singles[FB_CONF_STREAM] = {NULL};
     enum fb_status status = FB_OK;
 
     for (size_t i = 0; i < text->section_count && status == FB_OK; i++) {
@@ -292,11 +320,7 @@ static enum fb_status fill_conf(const struct fb_conf_text *text, struct fb_conf 
         else if (!is_shared(section))
             singles[section->kind] = section;
     }
-    if (status == FB_OK)
-        status = fill(FB_CONF_AWS, singles[FB_CONF_AWS], NULL, &conf->aws);
-    if (status == FB_OK)
-        status = fill(FB_CONF_DAEMON, singles[FB_CONF_DAEMON], NULL, &conf->daemon);
-    return status;
+    return status == FB_OK ? fill_singles(singles, conf) : status;
 }
 
 static struct fb_conf *new_conf(size_t streams)
@@ -340,15 +364,14 @@ enum fb_status fb_conf_make(struct fb_conf_text *text, const char *path, struct 
 
 enum fb_status fb_conf_new_default(struct fb_conf **ret_conf)
 {
+    const struct fb_conf_section *const none[FB_CONF_STREAM] = {NULL};
     struct fb_conf *conf = new_conf(1);
     enum fb_status status;
 
     if (conf == NULL)
         return FB_NO_MEMORY;
     conf->stream_count = 1;
-    status = fill(FB_CONF_AWS, NULL, NULL, &conf->aws);
-    if (status == FB_OK)
-        status = fill(FB_CONF_DAEMON, NULL, NULL, &conf->daemon);
+    status = fill_singles(none, conf);
     if (status == FB_OK)
         status = fill(FB_CONF_STREAM, NULL, NULL, &conf->streams[0]);
     if (status == FB_OK)

@@ -146,11 +146,13 @@ static void refuse_section(struct reader *reader, const char *name)
     fb_nearest_init(&nearest, word);
     fb_nearest_offer(&nearest, "aws");
     fb_nearest_offer(&nearest, "daemon");
+    fb_nearest_offer(&nearest, "metrics");
     fb_nearest_offer(&nearest, "stream");
     if (nearest.name != NULL && strcmp(nearest.name, "stream") != 0)
         rest = "";
     mistake(reader,
-            "unknown section [%s]; expected [aws], [daemon], [stream NAME] or [stream *]%s%s%s%s",
+            "unknown section [%s]; expected [aws], [daemon], [metrics], [stream NAME] or [stream "
+            "*]%s%s%s%s",
             name, nearest.name != NULL ? "; did you mean [" : "",
             nearest.name != NULL ? nearest.name : "", nearest.name != NULL ? rest : "",
             nearest.name != NULL ? "]?" : "");
@@ -166,6 +168,8 @@ static void judge_section(struct reader *reader, const char *name)
         enter_section(reader, FB_CONF_AWS, NULL);
     } else if (strcmp(name, "daemon") == 0) {
         enter_section(reader, FB_CONF_DAEMON, NULL);
+    } else if (strcmp(name, "metrics") == 0) {
+        enter_section(reader, FB_CONF_METRICS, NULL);
     } else if (word == strlen("stream") && memcmp(name, "stream", word) == 0) {
         if (is_stream_name(rest)) {
             enter_section(reader, FB_CONF_STREAM, rest);
@@ -291,8 +295,10 @@ static bool take_assignment(struct reader *reader, const char *line, size_t size
     if (name == 0 || name == size || line[name] != '=')
         mistake(reader, "expected NAME = VALUE, a [section], or a comment");
     else if (reader->section == NO_SECTION)
-        mistake(reader, "a value outside of a section; expected [aws], [daemon] or [stream NAME] "
-                        "above it");
+        mistake(
+            reader,
+            "a value outside of a section; expected [aws], [daemon], [metrics] or [stream NAME] "
+            "above it");
     else if (!has_inline_comment(reader, line, size))
         return true;
     return false;

@@ -123,6 +123,9 @@ static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
     if (status == FB_OK)
         status = fb_refresher_start(fb_environment_principals(setup->environment),
                                     fb_clock_system(), &setup->refresher, error);
+    if (status == FB_OK)
+        status =
+            fb_metrics_start(&setup->conf->metrics, fb_clock_system(), &daemon->metrics, error);
     for (size_t i = 0; status == FB_OK && i < daemon->stream_count; i++)
         status = fb_daemon_stream_start(daemon->streams[i], error);
     if (status == FB_OK)
@@ -218,6 +221,7 @@ void fb_daemon_done(struct fb_daemon *daemon)
     fb_control_free(daemon->control);
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_daemon_stream_free(daemon->streams[i]);
+    fb_metrics_free(daemon->metrics);
     free_setup(daemon->setup);
     fb_keeper_free(daemon->keeper);
     fb_state_close(daemon->state);

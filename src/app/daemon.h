@@ -16,6 +16,7 @@
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
 #include "firebridge/app/keeper.h"
+#include "firebridge/app/metrics.h"
 #include "firebridge/app/refresher.h"
 #include "firebridge/pipeline/stream.h"
 #include "firebridge/state/state.h"
@@ -54,6 +55,7 @@ struct fb_daemon {
     struct fb_setup *setup; /* as the conf is now */
     struct fb_state *state;
     struct fb_keeper *keeper;
+    struct fb_metrics *metrics; /* NULL: none are asked for */
     struct fb_control *control; /* NULL: none; commands are not answered */
     char *state_directory, *dead_letter_directory;
     uint64_t seed; /* of all that is hashed; no two runs have the same */

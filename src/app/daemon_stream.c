@@ -38,6 +38,7 @@ enum fb_status fb_daemon_stream_start(struct fb_daemon_stream *stream, struct fb
 {
     const struct fb_conf_stream *conf = stream->conf;
     struct fb_daemon *daemon = stream->daemon;
+    enum fb_status status;
     struct fb_stream_options options = {
         .name = conf->name,
         .source = conf->source,
@@ -98,7 +99,10 @@ enum fb_status fb_daemon_stream_start(struct fb_daemon_stream *stream, struct fb
     };
 
     options.reader.mapping = stream->mapping;
-    return fb_stream_start(&options, &stream->stream, error);
+    status = fb_stream_start(&options, &stream->stream, error);
+    return status != FB_OK
+               ? status
+               : fb_metrics_add(daemon->metrics, stream->stream, conf->name, conf->table, error);
 }
 
 enum fb_status fb_daemon_stream_new(struct fb_daemon *daemon, struct fb_setup *setup,
@@ -128,6 +132,7 @@ void fb_daemon_stream_free(struct fb_daemon_stream *stream)
 {
     if (stream == NULL)
         return;
+    fb_metrics_remove(stream->daemon->metrics, stream->stream);
     fb_stream_free(stream->stream);
     fb_layout_free(stream->layout);
     fb_mapping_free(stream->mapping);

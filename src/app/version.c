@@ -43,7 +43,9 @@ static int run_version(const void *row, char *const *operands, int operand_count
     printf("expat       %d.%d.%d\n", XML_ExpatVersionInfo().major, XML_ExpatVersionInfo().minor,
            XML_ExpatVersionInfo().micro);
     printf("SQLite      %s\n", sqlite3_libversion());
-    puts(FB_HAVE_jq ? "inih, libsystemd, libjq\n" : "inih, libsystemd; without libjq\n");
+    printf("inih, libsystemd%s%s%s%s\n\n", FB_HAVE_jq ? ", libjq" : "",
+           FB_HAVE_libmicrohttpd ? ", libmicrohttpd" : "", FB_HAVE_jq ? "" : "; without libjq",
+           FB_HAVE_libmicrohttpd ? "" : "; without libmicrohttpd");
     print_compressions("reads", true);
     print_compressions("built without", false);
     return FB_EXIT_OK;

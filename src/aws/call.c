@@ -38,6 +38,7 @@ struct call_state {
     struct fb_call_scratch *scratch;
     char payload_sha256[FB_SHA256_HEX_SIZE];
     int64_t skew_ms;
+    int64_t answered_ms; /* monotonic: the first byte of a good answer came; 0: none did */
     struct fb_http_response response;
 };
 
@@ -108,6 +109,8 @@ static enum fb_status route_body(void *context, const struct fb_http_response *r
     struct fb_buffer *refusal = refusal_of(state);
     size_t room = refusal->max_bytes - refusal->size;
 
+    if (state->answered_ms == 0)
+        state->answered_ms = fb_monotonic_ms(state->client->clock);
     if (is_success(response->http_status))
         return state->call->sink(state->call->context, response, bytes, size);
     return fb_buffer_append(refusal, bytes, size < room ? size : room);
@@ -195,7 +198,7 @@ static enum fb_status send_signed(struct call_state *state, const struct fb_http
 }
 
 /* Signs at the time it is, sends, and judges the answer. */
-static enum fb_status attempt(struct call_state *state, struct fb_error *error)
+static enum fb_status exchange(struct call_state *state, struct fb_error *error)
 {
     struct fb_buffer *const refusal = refusal_of(state);
     const struct fb_call *call = state->call;
@@ -229,6 +232,23 @@ static enum fb_status attempt(struct call_state *state, struct fb_error *error)
         fb_buffer_reset(refusal);
     return fb_aws_error_make(&state->response, refusal->bytes, refusal->size, call->operation,
                              call->subject, error);
+}
+
+/* Reading an object takes as long as we let it, so what counts there is its first byte. */
+static enum fb_status attempt(struct call_state *state, struct fb_error *error)
+{
+    struct fb_client *client = state->client;
+    const int64_t begun_ms = fb_monotonic_ms(client->clock);
+    int64_t ended_ms;
+    enum fb_status status;
+
+    state->answered_ms = 0;
+    status = exchange(state, error);
+    ended_ms = state->call->total_timeout_ms == 0 && state->answered_ms != 0
+                   ? state->answered_ms
+                   : fb_monotonic_ms(client->clock);
+    fb_call_meter_note(client->meter, state->call->operation, ended_ms - begun_ms, status, error);
+    return status;
 }
 
 /* What STS or a file refuses says nothing of what is to be written or read. */

@@ -8,6 +8,7 @@ struct fb_object_reader {
     struct fb_record_reader *records;
     const char *bytes; /* fed and not used yet */
     size_t size;
+    uint64_t inflated_bytes; /* of the object so far */
     bool finished;
     bool inflated; /* nothing more will come out of the codecs */
     bool damaged;  /* nor will it, and `damage` says why */
@@ -54,6 +55,7 @@ void fb_object_reader_begin(struct fb_object_reader *reader, const struct fb_inf
     fb_record_reader_begin(reader->records);
     reader->bytes = "";
     reader->size = 0;
+    reader->inflated_bytes = 0;
     reader->finished = false;
     reader->inflated = false;
     reader->damaged = false;
@@ -107,6 +109,7 @@ static enum fb_status fill(struct fb_object_reader *reader, struct fb_error *err
     if (status != FB_OK)
         return tell_damage(reader, error);
     fb_record_reader_wrote(reader->records, written);
+    reader->inflated_bytes += written;
     if (written == 0 && !reader->finished)
         return FB_NEED_MORE;
     if (written == 0) {
@@ -147,6 +150,11 @@ void fb_object_reader_describe(const struct fb_object_reader *reader, char *ret_
 enum fb_format fb_object_reader_format(const struct fb_object_reader *reader)
 {
     return fb_record_reader_format(reader->records);
+}
+
+uint64_t fb_object_reader_inflated_bytes(const struct fb_object_reader *reader)
+{
+    return reader->inflated_bytes;
 }
 
 struct fb_record_tally fb_object_reader_tally(const struct fb_object_reader *reader)

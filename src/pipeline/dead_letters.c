@@ -19,8 +19,9 @@ struct fb_dead_letters {
     struct fb_letter_sink *sink;
     uint64_t
         first_unkept; /* ordinal of the first letter that waits in the sink; UINT64_MAX: none */
-    atomic_uint_fast64_t count; /* read without the lock */
-    uint64_t *ring;             /* ordinals of the last max_letters letters, oldest at `oldest` */
+    atomic_uint_fast64_t count, held_bytes; /* read without the lock */
+    struct fb_tally reasons;
+    uint64_t *ring; /* ordinals of the last max_letters letters, oldest at `oldest` */
     uint64_t oldest, ring_count;
 };
 
@@ -28,6 +29,12 @@ void fb_letter_sink_free(struct fb_letter_sink *sink)
 {
     if (sink != NULL)
         sink->free(sink);
+}
+
+static void note_held(struct fb_dead_letters *letters)
+{
+    if (letters->sink->held_bytes != NULL)
+        atomic_store(&letters->held_bytes, letters->sink->held_bytes(letters->sink));
 }
 
 enum fb_status fb_dead_letters_open(const struct fb_dead_letters_options *options,
@@ -46,6 +53,8 @@ enum fb_status fb_dead_letters_open(const struct fb_dead_letters_options *option
     letters->accept_all = options->accept_all || options->max_letters == 0;
     letters->first_unkept = UINT64_MAX;
     pthread_mutex_init(&letters->lock, NULL);
+    fb_tally_init(&letters->reasons);
+    note_held(letters);
     letters->stream = strdup(options->stream);
     letters->bucket = strdup(options->bucket);
     if (!letters->accept_all)
@@ -65,6 +74,7 @@ void fb_dead_letters_close(struct fb_dead_letters *letters)
         return;
     fb_letter_sink_free(letters->sink);
     pthread_mutex_destroy(&letters->lock);
+    fb_tally_done(&letters->reasons);
     free(letters->stream);
     free(letters->bucket);
     free(letters->ring);
@@ -75,6 +85,7 @@ static enum fb_status sync_locked(struct fb_dead_letters *letters, struct fb_err
 {
     enum fb_status status = letters->sink->sync(letters->sink, error);
 
+    note_held(letters);
     if (status == FB_OK)
         letters->first_unkept = UINT64_MAX;
     return status;
@@ -139,9 +150,12 @@ static enum fb_status add_locked(struct fb_dead_letters *letters,
         return fb_fail(error, FB_IO, "dead letters: no memory for a line");
     status = letters->sink->add(letters->sink, letter, line, size, error);
     free(line);
-    if (status == FB_OK)
-        note_ordinal(letters, letter->ordinal);
-    return status;
+    if (status != FB_OK)
+        return status;
+    note_ordinal(letters, letter->ordinal);
+    note_held(letters);
+    fb_tally_add(&letters->reasons, letter->reason, 1);
+    return FB_OK;
 }
 
 enum fb_status fb_dead_letters_add(struct fb_dead_letters *letters,
@@ -222,4 +236,14 @@ uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ord
 uint64_t fb_dead_letters_count(struct fb_dead_letters *letters)
 {
     return atomic_load(&letters->count);
+}
+
+void fb_dead_letters_reasons(struct fb_dead_letters *letters, struct fb_tally_view *ret_reasons)
+{
+    fb_tally_view(&letters->reasons, ret_reasons);
+}
+
+uint64_t fb_dead_letters_held_bytes(struct fb_dead_letters *letters)
+{
+    return atomic_load(&letters->held_bytes);
 }

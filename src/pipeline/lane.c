@@ -11,6 +11,7 @@
 #include "firebridge/base/thread.h"
 #include "firebridge/pipeline/progress.h"
 #include "firebridge/pipeline/waiting.h"
+#include "lane_meter.h"
 #include "settled.h"
 #include "throttling.h"
 
@@ -37,6 +38,7 @@ struct fb_lane {
     struct fb_batch_entry entries[FB_BATCH_MAX_ITEMS];
     struct fb_buffer merged; /* struct fb_json_text: items that an update merges */
     struct fb_throttling_recent recent;
+    struct fb_lane_meter meter;
 
     /* The producer's own: what it gathers for one taking of the lock and one waking. */
     struct fb_item *gathered, **last_gathered;
@@ -103,11 +105,6 @@ void fb_lane_finish(struct fb_lane *lane)
 
 /* ---- what became of items ---- */
 
-static void count(atomic_uint_fast64_t *counter, uint64_t more)
-{
-    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
-
 static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_item *item,
                                        const char *message)
 {
@@ -153,7 +150,7 @@ static enum fb_status reject(struct fb_lane *lane, struct fb_write *write, const
         fb_waiting_back(lane->waiting, write);
         return status;
     }
-    count(&lane->options.counters->items_rejected, 1);
+    fb_lane_count(&lane->options.counters->items_rejected, 1);
     fb_waiting_done(lane->waiting, write, now_ms);
     fb_span_acknowledge(item->span, 1);
     item->next = NULL;
@@ -242,6 +239,7 @@ static bool answer_rate(struct fb_lane *lane, const struct fb_throttling *thrott
 
     if (of_table || throttling->throttled < throttling->sent)
         fb_rate_answer(&lane->rate, of_table, now_ms);
+    fb_lane_meter_limit(&lane->meter, fb_rate_limit(&lane->rate));
     return of_table;
 }
 
@@ -293,7 +291,9 @@ static enum fb_status note_unprocessed(struct fb_lane *lane, const struct fb_thr
 {
     struct fb_error error;
 
-    count(&lane->options.counters->retries, 1);
+    fb_lane_count(&lane->options.counters->retries, 1);
+    if (lane->options.client.meter != NULL)
+        fb_tally_add(&lane->options.client.meter->throttles, FB_CODE_UNPROCESSED, 1);
     if (throttling->throttled < throttling->sent) {
         fb_patience_success(&lane->patience);
         return FB_OK;
@@ -333,7 +333,7 @@ static enum fb_status note_failure(struct fb_lane *lane, struct fb_write **write
         put_all_back(lane, writes, write_count);
         return status;
     }
-    count(&lane->options.counters->retries, 1);
+    fb_lane_count(&lane->options.counters->retries, 1);
     if (fb_verdict_of(error) == FB_RETRY_SLOWER)
         return note_throttled(lane, writes, write_count, error);
     /* It may have been written all the same. */
@@ -383,9 +383,10 @@ static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_
         return note_failure(lane, writes, write_count, status, ret_consumed,
                             (fb_fail(&error, status, "no memory for a call"), &error));
     fb_rate_spend(&lane->rate, units_of(writes, write_count), fb_monotonic_ms(lane->options.clock));
-    count(&lane->options.counters->calls, 1);
+    fb_lane_meter_begin(&lane->meter);
     status = lane->options.write(&lane->options.client, &lane->target, writes[0]->kind,
                                  lane->entries, write_count, &consumed, &error);
+    fb_lane_meter_end(&lane->meter);
     if (status != FB_OK && status != FB_CANCELED && fb_verdict_of(&error) == FB_REJECTED)
         return split(lane, writes, write_count, &error, ret_consumed);
     if (status != FB_OK)
@@ -490,6 +491,7 @@ static enum fb_status step(struct fb_lane *lane, bool hurry, int64_t *ret_when_m
     *ret_when_ms = 0;
     status = taken > 0 ? send(lane, writes, taken, &consumed) : FB_OK;
     fb_budget_correct(lane->options.budget, consumed - estimate);
+    fb_lane_count(&lane->options.counters->write_units, (uint64_t)(consumed + 0.5));
     return status;
 }
 
@@ -511,6 +513,7 @@ static void *run(void *argument)
         if (status == FB_OK && when_ms > 0)
             wait_until(lane, when_ms, finishing);
     }
+    fb_lane_meter_done(&lane->meter);
     return NULL;
 }
 
@@ -548,6 +551,7 @@ static enum fb_status make_parts(struct fb_lane *lane, unsigned number)
         .scratch = &lane->scratch,
     };
     waiting.target = lane->target;
+    lane->meter.counters = options->counters;
     fb_rate_init(&lane->rate, fb_monotonic_ms(options->clock));
     return fb_waiting_new(&waiting, &lane->waiting);
 }

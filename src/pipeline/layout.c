@@ -359,3 +359,10 @@ int64_t fb_layout_key_time_ms(const struct fb_layout *layout, const char *key,
         return folder.from_ms;
     return time_ms >= folder.to_ms ? folder.to_ms - 1 : time_ms;
 }
+
+int64_t fb_layout_folder_end_ms(const struct fb_layout *layout, const char *key)
+{
+    struct folder folder;
+
+    return find_folder(layout, key, &folder) ? folder.to_ms : INT64_MAX;
+}

@@ -277,6 +277,11 @@ static enum fb_status add_to_files(struct fb_letter_sink *sink, const struct fb_
     return status;
 }
 
+static uint64_t held_bytes(struct fb_letter_sink *sink)
+{
+    return ((const struct letter_files *)sink)->all_bytes;
+}
+
 static void free_files(struct fb_letter_sink *sink)
 {
     struct letter_files *files = (struct letter_files *)sink;
@@ -298,8 +303,8 @@ enum fb_status fb_letter_files_new(const struct fb_letter_files_options *options
 
     if (files == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for dead letters");
-    files->sink =
-        (struct fb_letter_sink){.add = add_to_files, .sync = sync_files, .free = free_files};
+    files->sink = (struct fb_letter_sink){
+        .add = add_to_files, .sync = sync_files, .held_bytes = held_bytes, .free = free_files};
     files->fd = -1;
     files->folder_fd = -1;
     files->clock = options->clock;

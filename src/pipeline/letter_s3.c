@@ -173,6 +173,11 @@ static enum fb_status put_object(struct fb_letter_sink *sink, struct fb_error *e
     return status;
 }
 
+static uint64_t held_bytes(struct fb_letter_sink *sink)
+{
+    return ((const struct letter_s3 *)sink)->plain_bytes;
+}
+
 static void free_s3(struct fb_letter_sink *sink)
 {
     struct letter_s3 *s3 = (struct letter_s3 *)sink;
@@ -196,6 +201,7 @@ enum fb_status fb_letter_s3_new(const struct fb_letter_s3_options *options,
                                        .sync = put_object,
                                        .is_due = is_due,
                                        .is_full = is_full,
+                                       .held_bytes = held_bytes,
                                        .free = free_s3};
     s3->put = options->put;
     s3->client = options->client;

@@ -195,18 +195,6 @@ static enum fb_status compose(struct adding *self, struct fb_place end, size_t *
     return FB_OK;
 }
 
-static void note_written(struct adding *self)
-{
-    const struct fb_run_tally tally = fb_run_fold_tally(self->run);
-    struct fb_lane_counters *counters = self->options.counters;
-
-    fb_patience_success(&self->patience);
-    atomic_fetch_add_explicit(&counters->items_written, tally.items, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->items_deleted, tally.deletes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->items_coalesced, tally.records - tally.items,
-                              memory_order_relaxed);
-}
-
 /* A transactional write takes two units for each KB begun of an item (DynamoDB developer guide,
  * "Capacity unit consumption"); an action's text is about as long as what it writes. */
 static double units_of(const struct adding *self, size_t count)
@@ -216,6 +204,22 @@ static double units_of(const struct adding *self, size_t count)
     for (size_t i = 0; i <= count; i++)
         units += 2 * (self->actions[i].size / 1024 + 1);
     return (double)units;
+}
+
+static void note_written(struct adding *self, size_t count)
+{
+    const struct fb_run_tally tally = fb_run_fold_tally(self->run);
+    struct fb_lane_counters *counters = self->options.counters;
+
+    fb_patience_success(&self->patience);
+    atomic_fetch_add_explicit(&counters->items_written, tally.items, memory_order_relaxed);
+    for (size_t i = 0; i < FB_LEAVE_OUT; i++)
+        atomic_fetch_add_explicit(&counters->items_by_operation[i], tally.by_operation[i],
+                                  memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->write_units, (uint64_t)units_of(self, count),
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->items_coalesced, tally.records - tally.items,
+                              memory_order_relaxed);
 }
 
 /* FB_OK once the stream may consume it; FB_CANCELED. */
@@ -238,9 +242,15 @@ static enum fb_status wait_for_budget(struct adding *self, size_t count)
 /* One try of what is composed. */
 static enum fb_status try(struct adding *self, size_t count, struct fb_error *ret_reason)
 {
-    atomic_fetch_add_explicit(&self->options.counters->calls, 1, memory_order_relaxed);
-    return self->options.calls.transact_write(&self->options.client, self->options.table,
-                                              self->actions, count + 1, ret_reason);
+    struct fb_lane_counters *counters = self->options.counters;
+    enum fb_status status;
+
+    atomic_fetch_add_explicit(&counters->calls, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->lanes_busy, 1, memory_order_relaxed);
+    status = self->options.calls.transact_write(&self->options.client, self->options.table,
+                                                self->actions, count + 1, ret_reason);
+    atomic_fetch_sub_explicit(&counters->lanes_busy, 1, memory_order_relaxed);
+    return status;
 }
 
 /* No record is to blame for it. */
@@ -275,7 +285,7 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
         status = try(self, count, &reason);
         if (status == FB_OK) {
             self->place = place_behind(&last);
-            note_written(self);
+            note_written(self, count);
             return FB_OK;
         }
         if (status == FB_CANCELED)

@@ -7,12 +7,6 @@
 #include "firebridge/base/log.h"
 #include "poller_private.h"
 
-/*
- * How far back a poll looks: Firehose buffers for at most 15 min (900 s), so an object of the
- * hour before is still to come; the rest of the hour is for its delivery.
- */
-#define FRESH_MS (INT64_C(60) * 60 * 1000)
-
 /* Folders ahead of our clock: ours may be slow, and a folder's hour may begin any moment. */
 #define AHEAD_MS (INT64_C(60) * 60 * 1000)
 
@@ -43,7 +37,7 @@ static int64_t sweep_from_ms(const struct fb_poller *poller, int64_t begin_ms)
     int64_t from_ms;
 
     if (poller->last_sweep_start_ms == 0)
-        return poller->start_ms > 0 ? poller->start_ms - FRESH_MS
+        return poller->start_ms > 0 ? poller->start_ms - FB_POLLER_FRESH_MS
                                     : begin_ms - poller->options.lookback_ms;
     from_ms = earlier(poller->last_sweep_start_ms, begin_ms) - poller->options.lookback_ms;
     return from_ms > 0 ? from_ms : 0;
@@ -110,7 +104,8 @@ static enum fb_status begin_poll(struct fb_poller *poller, struct fb_error *erro
 {
     const int64_t begin_ms = fb_poller_now_ms(poller);
 
-    return fb_walk_begin(poller, FB_LISTING_POLL, begin_ms - FRESH_MS, begin_ms + AHEAD_MS, error);
+    return fb_walk_begin(poller, FB_LISTING_POLL, begin_ms - FB_POLLER_FRESH_MS,
+                         begin_ms + AHEAD_MS, error);
 }
 
 /* A sweep counts as complete when every page came and the clock was right all the while. */

@@ -110,10 +110,12 @@ static enum fb_status ask_for_page(struct fb_poller *poller,
     fb_page_reset(&poller->page);
     atomic_fetch_add(&poller->counters->list_calls, 1);
     status = poller->options.list_page(&poller->options.client, request, &result, error);
-    if (status == FB_OK)
+    if (status == FB_OK) {
         poller->result = result;
-    else
+        atomic_fetch_add(&poller->counters->pages, 1);
+    } else {
         memcpy(poller->left_out, left_out, sizeof left_out);
+    }
     return status;
 }
 

@@ -147,6 +147,11 @@ size_t fb_rate_most_items(const struct fb_rate *rate, size_t most)
     return items < 1 ? 1 : (size_t)items;
 }
 
+double fb_rate_limit(const struct fb_rate *rate)
+{
+    return rate->bucket.units_per_s;
+}
+
 /* ---- what the stream is allowed ---- */
 
 void fb_budget_init(struct fb_budget *budget, unsigned units_per_s)

@@ -342,6 +342,8 @@ static void count_others(const struct fb_reading *reading)
     atomic_fetch_add(&decoder->options.counters->passed_over, tally.passed_over);
     atomic_fetch_add(&decoder->options.counters->left_out,
                      tally.left_out + reading->outlet->left_alone);
+    atomic_fetch_add(&decoder->options.counters->bytes_inflated,
+                     fb_object_reader_inflated_bytes(decoder->reader));
     atomic_fetch_add(&decoder->options.counters->mismatches, tally.mismatches);
 }
 

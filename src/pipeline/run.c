@@ -265,7 +265,7 @@ struct fb_run_tally fb_run_fold_tally(const struct fb_run *run)
     struct fb_run_tally tally = {.items = run->entry_count, .records = run->folded};
 
     for (size_t i = 0; i < run->entry_count; i++)
-        tally.deletes += run->entries[i].operation == FB_DELETE;
+        tally.by_operation[run->entries[i].operation]++;
     return tally;
 }
 

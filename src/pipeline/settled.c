@@ -2,6 +2,7 @@
 #include "settled.h"
 
 #include "firebridge/pipeline/progress.h"
+#include "lane_meter.h"
 
 static void acknowledge_span(struct fb_settled *settled)
 {
@@ -14,7 +15,7 @@ void fb_settled_add(struct fb_settled *settled, const struct fb_write *write, bo
 {
     settled->written += !is_kept;
     settled->kept += is_kept;
-    settled->deleted += !is_kept && write->winner->operation == FB_DELETE;
+    settled->by_operation[write->winner->operation] += !is_kept;
     for (struct fb_item *item = write->first; item != NULL; item = item->folded) {
         if (item->span != settled->span)
             acknowledge_span(settled);
@@ -29,20 +30,15 @@ void fb_settled_add(struct fb_settled *settled, const struct fb_write *write, bo
     }
 }
 
-static void count(atomic_uint_fast64_t *counter, uint64_t more)
-{
-    if (more > 0)
-        atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
-
 void fb_settled_finish(struct fb_settled *settled, struct fb_item_pool *pool,
                        struct fb_lane_counters *counters)
 {
     acknowledge_span(settled);
-    count(&counters->items_written, settled->written);
-    count(&counters->items_deleted, settled->deleted);
-    count(&counters->items_kept, settled->kept);
-    count(&counters->items_coalesced, settled->coalesced);
-    count(&counters->write_units_saved, settled->units_saved);
+    fb_lane_count(&counters->items_written, settled->written);
+    for (size_t i = 0; i < FB_LEAVE_OUT; i++)
+        fb_lane_count(&counters->items_by_operation[i], settled->by_operation[i]);
+    fb_lane_count(&counters->items_kept, settled->kept);
+    fb_lane_count(&counters->items_coalesced, settled->coalesced);
+    fb_lane_count(&counters->write_units_saved, settled->units_saved);
     fb_item_pool_put(pool, settled->list);
 }

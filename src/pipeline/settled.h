@@ -14,7 +14,8 @@ struct fb_settled {
     struct fb_item *list;
     struct fb_span *span;
     uint64_t in_span; /* not yet acknowledged: neighbours of one span are at once */
-    uint64_t written, deleted, kept, coalesced, units_saved;
+    uint64_t written, kept, coalesced, units_saved;
+    uint64_t by_operation[FB_LEAVE_OUT]; /* of those written */
 };
 
 /* A write is done, and so are all the items that it was made of. `is_kept`: by the table, which has

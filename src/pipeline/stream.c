@@ -219,6 +219,10 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
                        : outcome == FB_OBJECT_SKIPPED ? "ended (it is skipped)"
                                                       : "ended (it is damaged)";
 
+    fb_stream_note_object(stream, object,
+                          outcome == FB_OBJECT_DONE      ? "done"
+                          : outcome == FB_OBJECT_CHANGED ? "changed"
+                                                         : "damaged");
     fb_log_event(FB_EVENT_OBJECT_ENDED,
                  FB_ABOUT(.stream = stream->options.name, .object = object->key),
                  "object %s %s: %llu records, %llu dead letters, %lld.%03lld s", object->key, word,
@@ -311,6 +315,7 @@ static void supervise(struct fb_stream *stream)
         bool drained = is_drained(stream);
         enum fb_status status;
 
+        fb_stream_note_success(stream);
         over = drained || fb_stop_level(&stream->stop) == FB_STOP_NOW;
         status = checkpoint(stream, drained || is_waited_for(stream), &error);
         fb_stream_take_off(stream);
@@ -405,6 +410,7 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
     stream->at_rest = true;
     fb_stop_init(&stream->stop, NULL);
     fb_budget_init(&stream->budget, options->max_write_units);
+    fb_stream_meters_init(&stream->meters, fb_monotonic_ms(options->clock));
     fb_event_init(&stream->changed);
     fb_event_init(&stream->pending);
     pthread_mutex_init(&stream->lock, NULL);
@@ -457,6 +463,7 @@ void fb_stream_free(struct fb_stream *stream)
     fb_thread_join(stream->thread);
     fb_stream_free_parts(stream);
     fb_budget_done(&stream->budget);
+    fb_stream_meters_done(&stream->meters);
     pthread_mutex_destroy(&stream->lock);
     fb_event_done(&stream->pending);
     fb_event_done(&stream->changed);
@@ -486,7 +493,7 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .bytes_read = atomic_load(&stream->read.bytes_read),
         .dead_letters = stream->letters == NULL ? 0 : fb_dead_letters_count(stream->letters),
         .items_written = atomic_load(&stream->written.items_written),
-        .items_deleted = atomic_load(&stream->written.items_deleted),
+        .items_deleted = atomic_load(&stream->written.items_by_operation[FB_DELETE]),
         .items_coalesced = atomic_load(&stream->written.items_coalesced),
         .write_units_saved = atomic_load(&stream->written.write_units_saved),
         .items_kept = atomic_load(&stream->written.items_kept),

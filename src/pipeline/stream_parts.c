@@ -25,7 +25,14 @@ enum fb_status fb_stream_connect(struct fb_stream *stream, enum fb_stream_side s
 {
     const struct fb_stream_calls *calls = &stream->options.calls;
 
-    return calls->connect(calls->connect_context, side, &stream->stop, stop_at, ret_client, error);
+    enum fb_status status =
+        calls->connect(calls->connect_context, side, &stream->stop, stop_at, ret_client, error);
+
+    if (status != FB_OK)
+        return status;
+    ret_client->meter = &stream->meters.calls;
+    atomic_store(&stream->meters.credentials[side], ret_client->credentials);
+    return FB_OK;
 }
 
 void fb_stream_disconnect(struct fb_stream *stream, struct fb_client *client)

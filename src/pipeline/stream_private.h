@@ -18,6 +18,18 @@ struct fb_stream_reader {
     struct fb_decoder *decoder;
 };
 
+struct fb_stream_meters {
+    struct fb_call_meter calls;
+    struct fb_tally objects; /* by outcome */
+    struct fb_histogram delay_key, delay_modified;
+    atomic_uint_fast64_t late_objects;
+    atomic_int_fast64_t success_ms; /* monotonic */
+    _Atomic(struct fb_credentials_cache *) credentials[FB_SIDE_COUNT];
+
+    /* The supervisor's own. */
+    uint64_t seen_items, seen_pages;
+};
+
 struct fb_stream {
     struct fb_stream_options options;
     struct fb_stop stop;
@@ -28,6 +40,7 @@ struct fb_stream {
     fb_hold_level hold;
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
+    struct fb_stream_meters meters;
     struct fb_poller_counters listed;
     struct fb_budget budget; /* of all lanes */
     pthread_t thread, poller_thread;
@@ -69,6 +82,16 @@ struct fb_stream {
 
 /* Of a stream that adds, once its tables are known. */
 struct fb_markers fb_stream_markers(const struct fb_stream *stream);
+
+void fb_stream_meters_init(struct fb_stream_meters *meters, int64_t now_ms);
+void fb_stream_meters_done(struct fb_stream_meters *meters);
+
+/* An object has ended, durably. */
+void fb_stream_note_object(struct fb_stream *stream, const struct fb_state_object *object,
+                           const char *outcome);
+
+/* By the supervisor, now and then: whether something was written since, or all is. */
+void fb_stream_note_success(struct fb_stream *stream);
 
 /* As struct fb_patience_options has it. */
 void fb_stream_on_health(void *context, const char *what, const struct fb_error *error, bool first);

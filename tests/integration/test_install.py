@@ -28,7 +28,10 @@ def expected():
     examples = {f"{DOC}{file.relative_to(ROOT / 'docs')}"
                 for file in (ROOT / "docs/examples").rglob("*") if file.is_file()}
     assert len(examples) > 6
-    return CONF | examples | {
+    watching = {f"{DOC}{file.relative_to(ROOT / 'etc')}"
+                for folder in ("cloudwatch", "grafana") for file in (ROOT / "etc" / folder).iterdir()}
+    assert len(watching) == 5
+    return CONF | examples | watching | {
         "usr/bin/firebridge",
         "usr/lib/systemd/system/firebridge.service",
         "usr/lib/systemd/system/firebridge@.service",

@@ -20,12 +20,13 @@ def test_a_build_without_optional_libraries_refuses_their_forms_by_name():
     done = subprocess.run(["make", "-j2", "WERROR=1", "have=", f"BUILD={BUILD}", "all", *PROGRAMS],
                           cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for lacks in ("libisal", "libsnappy", "libzstd", "libbz2", "libjq"):
+    for lacks in ("libisal", "libsnappy", "libzstd", "libbz2", "libjq", "libmicrohttpd"):
         assert lacks in done.stderr
     for program in PROGRAMS:
         subprocess.run([ROOT / program], check=True, capture_output=True)
     needed = subprocess.run(["readelf", "-d", ROOT / BUILD / "firebridge"], check=True,
                             capture_output=True, text=True).stdout
     assert "libz.so" in needed
-    assert not [name for name in ("libisal", "libsnappy", "libzstd", "libbz2", "libjq")
+    assert not [name for name in ("libisal", "libsnappy", "libzstd", "libbz2", "libjq",
+                                   "libmicrohttpd")
                 if name in needed]

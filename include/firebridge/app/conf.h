@@ -56,6 +56,15 @@ struct fb_conf_daemon {
     int64_t once_patience_ms; /* 2min: `run --once` gives up after so long without any success */
 };
 
+/* Doors that are NULL are shut. */
+struct fb_conf_metrics {
+    char *statsd;
+    char *emf;
+    char *listen;
+    int64_t interval_ms; /* 60s */
+    char *name_space;    /* firebridge */
+};
+
 enum fb_start_at { FB_START_OLDEST, FB_START_NOW, FB_START_TIME };
 
 /* FB_ORDER_NONE: objects are read side by side. */
@@ -166,6 +175,7 @@ struct fb_conf_stream {
 struct fb_conf {
     struct fb_conf_aws aws;
     struct fb_conf_daemon daemon;
+    struct fb_conf_metrics metrics;
     struct fb_conf_stream *streams;
     size_t stream_count;
     char **files; /* the names that places point to */

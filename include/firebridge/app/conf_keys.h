@@ -13,7 +13,7 @@
 
 #include "firebridge/base/status.h"
 
-enum fb_conf_kind { FB_CONF_AWS, FB_CONF_DAEMON, FB_CONF_STREAM };
+enum fb_conf_kind { FB_CONF_AWS, FB_CONF_DAEMON, FB_CONF_METRICS, FB_CONF_STREAM };
 
 struct fb_conf_key;
 
@@ -23,7 +23,7 @@ struct fb_conf_choice {
 };
 
 /*
- * Reads `text` into the struct at `base` (fb_conf_aws, fb_conf_daemon or fb_conf_stream) and
+ * Reads `text` into the struct at `base` (fb_conf_aws, fb_conf_daemon, ...) and
  * frees what stood there. FB_INVALID with what was expected; FB_NO_MEMORY.
  */
 typedef enum fb_status (*fb_conf_parse_fn)(const struct fb_conf_key *key, const char *text,
@@ -65,6 +65,11 @@ extern const struct fb_conf_type fb_conf_type_where;       /* NULL: all records 
 extern const struct fb_conf_type fb_conf_type_program;     /* with its lines; NULL: none */
 extern const struct fb_conf_type fb_conf_type_missing;     /* struct fb_conf_missing */
 
+extern const struct fb_conf_type fb_conf_type_statsd;    /* HOST:PORT */
+extern const struct fb_conf_type fb_conf_type_emf;       /* udp:// or tcp:// and HOST:PORT */
+extern const struct fb_conf_type fb_conf_type_listen;    /* HOST:PORT, where this build can */
+extern const struct fb_conf_type fb_conf_type_namespace; /* of metrics */
+
 struct fb_conf_key {
     const char *name;
     const struct fb_conf_type *type;
@@ -78,7 +83,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 90
+#define FB_CONF_KEY_COUNT 95
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

@@ -7,6 +7,7 @@
 #ifndef FIREBRIDGE_AWS_CLIENT_H
 #define FIREBRIDGE_AWS_CLIENT_H
 
+#include "firebridge/aws/call_meter.h"
 #include "firebridge/aws/credentials.h"
 #include "firebridge/base/clock.h"
 #include "firebridge/net/http.h"
@@ -29,6 +30,7 @@ struct fb_client {
     /* Memory that one call after another uses (call.h), owned like the transport. NULL: each call
      * takes its own. Copies of a client share it, and one call at a time may be under way. */
     struct fb_call_scratch *scratch;
+    struct fb_call_meter *meter; /* counts its calls, outlives it; NULL: nobody does */
 };
 
 /*

@@ -71,6 +71,9 @@ void fb_object_reader_describe(const struct fb_object_reader *reader, char *ret_
 /* The form of this object's records; FB_FORMAT_AUTO before its first record decided it. */
 enum fb_format fb_object_reader_format(const struct fb_object_reader *reader);
 
+/* What has come out of the codecs of this object so far. */
+uint64_t fb_object_reader_inflated_bytes(const struct fb_object_reader *reader);
+
 struct fb_record_tally fb_object_reader_tally(const struct fb_object_reader *reader);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "firebridge/base/clock.h"
+#include "firebridge/base/tally.h"
 #include "firebridge/pipeline/letter.h"
 #include "firebridge/pipeline/letter_sink.h"
 #include "firebridge/pipeline/patience.h"
@@ -69,5 +70,11 @@ enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters, bool all,
 uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ordinal);
 
 uint64_t fb_dead_letters_count(struct fb_dead_letters *letters);
+
+/* The same by their reasons. */
+void fb_dead_letters_reasons(struct fb_dead_letters *letters, struct fb_tally_view *ret_reasons);
+
+/* What the sink held after the last addition or sync; waits for nobody. */
+uint64_t fb_dead_letters_held_bytes(struct fb_dead_letters *letters);
 
 #endif

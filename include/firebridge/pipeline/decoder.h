@@ -38,9 +38,10 @@ struct fb_decoder_counters {
     atomic_uint_fast64_t mismatches;  /* in it: comparisons of different types */
     atomic_uint_fast64_t passed_over; /* none of the user's: heads of tables, CONTROL_MESSAGE */
     atomic_uint_fast64_t bytes_read;  /* as they came, compressed */
-    atomic_uint_fast64_t ordinals;    /* records and other dead letters, since the start */
-    atomic_uint running;              /* decoders that are not at their end */
-    atomic_uint busy;    /* decoders that have taken something up, or do not know yet */
+    atomic_uint_fast64_t bytes_inflated;
+    atomic_uint_fast64_t ordinals; /* records and other dead letters, since the start */
+    atomic_uint running;           /* decoders that are not at their end */
+    atomic_uint busy;              /* decoders that have taken something up, or do not know yet */
     atomic_uint waiting; /* decoders that wait for the frontier: too many objects stand behind it */
 };
 

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "firebridge/aws/write.h"
+#include "firebridge/codec/operation.h"
 #include "firebridge/pipeline/dead_letters.h"
 #include "firebridge/pipeline/hold.h"
 #include "firebridge/pipeline/item.h"
@@ -24,14 +25,20 @@ struct fb_lane;
 
 /* What the lanes of a stream count together. */
 struct fb_lane_counters {
-    atomic_uint_fast64_t items_written;     /* acknowledged by DynamoDB, deletes too */
-    atomic_uint_fast64_t items_deleted;     /* of those written */
+    atomic_uint_fast64_t items_written; /* acknowledged by DynamoDB, deletes too */
+    atomic_uint_fast64_t items_by_operation[FB_LEAVE_OUT]; /* those written, by what was sent */
     atomic_uint_fast64_t items_coalesced;   /* carried by the write of another item of their key */
     atomic_uint_fast64_t write_units_saved; /* that these would have cost */
     atomic_uint_fast64_t items_kept;     /* not written: the table has one (insert), or a newer */
     atomic_uint_fast64_t items_rejected; /* dead letters by DynamoDB's word */
     atomic_uint_fast64_t calls;
     atomic_uint_fast64_t retries;
+    atomic_uint_fast64_t
+        write_units;           /* as DynamoDB said or, where it was not asked, as estimated */
+    atomic_uint lanes_busy;    /* in a call */
+    atomic_uint lanes_used;    /* that have made a call ... */
+    atomic_uint lanes_limited; /* ... and those of them that were throttled, */
+    atomic_int_fast64_t limit_milliunits; /* which may write so much a second together */
 };
 
 /* fb_dynamodb_write, or a test's idea of it. */

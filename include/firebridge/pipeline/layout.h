@@ -103,6 +103,9 @@ const char *fb_key_verdict_name(enum fb_key_verdict verdict);
 int64_t fb_layout_key_time_ms(const struct fb_layout *layout, const char *key,
                               int64_t last_modified_ms);
 
+/* When the folder's span of time ends; INT64_MAX: nothing says that the key lies in one. */
+int64_t fb_layout_folder_end_ms(const struct fb_layout *layout, const char *key);
+
 /*
  * The values of dynamic partitioning in a key, by the names that the prefix has, in its order. They
  * stand in the layout and in the key. None where the key is not of the prefix. A value ends where

@@ -29,6 +29,8 @@ struct fb_letter_sink {
      */
     bool (*is_due)(struct fb_letter_sink *sink);
     bool (*is_full)(struct fb_letter_sink *sink);
+    /* Of the stream's letters: in files all that are there, in S3 those not put yet. NULL: 0. */
+    uint64_t (*held_bytes)(struct fb_letter_sink *sink);
     void (*free)(struct fb_letter_sink *sink);
 };
 

@@ -32,6 +32,13 @@
 #include "firebridge/pipeline/patience.h"
 #include "firebridge/state/state.h"
 
+/*
+ * How far back a poll looks: Firehose buffers for at most 15 min (900 s), so an object of the
+ * hour before is still to come; the rest of the hour is for its delivery. What appears in a folder
+ * that ended before is late.
+ */
+#define FB_POLLER_FRESH_MS (INT64_C(60) * 60 * 1000)
+
 /* ListObjectsV2, or a test's idea of it. */
 typedef enum fb_status (*fb_list_page_fn)(struct fb_client *client,
                                           const struct fb_s3_list_request *request,
@@ -63,6 +70,7 @@ struct fb_poller_options {
 
 struct fb_poller_counters {
     atomic_uint_fast64_t list_calls;
+    atomic_uint_fast64_t pages;                        /* that came */
     atomic_uint_fast64_t polls, sweeps;                /* complete */
     atomic_uint_fast64_t objects;                      /* found new */
     atomic_uint_fast64_t left_out[FB_KEY_FOREIGN + 1]; /* in the last complete sweep, by verdict */

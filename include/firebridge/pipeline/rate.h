@@ -51,6 +51,9 @@ void fb_rate_spend(struct fb_rate *rate, double units, int64_t now_ms);
 /* ... and the table throttled some of it, or none. */
 void fb_rate_answer(struct fb_rate *rate, bool throttled, int64_t now_ms);
 
+/* Units a second; 0: nothing limits it. */
+double fb_rate_limit(const struct fb_rate *rate);
+
 /* What all lanes of a stream may consume together. */
 struct fb_budget {
     pthread_mutex_t lock; /* guards the bucket */

@@ -52,9 +52,9 @@ void fb_run_drop(struct fb_run *run, size_t i);
 /* Folds as many of the records [from, to) as go together. Returns the end of those. */
 size_t fb_run_fold(struct fb_run *run, size_t from, size_t to);
 
-/* What the fold is: how many items of how many records, and how many of the items are deletes. */
+/* What the fold is: how many items of how many records, and what is done to how many of them. */
 struct fb_run_tally {
-    size_t items, records, deletes;
+    size_t items, records, by_operation[FB_LEAVE_OUT];
 };
 
 struct fb_run_tally fb_run_fold_tally(const struct fb_run *run);

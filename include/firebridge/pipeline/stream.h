@@ -22,7 +22,7 @@
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/state/state.h"
 
-enum fb_stream_side { FB_SIDE_SOURCE, FB_SIDE_TABLE, FB_SIDE_LETTERS };
+enum fb_stream_side { FB_SIDE_SOURCE, FB_SIDE_TABLE, FB_SIDE_LETTERS, FB_SIDE_COUNT };
 
 /* The calls to AWS; a test may pass its own. */
 struct fb_stream_calls {
@@ -107,6 +107,7 @@ void fb_stream_hold(struct fb_stream *stream, enum fb_hold hold);
 /* Waits for the supervisor and frees. NULL is allowed. */
 void fb_stream_free(struct fb_stream *stream);
 
+/* How it stands; measures.h has all that is measured. */
 struct fb_stream_report {
     bool attempted; /* the first attempt has ended, well or not */
     bool finished;  /* the supervisor is at its end */

@@ -330,8 +330,9 @@ static const struct {
     {STREAM "nonsense\n", "a.conf:4: expected NAME = VALUE, a [section], or a comment\n"},
     {STREAM "writers: 3\n", "a.conf:4: expected NAME = VALUE, a [section], or a comment\n"},
     {STREAM "= 3\n", "a.conf:4: expected NAME = VALUE, a [section], or a comment\n"},
-    {"writers = 3\n" STREAM, "a.conf:1: a value outside of a section; expected [aws], [daemon] or "
-                             "[stream NAME] above it\n"},
+    {"writers = 3\n" STREAM,
+     "a.conf:1: a value outside of a section; expected [aws], [daemon], [metrics] or "
+     "[stream NAME] above it\n"},
     {STREAM "writers = 3 ; few\n",
      "a.conf:4: ';' behind a blank looks like a comment; comments stand on lines of their own\n"},
     {STREAM "writers = 3\t# few\n",
@@ -379,14 +380,18 @@ static const struct {
     {STREAM "writers = 1\n  2\n  x\n",
      "a.conf:4: writers: \"12x\"; expected a whole number from 1 to 256\n"},
     /* sections */
-    {STREAM "[awz]\nregion = x\n", "a.conf:4: unknown section [awz]; expected [aws], [daemon], "
-                                   "[stream NAME] or [stream *]; did you mean [aws]?\n"},
-    {STREAM "[steam t]\n", "a.conf:4: unknown section [steam t]; expected [aws], [daemon], "
-                           "[stream NAME] or [stream *]; did you mean [stream t]?\n"},
-    {STREAM "[elsewhere]\n", "a.conf:4: unknown section [elsewhere]; expected [aws], [daemon], "
-                             "[stream NAME] or [stream *]\n"},
-    {STREAM "[]\n", "a.conf:4: unknown section []; expected [aws], [daemon], [stream NAME] or "
-                    "[stream *]\n"},
+    {STREAM "[awz]\nregion = x\n",
+     "a.conf:4: unknown section [awz]; expected [aws], [daemon], [metrics], "
+     "[stream NAME] or [stream *]; did you mean [aws]?\n"},
+    {STREAM "[steam t]\n",
+     "a.conf:4: unknown section [steam t]; expected [aws], [daemon], [metrics], "
+     "[stream NAME] or [stream *]; did you mean [stream t]?\n"},
+    {STREAM "[elsewhere]\n",
+     "a.conf:4: unknown section [elsewhere]; expected [aws], [daemon], [metrics], "
+     "[stream NAME] or [stream *]\n"},
+    {STREAM "[]\n",
+     "a.conf:4: unknown section []; expected [aws], [daemon], [metrics], [stream NAME] or "
+     "[stream *]\n"},
     {STREAM "[aws\n", "a.conf:4: expected a section like [stream NAME], with nothing behind the "
                       "]\n"},
     {STREAM "[stream]\n", "a.conf:4: \"\" is no stream's name; expected 1 to 64 letters, digits, "
@@ -647,7 +652,7 @@ static void every_default_passes_its_own_check(void **state)
     (void)state;
     for (size_t i = 0; i < FB_CONF_KEY_COUNT; i++) {
         const struct fb_conf_key *key = &fb_conf_keys[i];
-        static const char *const sections[] = {"aws", "daemon", "stream *"};
+        static const char *const sections[] = {"aws", "daemon", "metrics", "stream *"};
         char text[256];
 
         if (key->default_text == NULL)

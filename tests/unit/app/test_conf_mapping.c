@@ -279,8 +279,9 @@ static const struct {
      "a.conf:7: item.a is assigned a second time; the first is in line 4\n"},
     {STREAM "[aws]\nitem.a = b\n",
      "a.conf:5: unknown key item.a; man firebridge.conf lists those of each section\n"},
-    {"item.a = b\n" STREAM, "a.conf:1: a value outside of a section; expected [aws], [daemon] or "
-                            "[stream NAME] above it\n"},
+    {"item.a = b\n" STREAM,
+     "a.conf:1: a value outside of a section; expected [aws], [daemon], [metrics] or "
+     "[stream NAME] above it\n"},
     {STREAM "null = ignore\n", "a.conf:4: null: \"ignore\"; expected keep, drop or dead-letter\n"},
     {STREAM "missing = none\n", "a.conf:4: missing: \"none\"; expected dead-letter, "
                                 "drop-attribute or a text in double quotes\n"},

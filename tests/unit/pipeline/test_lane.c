@@ -305,7 +305,7 @@ static void the_last_writer_of_each_key_wins(void **state)
 {
     (void)state;
     carry_random_records(20000, 0);
-    assert_int_equal(atomic_load(&counters.items_deleted), 0);
+    assert_int_equal(atomic_load(&counters.items_by_operation[FB_DELETE]), 0);
 }
 
 static void and_wins_over_throttling_unprocessed_items_and_broken_connections(void **state)
@@ -321,7 +321,7 @@ static void the_last_of_puts_and_deletes_wins(void **state)
     (void)state;
     carry_random_records(20000, 3);
     assert_true(table.deletes > 0);
-    assert_int_equal(atomic_load(&counters.items_deleted), table.deletes);
+    assert_int_equal(atomic_load(&counters.items_by_operation[FB_DELETE]), table.deletes);
 }
 
 static void and_wins_with_deletes_over_all_of_that(void **state)
@@ -329,7 +329,7 @@ static void and_wins_with_deletes_over_all_of_that(void **state)
     (void)state;
     table.throttles = table.forgets = table.breaks = true;
     carry_random_records(20000, 2);
-    assert_int_equal(atomic_load(&counters.items_deleted), table.deletes);
+    assert_int_equal(atomic_load(&counters.items_by_operation[FB_DELETE]), table.deletes);
 }
 
 /* What is pushed for one key while the lane lingers becomes one operation of one call. */
@@ -365,7 +365,7 @@ static void of_one_key_only_the_last_operation_is_sent(void **state)
     close_span(span, 12);
     assert_true(all_acknowledged());
     assert_int_equal(atomic_load(&counters.items_written), 4);
-    assert_int_equal(atomic_load(&counters.items_deleted), 2);
+    assert_int_equal(atomic_load(&counters.items_by_operation[FB_DELETE]), 2);
     assert_int_equal(atomic_load(&counters.items_coalesced), 8);
 }
 
@@ -385,7 +385,7 @@ static void a_rejected_delete_leaves_the_put_before_it_in_the_table(void **state
     assert_true(all_acknowledged());
     assert_string_equal(table.items[0], "{0}");
     assert_int_equal(fb_dead_letters_count(letters), 1);
-    assert_int_equal(atomic_load(&counters.items_deleted), 0);
+    assert_int_equal(atomic_load(&counters.items_by_operation[FB_DELETE]), 0);
     assert_letter_of_a_delete();
 }
 
@@ -406,7 +406,7 @@ static void the_delete_before_a_rejected_put_is_done(void **state)
     assert_true(all_acknowledged());
     assert_string_equal(table.items[0], "");
     assert_int_equal(fb_dead_letters_count(letters), 1);
-    assert_int_equal(atomic_load(&counters.items_deleted), 1);
+    assert_int_equal(atomic_load(&counters.items_by_operation[FB_DELETE]), 1);
 }
 
 static void a_rejected_item_becomes_a_dead_letter_and_the_others_are_written(void **state)

@@ -392,6 +392,20 @@ static void the_values_of_partitions_come_out_of_the_key(void **test)
     }
 }
 
+static void a_folder_ends_where_its_span_does(void **test)
+{
+    struct fb_layout *layout = make("t/", NULL);
+    struct fb_layout *daily = make("d/!{timestamp:yyyy/MM/dd}/", "Asia/Tokyo");
+
+    (void)test;
+    assert_int_equal(fb_layout_folder_end_ms(layout, "t/2026/11/22/10/t-9-2026-11-22-10-15-30-u"),
+                     at("2026-11-22T11:00:00Z"));
+    assert_int_equal(fb_layout_folder_end_ms(daily, "d/2026/11/22/x"), at("2026-11-22T15:00:00Z"));
+    assert_int_equal(fb_layout_folder_end_ms(layout, "t/elsewhere"), INT64_MAX);
+    fb_layout_free(layout);
+    fb_layout_free(daily);
+}
+
 static void a_hostile_key_is_matched_in_bounded_time(void **test)
 {
     struct fb_layout *layout = make("!{partitionKeyFromQuery:a}a!{partitionKeyFromQuery:b}a"
@@ -561,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_key_is_judged_by_what_it_is),
         cmocka_unit_test(error_outputs_of_prefixes_without_slash_or_with_expressions_are_known),
         cmocka_unit_test(the_key_time_is_the_folders_refined_by_the_names),
+        cmocka_unit_test(a_folder_ends_where_its_span_does),
         cmocka_unit_test(version_10_comes_after_version_9),
         cmocka_unit_test(the_values_of_partitions_come_out_of_the_key),
         cmocka_unit_test(a_hostile_key_is_matched_in_bounded_time),

@@ -133,7 +133,7 @@ static void of_puts_and_deletes_the_later_counts_and_an_addition_ends_the_run(vo
     assert_int_equal(take(FB_DELETE, "a", "{\"id\":{\"S\":\"a\"}}"), FB_OK);
     assert_int_equal(take(FB_DELETE, "b", "{\"id\":{\"S\":\"b\"}}"), FB_OK);
     assert_int_equal(take(FB_PUT, "b", "{\"id\":{\"S\":\"b\"}}"), FB_OK);
-    assert_int_equal(fb_run_fold_tally(run).deletes, 1);
+    assert_int_equal(fb_run_fold_tally(run).by_operation[FB_DELETE], 1);
     assert_int_equal(add("a", ",\"n\":{\"N\":\"1\"}"), FB_TOO_LARGE);
     assert_int_equal(add("c", ",\"n\":{\"N\":\"1\"}"), FB_OK);
     assert_int_equal(take(FB_PUT, "c", "{\"id\":{\"S\":\"c\"}}"), FB_TOO_LARGE);

@@ -22,7 +22,7 @@
 
 #include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
-#include "firebridge/pipeline/stream.h"
+#include "firebridge/pipeline/measures.h"
 
 #define MAX_OBJECTS 1600
 #define KEYS        40
@@ -405,6 +405,72 @@ static void everything_is_carried_and_a_second_run_does_nothing(void **state)
     assert_false(report.left_undone);
     assert_int_equal(report.records, 0);
     assert_int_equal(atomic_load(&batch_calls), 0);
+}
+
+static struct fb_stream_measures measure_to_end(const struct fb_stream_options *options)
+{
+    struct fb_stream_measures measures;
+    struct fb_stream_report report;
+    struct fb_stream *stream = NULL;
+
+    assert_int_equal(fb_stream_start(options, &stream, NULL), FB_OK);
+    do {
+        usleep(1000);
+        fb_stream_measure(stream, &measures); /* at any moment */
+        fb_stream_report(stream, &report);
+    } while (!report.finished);
+    fb_stream_measure(stream, &measures);
+    fb_stream_free(stream);
+    return measures;
+}
+
+static void what_is_measured_of_a_known_job_is_right(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_measures measures;
+    uint64_t stored_bytes = 0;
+
+    (void)state;
+    options.max_write_units = 100000;
+    add_random_objects(20, 300);
+    for (size_t i = 0; i < object_count; i++)
+        stored_bytes += objects[i].size;
+    measures = measure_to_end(&options);
+    assert_int_equal(fb_tally_view_count(&measures.objects, "done"), 20);
+    assert_int_equal(fb_tally_view_sum(&measures.objects), 20);
+    assert_int_equal(measures.late_objects, 20); /* S3 shows them two days behind their folders */
+    assert_int_equal(measures.delay_key.count, 20);
+    assert_int_equal(measures.delay_modified.count, 20);
+    assert_int_equal(measures.records, 6000);
+    assert_int_equal(measures.bytes_read, stored_bytes);
+    assert_true(measures.bytes_inflated > stored_bytes);
+    assert_int_equal(fb_tally_view_count(&measures.items, "put") + measures.items_coalesced, 6000);
+    assert_int_equal(fb_tally_view_count(&measures.items, "delete"), 0);
+    assert_int_equal(measures.write_units, fb_tally_view_count(&measures.items, "put"));
+    assert_int_equal(measures.write_units_saved, measures.items_coalesced);
+    assert_int_equal(measures.rate_limit_milliunits, 100000000);
+    assert_int_equal(measures.in_flight_bytes, 0);
+    assert_int_equal(measures.lanes_busy, 0);
+    assert_int_equal(measures.credentials_expire_in_ms, FB_MEASURE_UNKNOWN);
+}
+
+static void what_stays_behind_is_measured(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_measures measures;
+
+    (void)state;
+    options.letters.max_letters = 1000;
+    options.letters.in_records = 1000;
+    add_object(1, 1, "{\"no\":1}[2]{", 12);
+    add_object(1, 2, "{\"id\":\"k\"}", 10);
+    objects[1].vanishes = true;
+    measures = measure_to_end(&options);
+    assert_int_equal(fb_tally_view_count(&measures.objects, "done"), 1);
+    assert_int_equal(fb_tally_view_count(&measures.objects, "changed"), 1);
+    assert_int_equal(fb_tally_view_count(&measures.dead_letters, "key-missing"), 1);
+    assert_int_equal(fb_tally_view_count(&measures.dead_letters, "malformed-json"), 1);
+    assert_true(measures.dead_letter_bytes > 100);
 }
 
 static void faults_of_every_kind_change_nothing(void **state)
@@ -906,6 +972,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(everything_is_carried_and_a_second_run_does_nothing),
+        CASE(what_is_measured_of_a_known_job_is_right),
+        CASE(what_stays_behind_is_measured),
         CASE(faults_of_every_kind_change_nothing),
         CASE(stops_at_random_moments_lose_nothing_and_keep_the_order),
         CASE(a_damaged_object_gives_what_is_before_the_damage_and_the_stream_goes_on),
