@@ -92,6 +92,8 @@ struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const ch
 /* ---- notify.c: what the service manager is told (sd_notify(3)) ---- */
 
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
+/* The start waits for something that a person may mend. */
+void fb_notify_waiting(const char *what);
 void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
 
 /* ---- verbs.c ---- */
