@@ -61,8 +61,8 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
     if (!daemon->ready && !daemon->stopping && totals.attempted == daemon->stream_count) {
         daemon->ready = true;
         sd_notify(0, "READY=1");
-        fb_log_info("ready: %zu streams, %zu of them in trouble", daemon->stream_count,
-                    totals.unhealthy);
+        fb_log_event(FB_EVENT_READY, NULL, "ready: %zu streams, %zu of them in trouble",
+                     daemon->stream_count, totals.unhealthy);
     }
     sd_notify(0, "WATCHDOG=1");
     *ret_all_finished = totals.finished == daemon->stream_count;

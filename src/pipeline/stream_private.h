@@ -26,6 +26,7 @@ struct fb_stream {
     atomic_bool poller_finished; /* nothing will become pending any more */
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
+    struct fb_poller_counters listed;
     struct fb_budget budget; /* of all lanes */
     pthread_t thread, poller_thread;
 
@@ -51,7 +52,6 @@ struct fb_stream {
     bool attempted, finished, failed, left_undone;
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
-    int64_t told_ms;
     struct fb_state_backlog left; /* to be written, as of the last look */
     struct fb_backlog backlog;
 };

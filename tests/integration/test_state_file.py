@@ -2,6 +2,7 @@
 """The state file as its operator meets it: damaged, copied, brought back, held, and large."""
 
 import contextlib
+import json
 import os
 import random
 import sqlite3
@@ -73,6 +74,41 @@ def test_a_backup_of_a_running_daemon_goes_on_where_it_was_taken(job):
     # What came behind the backup is found and written again, and what is in it is not.
     assert "2 objects, 10 records" in result.stderr
     job.table.expect(records(15))
+
+
+def listed(job, *arguments):
+    result = job.firebridge(job.conf(), "objects", "--output", "json", *arguments)
+    assert result.code == 0, str(result)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_objects_are_listed_while_the_daemon_runs_and_when_it_does_not(job):
+    nothing = job.firebridge(job.conf(), "objects")
+    assert nothing.code == 1 and "there is no state" in nothing.stderr
+    process = job.firebridge.start(job.conf(), "run")
+    keys = [job.put(firehose.body(records(5, start=5 * n))) for n in range(3)]
+    process.wait_until(lambda: process.log.count("done: 5 records") == 3)
+    for _ in range(2):
+        rows = listed(job)
+        assert [row["key"] for row in rows] == keys[::-1]
+        assert {row["state"] for row in rows} == {"done"}
+        assert {row["records"] for row in rows} == {5}
+        assert [row["key"] for row in listed(job, "--prefix", keys[1])] == [keys[1]]
+        assert listed(job, "--prefix", "q/") == []
+        assert listed(job, "--state", "pending") == []
+        assert len(listed(job, "--state", "done", "--stream", "main", "--limit", "2")) == 2
+        assert len(listed(job, "--since", "2024-01-01T00:00:00Z")) == 3
+        assert listed(job, "--since", "2124-01-01T00:00:00Z") == []
+        if process.alive():
+            process.terminate()
+            assert process.wait().code == 0
+    table = job.firebridge(job.conf(), "objects", "--limit", "2").stdout.splitlines()
+    assert table[0].split() == ["STREAM", "STATE", "KEY", "TIME", "BYTES", "RECORDS", "LETTERS",
+                                "KEY"]
+    assert table[1].split()[0:2] == ["main", "done"] and table[1].endswith(keys[2])
+    assert len(table) == 4 and "--limit" in table[3]
+    assert job.firebridge(job.conf(), "objects", "--state", "doen").code == 2
+    assert job.firebridge(job.conf(), "objects", "--stream", "other").code == 1
 
 
 def test_a_second_daemon_on_the_folder_is_told_who_has_it(job):
