@@ -17,6 +17,9 @@
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
 
+/* How long the state's last backup may take. */
+#define LAST_BACKUP_MS 30000
+
 /* A state file, its log and what SQLite maps beside them, when they are new. */
 #define STATE_NEEDS_BYTES (256 * 1024)
 
@@ -104,6 +107,8 @@ static void begin_stop(struct fb_daemon *daemon, const char *why)
                      "%s again: stopping at once; what is in flight is written again next time",
                      why);
         stop_streams(daemon, FB_STOP_NOW);
+        if (daemon->keeper != NULL)
+            fb_keeper_stop(daemon->keeper);
         return;
     }
     fb_log_event(FB_EVENT_STOPPING, NULL,
@@ -190,6 +195,21 @@ static enum fb_status make_streams(struct fb_daemon *daemon, struct fb_error *er
     return status;
 }
 
+static enum fb_status start_keeper(struct fb_daemon *daemon, struct fb_error *error)
+{
+    const struct fb_keeper_options options = {
+        .state = daemon->state,
+        .directory = daemon->state_directory,
+        .conf = &daemon->setup->conf->daemon,
+        .environment = daemon->setup->environment,
+        .clock = fb_clock_system(),
+        .on_end = fb_daemon_wake,
+        .context = daemon,
+    };
+
+    return fb_keeper_start(&options, &daemon->keeper, error);
+}
+
 static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
 {
     struct fb_setup *setup = daemon->setup;
@@ -207,10 +227,26 @@ static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
     for (size_t i = 0; status == FB_OK && i < daemon->stream_count; i++)
         status = fb_daemon_stream_start(daemon->streams[i], error);
     if (status == FB_OK)
-        status = fb_keeper_start(daemon->state, &daemon->keeper, error);
+        status = start_keeper(daemon, error);
     if (status == FB_OK)
         open_control(daemon);
     return status;
+}
+
+/* Whether the last backup of the state is made, or given up. */
+static bool is_kept(struct fb_daemon *daemon)
+{
+    const int64_t now_ms = fb_monotonic_ms(fb_clock_system());
+
+    if (daemon->keep_deadline_ms == 0) {
+        daemon->keep_deadline_ms = now_ms + LAST_BACKUP_MS;
+        if (daemon->setup->conf->daemon.state_backup != NULL)
+            fb_notify_stopping(daemon, LAST_BACKUP_MS);
+        fb_keeper_finish(daemon->keeper);
+    } else if (now_ms >= daemon->keep_deadline_ms) {
+        fb_keeper_stop(daemon->keeper);
+    }
+    return fb_keeper_is_finished(daemon->keeper);
 }
 
 static void live(struct fb_daemon *daemon)
@@ -221,10 +257,13 @@ static void live(struct fb_daemon *daemon)
         if (daemon->control != NULL)
             fb_control_serve(daemon->control);
         fb_notify_look(daemon, &all_finished);
-        if (all_finished && (daemon->stopping || daemon->options->once))
-            return;
-        if (daemon->stopping && fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms)
+        if (all_finished && (daemon->stopping || daemon->options->once)) {
+            if (is_kept(daemon))
+                return;
+        } else if (daemon->stopping &&
+                   fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms) {
             stop_streams(daemon, FB_STOP_NOW);
+        }
         take_signal(daemon, TICK_MS);
         fb_log_tick();
     }
@@ -258,8 +297,8 @@ void fb_daemon_done(struct fb_daemon *daemon)
     fb_control_free(daemon->control);
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_daemon_stream_free(daemon->streams[i]);
-    free_setup(daemon->setup);
     fb_keeper_free(daemon->keeper);
+    free_setup(daemon->setup);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->state_directory);

@@ -59,7 +59,8 @@ struct fb_daemon {
     sigset_t signals;
     pthread_t main_thread;
     bool ready, stopping;
-    int64_t stop_deadline_ms; /* monotonic */
+    int64_t stop_deadline_ms; /* monotonic; so is the next */
+    int64_t keep_deadline_ms; /* of the state's last backup; 0: it is not due yet */
     char last_status[256];
 };
 

@@ -128,6 +128,54 @@ def test_wrong_use_is_told_apart(job):
     assert "nowhere" in state(job, "restore", "nowhere", code=1).stderr
 
 
+# --- In S3 ---
+
+
+def backed_up(job, interval="1h"):
+    return job.conf(daemon=f"state_backup = s3://{job.bucket}/keep/state.db.gz\n"
+                           f"state_backup_interval = {interval}")
+
+
+def test_a_new_machine_goes_on_with_the_backup_in_s3(job):
+    job.put(firehose.body(records(5)))
+    conf = backed_up(job)
+    result = job.firebridge.once(conf)
+    assert f"the state is kept in s3://{job.bucket}/keep/state.db.gz" in result.stderr
+    for path in job.firebridge.state.glob("firebridge.*"):
+        path.unlink()
+    job.put(firehose.body(records(5, start=5)))
+    place = f"s3://{job.bucket}/keep/state.db.gz"
+    restored = job.firebridge(conf, "state", "restore", place)
+    assert restored.code == 0 and place in restored.stdout, str(restored)
+    again = job.firebridge.once(conf)
+    assert "1 objects, 5 records" in again.stderr
+    job.table.expect(records(10))
+    assert not list(job.firebridge.state.glob("firebridge.db.*")), "something is left"
+    gone = job.firebridge(conf, "state", "restore", "--replace", place + "x")
+    assert gone.code == 1
+    job.s3.put_object(Bucket=job.bucket, Key="keep/state.db.gz", Body=b"no gzip at all")
+    broken = job.firebridge(conf, "state", "restore", "--replace", place)
+    assert broken.code == 1 and "no backup" in broken.stderr, str(broken)
+    assert not list(job.firebridge.state.glob("firebridge.db.*")), "something is left"
+
+
+def test_a_backup_that_fails_is_told_and_holds_nothing_up(job):
+    job.put(firehose.body(records(5)))
+    conf = backed_up(job, "1s").replace(job.bucket + "/keep", "no-such-bucket-here/keep")
+    process = job.firebridge.start(conf, "run")
+    process.wait_until(lambda: "the state is not kept in s3://no-such-bucket-here" in process.log)
+    process.wait_until(lambda: job.table.count() == 5)
+    process.terminate()
+    assert process.wait(60).code == 0
+
+
+def test_a_backup_goes_to_s3_now_and_then(job):
+    process = job.firebridge.start(backed_up(job, "1s"), "run")
+    process.wait_until(lambda: process.log.count("the state is kept in") >= 2)
+    process.terminate()
+    assert process.wait().code == 0
+
+
 # --- Large ------------------------------------------------------------------------------------
 
 
