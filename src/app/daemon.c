@@ -172,7 +172,8 @@ static void open_control(struct fb_daemon *daemon)
     if (status == FB_OK)
         status = fb_control_start(&options, &daemon->control, &error);
     if (status != FB_OK)
-        fb_log_error("no control socket, so status, pause and the like do not reach this daemon: "
+        fb_log_event(FB_EVENT_CONTROL_FAILED, FB_ABOUT(.error = &error),
+                     "no control socket, so status, pause and the like do not reach this daemon: "
                      "%s",
                      error.message);
     free(directory);
