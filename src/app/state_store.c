@@ -49,7 +49,8 @@ static enum fb_status paths_init(struct paths *paths, const char *directory, con
         paths->packed = NULL;
     if (paths->plain == NULL || paths->packed == NULL) {
         paths_done(paths);
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+        fb_fail(error, FB_NO_MEMORY, "out of memory");
+        return FB_NO_MEMORY;
     }
     unlink(paths->plain); /* what a crash left */
     unlink(paths->packed);

@@ -159,6 +159,16 @@ def test_a_new_machine_goes_on_with_the_backup_in_s3(job):
     assert not list(job.firebridge.state.glob("firebridge.db.*")), "something is left"
 
 
+def test_the_backup_stands_in_the_policy(job):
+    result = job.firebridge(backed_up(job), "iam-policy")
+    assert result.code in (0, 1), str(result)
+    (statement,) = [one for one in json.loads(result.stdout)["Statement"]
+                    if one["Sid"] == "StateBackupForRun"]
+    assert sorted(statement["Action"]) == ["s3:GetObject", "s3:PutObject"]
+    assert statement["Resource"] == f"arn:aws:s3:::{job.bucket}/keep/state.db.gz"
+    assert "StateBackup" not in job.firebridge(job.conf(), "iam-policy").stdout
+
+
 def test_a_backup_that_fails_is_told_and_holds_nothing_up(job):
     job.put(firehose.body(records(5)))
     conf = backed_up(job, "1s").replace(job.bucket + "/keep", "no-such-bucket-here/keep")
