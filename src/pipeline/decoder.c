@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 #include "successor.h"
@@ -39,7 +40,7 @@ struct reading {
     bool begun;
     bool is_noted;              /* how it is read was said, if it is another way than before */
     enum fb_status sink_status; /* why the sink ended the GET */
-    bool held;                  /* ... because our own lanes held it up */
+    bool held;                  /* ... because our own lanes held it up, or a person does */
     struct fb_error error;
 };
 
@@ -132,6 +133,33 @@ static enum fb_status decode(struct reading *reading, const char *bytes, size_t 
     return status == FB_NEED_MORE ? FB_OK : status;
 }
 
+static enum fb_hold hold_of(const struct fb_decoder *decoder)
+{
+    return fb_hold_of(decoder->options.hold);
+}
+
+/* Which object is at work; NULL: none. */
+static void note_work(const struct fb_decoder *decoder, const struct fb_state_object *object)
+{
+    struct fb_decoder_work *work = decoder->options.work;
+
+    if (work == NULL)
+        return;
+    pthread_mutex_lock(&work->lock);
+    snprintf(work->key, sizeof work->key, "%s", object == NULL ? "" : object->key);
+    work->size_bytes = object == NULL ? 0 : object->size_bytes;
+    pthread_mutex_unlock(&work->lock);
+    atomic_store(&work->read_bytes, 0);
+}
+
+static void note_read(const struct reading *reading)
+{
+    struct fb_decoder_work *work = reading->decoder->options.work;
+
+    if (work != NULL)
+        atomic_store_explicit(&work->read_bytes, reading->compressed_bytes, memory_order_relaxed);
+}
+
 static enum fb_status on_body(void *context, const struct fb_http_response *response,
                               const char *bytes, size_t size)
 {
@@ -139,16 +167,19 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
     struct fb_decoder *decoder = reading->decoder;
     int64_t began_ms = fb_monotonic_ms(decoder->options.clock);
 
+    fb_heartbeat();
     reading->described.now_ms = fb_realtime_ms(decoder->options.clock);
     begin_once(reading, response->content_encoding);
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
     fb_patience_success(&decoder->patience);
     reading->sink_status = decode(reading, bytes, size);
     flush(reading);
+    note_read(reading);
     if (reading->sink_status == FB_OK && fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
         reading->sink_status = FB_CANCELED;
     if (reading->sink_status == FB_OK &&
-        fb_monotonic_ms(decoder->options.clock) - began_ms > HOLD_LIMIT_MS) {
+        (hold_of(decoder) == FB_HOLD_READING ||
+         fb_monotonic_ms(decoder->options.clock) - began_ms > HOLD_LIMIT_MS)) {
         reading->held = true;
         return FB_CANCELED;
     }
@@ -159,6 +190,25 @@ static enum fb_status on_body(void *context, const struct fb_http_response *resp
 static bool is_archived(const struct fb_error *error)
 {
     return strcmp(error->code, "InvalidObjectState") == 0;
+}
+
+/* As long as a person holds the reading. What was read goes its way meanwhile. */
+static enum fb_status stand_still(struct reading *reading)
+{
+    const struct fb_decoder_options *options = &reading->decoder->options;
+    enum fb_status status = reading->outlet->functions->finish(reading->outlet, &reading->error);
+
+    reading->has_failed = status != FB_OK;
+    while (status == FB_OK && hold_of(reading->decoder) == FB_HOLD_READING) {
+        const uint64_t seen = fb_event_count(options->event);
+
+        fb_event_raise(options->changed);
+        if (fb_stop_level(options->stop) != FB_STOP_NOT)
+            return FB_CANCELED;
+        if (hold_of(reading->decoder) == FB_HOLD_READING)
+            fb_event_wait(options->event, seen, -1);
+    }
+    return status;
 }
 
 /*
@@ -187,6 +237,11 @@ static enum fb_status read_body(struct reading *reading)
 
         if (fb_stop_level(decoder->options.stop) != FB_STOP_NOT)
             return FB_CANCELED;
+        if (hold_of(decoder) == FB_HOLD_READING) {
+            status = stand_still(reading);
+            if (status != FB_OK)
+                return status;
+        }
         reading->sink_status = FB_OK;
         reading->held = false;
         status = decoder->options.get(&decoder->options.client, &request, &error);
@@ -384,7 +439,9 @@ static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object
     fb_state_object_done(object);
     if (status == FB_OK) {
         reading.identity = reading.outlet->identity;
+        note_work(decoder, reading.identity);
         status = read_object(&reading);
+        note_work(decoder, NULL);
     }
     if (status != FB_CANCELED)
         fb_event_raise(decoder->options.changed);
@@ -468,15 +525,23 @@ static void *run(void *argument)
         uint64_t seen = fb_event_count(options->event);
         bool last_look = atomic_load(options->poller_finished);
 
-        status = next_object(decoder, &object);
+        /* Before the look at the hold: who set it takes us for at rest only when we saw it. */
+        set_busy(decoder, true);
+        if (hold_of(decoder) == FB_HOLD_NOTHING) {
+            status = next_object(decoder, &object);
+        } else {
+            status = FB_END;
+            last_look = false;
+        }
         if (status == FB_OK) {
-            set_busy(decoder, true);
             status = process(decoder, &object);
             wait_for_frontier(decoder);
         } else if (status == FB_END) {
             set_busy(decoder, false);
             if (last_look)
                 break;
+            if (hold_of(decoder) != FB_HOLD_NOTHING)
+                fb_event_raise(options->changed);
             fb_event_wait(options->event, seen, -1);
             status = FB_OK;
         }
@@ -522,6 +587,6 @@ void fb_decoder_free(struct fb_decoder *decoder)
 {
     if (decoder == NULL)
         return;
-    pthread_join(decoder->thread, NULL);
+    fb_thread_join(decoder->thread);
     free_parts(decoder);
 }
