@@ -165,7 +165,7 @@ def test_the_backup_stands_in_the_policy(job):
     (statement,) = [one for one in json.loads(result.stdout)["Statement"]
                     if one["Sid"] == "StateBackupForRun"]
     assert sorted(statement["Action"]) == ["s3:GetObject", "s3:PutObject"]
-    assert statement["Resource"] == f"arn:aws:s3:::{job.bucket}/keep/state.db.gz"
+    assert statement["Resource"] == [f"arn:aws:s3:::{job.bucket}/keep/state.db.gz"]
     assert "StateBackup" not in job.firebridge(job.conf(), "iam-policy").stdout
 
 
