@@ -143,6 +143,11 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {DAEMON(once_patience_ms), .name = "once_patience", .type = &fb_conf_type_duration,
      .default_text = "2min", .min = SECOND, .max = 7 * DAY,
      .sentence = "`run --once` gives a stream up after so long without any success."},
+    {DAEMON(state_backup), .name = "state_backup", .type = &fb_conf_type_backup,
+     .sentence = "Where the state file's backup goes, at every stop and now and then: s3://BUCKET/KEY."},
+    {DAEMON(state_backup_interval_ms), .name = "state_backup_interval", .type = &fb_conf_type_duration,
+     .default_text = "1h", .min = SECOND, .max = 7 * DAY,
+     .sentence = "How long after a backup of the state file the next one is made."},
 
     {METRICS(statsd), .name = "statsd", .type = &fb_conf_type_statsd,
      .sentence = "Where metrics go by StatsD over UDP: the CloudWatch agent has 127.0.0.1:8125."},

@@ -84,6 +84,9 @@ void fb_conf_free(struct fb_conf *conf)
     free_metrics(&conf->metrics);
     free(conf->daemon.state_dir);
     free(conf->daemon.runtime_dir);
+    free(conf->daemon.state_backup);
+    free(conf->daemon.backup_bucket);
+    free(conf->daemon.backup_key);
     for (size_t i = 0; i < conf->stream_count; i++)
         free_stream(&conf->streams[i]);
     free(conf->streams);
@@ -145,6 +148,9 @@ static void check_values(struct fb_conf_text *text, const struct fb_conf_section
     free_metrics(&scratch.metrics);
     free(scratch.daemon.state_dir);
     free(scratch.daemon.runtime_dir);
+    free(scratch.daemon.state_backup);
+    free(scratch.daemon.backup_bucket);
+    free(scratch.daemon.backup_key);
     free_stream(&scratch.stream);
 }
 

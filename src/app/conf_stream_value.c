@@ -135,6 +135,31 @@ static enum fb_status parse_letters(const struct fb_conf_key *key, const char *t
     return FB_OK;
 }
 
+/* S3 user guide, "Creating object key names": up to 1,024 bytes. */
+#define KEY_MAX_BYTES 1024
+
+static enum fb_status parse_backup(const struct fb_conf_key *key, const char *text, void *base,
+                                   struct fb_error *error)
+{
+    struct fb_conf_daemon *daemon = base;
+    const bool is_s3 = strncmp(text, "s3://", 5) == 0;
+    const size_t bucket = is_s3 ? strcspn(text + 5, "/") : 0;
+    const size_t rest = is_s3 ? strlen(text + 5 + bucket) : 0;
+    char name[64];
+
+    (void)key;
+    if (!is_s3 || !is_bucket(text + 5, bucket) || rest < 2 || rest > KEY_MAX_BYTES + 1 ||
+        text[strlen(text) - 1] == '/')
+        return fb_fail(error, FB_INVALID,
+                       "\"%s\"; expected s3://BUCKET/KEY, without a slash at the end", text);
+    snprintf(name, sizeof name, "%.*s", (int)bucket, text + 5);
+    if (!fb_conf_set_text(&daemon->state_backup, text) ||
+        !fb_conf_set_text(&daemon->backup_bucket, name) ||
+        !fb_conf_set_text(&daemon->backup_key, text + 5 + bucket + 1))
+        return FB_NO_MEMORY;
+    return FB_OK;
+}
+
 /* DynamoDB developer guide, "Naming rules". An ARN is checked only where it names the table. */
 static bool is_table(const char *text)
 {
@@ -236,6 +261,7 @@ static enum fb_status parse_items(const struct fb_conf_key *key, const char *tex
 const struct fb_conf_type fb_conf_type_source = {"source", parse_source, false};
 const struct fb_conf_type fb_conf_type_account = {"account", parse_account, false};
 const struct fb_conf_type fb_conf_type_letters = {"letters", parse_letters, false};
+const struct fb_conf_type fb_conf_type_backup = {"backup", parse_backup, false};
 const struct fb_conf_type fb_conf_type_table = {"table", parse_table, false};
 const struct fb_conf_type fb_conf_type_start = {"start", parse_start, false};
 const struct fb_conf_type fb_conf_type_share = {"share", parse_share, false};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "firebridge/base/log.h"
 
@@ -15,6 +16,15 @@
 
 /* What is left of stop_timeout for the last checkpoint once the lanes were told to let go. */
 #define LAST_CHECKPOINT_MS 2000
+
+/* How long the state's last backup may take. */
+#define LAST_BACKUP_MS 30000
+
+/* A state file, its log and what SQLite maps beside them, when they are new. */
+#define STATE_NEEDS_BYTES (256 * 1024)
+
+/* That a disk is in the way is said again after so long. */
+#define TELL_AGAIN_MS 60000
 
 void fb_daemon_wake(void *context)
 {
@@ -51,21 +61,96 @@ static enum fb_status make_directories(const char *key, char *path, struct fb_er
     }
 }
 
-static enum fb_status open_state(struct fb_daemon *daemon, struct fb_error *error)
+static enum fb_status find_directories(struct fb_daemon *daemon, struct fb_error *error)
 {
     enum fb_status status = fb_environment_state_dir(daemon->setup->conf, &daemon->state_directory);
 
     if (status != FB_OK)
         return fb_fail(error, status, "no memory for a path");
-    status = make_directories("state_dir", daemon->state_directory, error);
-    if (status == FB_OK &&
-        asprintf(&daemon->dead_letter_directory, "%s/dead-letters", daemon->state_directory) < 0) {
-        daemon->dead_letter_directory = NULL;
-        status = fb_fail(error, FB_NO_MEMORY, "no memory for a path");
+    if (asprintf(&daemon->dead_letter_directory, "%s/dead-letters", daemon->state_directory) >= 0)
+        return FB_OK;
+    daemon->dead_letter_directory = NULL;
+    return fb_fail(error, FB_NO_MEMORY, "no memory for a path");
+}
+
+static enum fb_status open_state(struct fb_daemon *daemon, struct fb_error *error)
+{
+    enum fb_status status = make_directories("state_dir", daemon->state_directory, error);
+
+    return status == FB_OK ? fb_state_open(daemon->state_directory, &daemon->state, error) : status;
+}
+
+/* Full, or read-only as after an error of the disk: both may pass. */
+static bool is_disk_in_the_way(const char *directory)
+{
+    struct statvfs disk;
+
+    return statvfs(directory, &disk) == 0 &&
+           ((disk.f_flag & ST_RDONLY) != 0 || disk.f_bavail * disk.f_frsize < STATE_NEEDS_BYTES);
+}
+
+static void stop_streams(struct fb_daemon *daemon, enum fb_stop_level level)
+{
+    for (size_t i = 0; i < daemon->stream_count; i++)
+        if (daemon->streams[i]->stream != NULL)
+            fb_stream_stop(daemon->streams[i]->stream, level);
+    if (level == FB_STOP_NOW && daemon->setup->environment != NULL)
+        fb_environment_stop(daemon->setup->environment);
+}
+
+static void begin_stop(struct fb_daemon *daemon, const char *why)
+{
+    int64_t timeout_ms = daemon->setup->conf->daemon.stop_timeout_ms;
+
+    if (daemon->stopping) {
+        fb_log_event(FB_EVENT_STOPPING_NOW, NULL,
+                     "%s again: stopping at once; what is in flight is written again next time",
+                     why);
+        stop_streams(daemon, FB_STOP_NOW);
+        if (daemon->keeper != NULL)
+            fb_keeper_stop(daemon->keeper);
+        return;
     }
-    if (status == FB_OK)
-        status = fb_state_open(daemon->state_directory, &daemon->state, error);
-    return status;
+    fb_log_event(FB_EVENT_STOPPING, NULL,
+                 "%s: stopping; what is in flight is finished within %lld s", why,
+                 (long long)(timeout_ms / 1000));
+    fb_notify_stopping(daemon, timeout_ms);
+    daemon->stopping = true;
+    timeout_ms -= timeout_ms > 2 * LAST_CHECKPOINT_MS ? LAST_CHECKPOINT_MS : timeout_ms / 2;
+    daemon->stop_deadline_ms = fb_monotonic_ms(fb_clock_system()) + timeout_ms;
+    stop_streams(daemon, FB_STOP_DRAIN);
+}
+
+static void take_signal(struct fb_daemon *daemon, int64_t wait_ms)
+{
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = (wait_ms % 1000) * 1000000};
+    int number = sigtimedwait(&daemon->signals, NULL, &wait);
+
+    if (number == SIGTERM || number == SIGINT || number == SIGHUP)
+        begin_stop(daemon, number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGHUP");
+}
+
+/* Waits for a disk that is in the way, until it is not, or a stop. */
+static enum fb_status insist_on_state(struct fb_daemon *daemon, struct fb_error *error)
+{
+    int64_t told_ms = INT64_MIN / 2;
+
+    for (;;) {
+        enum fb_status status = open_state(daemon, error);
+        int64_t now_ms = fb_monotonic_ms(fb_clock_system());
+
+        if (status != FB_IO || daemon->options->once ||
+            !is_disk_in_the_way(daemon->state_directory))
+            return status;
+        if (now_ms - told_ms >= TELL_AGAIN_MS) {
+            fb_log_error("%s; it is tried again", error->message);
+            told_ms = now_ms;
+        }
+        fb_notify_waiting(error->message);
+        take_signal(daemon, TICK_MS);
+        if (daemon->stopping)
+            return fb_fail(error, FB_CANCELED, "stopped before there was a state file");
+    }
 }
 
 /* Commands are a help; the way of the data does not depend on them. */
@@ -111,13 +196,30 @@ static enum fb_status make_streams(struct fb_daemon *daemon, struct fb_error *er
     return status;
 }
 
+static enum fb_status start_keeper(struct fb_daemon *daemon, struct fb_error *error)
+{
+    const struct fb_keeper_options options = {
+        .state = daemon->state,
+        .directory = daemon->state_directory,
+        .conf = &daemon->setup->conf->daemon,
+        .environment = daemon->setup->environment,
+        .clock = fb_clock_system(),
+        .on_end = fb_daemon_wake,
+        .context = daemon,
+    };
+
+    return fb_keeper_start(&options, &daemon->keeper, error);
+}
+
 static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
 {
     struct fb_setup *setup = daemon->setup;
     enum fb_status status = make_streams(daemon, error);
 
     if (status == FB_OK)
-        status = open_state(daemon, error);
+        status = find_directories(daemon, error);
+    if (status == FB_OK)
+        status = insist_on_state(daemon, error);
     if (status == FB_OK)
         status = fb_environment_new(setup->conf, fb_clock_system(), &setup->environment, error);
     if (status == FB_OK)
@@ -129,49 +231,26 @@ static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
     for (size_t i = 0; status == FB_OK && i < daemon->stream_count; i++)
         status = fb_daemon_stream_start(daemon->streams[i], error);
     if (status == FB_OK)
-        status = fb_keeper_start(daemon->state, &daemon->keeper, error);
+        status = start_keeper(daemon, error);
     if (status == FB_OK)
         open_control(daemon);
     return status;
 }
 
-static void stop_streams(struct fb_daemon *daemon, enum fb_stop_level level)
+/* Whether the last backup of the state is made, or given up. */
+static bool is_kept(struct fb_daemon *daemon)
 {
-    for (size_t i = 0; i < daemon->stream_count; i++)
-        if (daemon->streams[i]->stream != NULL)
-            fb_stream_stop(daemon->streams[i]->stream, level);
-    if (level == FB_STOP_NOW && daemon->setup->environment != NULL)
-        fb_environment_stop(daemon->setup->environment);
-}
+    const int64_t now_ms = fb_monotonic_ms(fb_clock_system());
 
-static void begin_stop(struct fb_daemon *daemon, const char *why)
-{
-    int64_t timeout_ms = daemon->setup->conf->daemon.stop_timeout_ms;
-
-    if (daemon->stopping) {
-        fb_log_event(FB_EVENT_STOPPING_NOW, NULL,
-                     "%s again: stopping at once; what is in flight is written again next time",
-                     why);
-        stop_streams(daemon, FB_STOP_NOW);
-        return;
+    if (daemon->keep_deadline_ms == 0) {
+        daemon->keep_deadline_ms = now_ms + LAST_BACKUP_MS;
+        if (daemon->setup->conf->daemon.state_backup != NULL)
+            fb_notify_stopping(daemon, LAST_BACKUP_MS);
+        fb_keeper_finish(daemon->keeper);
+    } else if (now_ms >= daemon->keep_deadline_ms) {
+        fb_keeper_stop(daemon->keeper);
     }
-    fb_log_event(FB_EVENT_STOPPING, NULL,
-                 "%s: stopping; what is in flight is finished within %lld s", why,
-                 (long long)(timeout_ms / 1000));
-    fb_notify_stopping(daemon, timeout_ms);
-    daemon->stopping = true;
-    timeout_ms -= timeout_ms > 2 * LAST_CHECKPOINT_MS ? LAST_CHECKPOINT_MS : timeout_ms / 2;
-    daemon->stop_deadline_ms = fb_monotonic_ms(fb_clock_system()) + timeout_ms;
-    stop_streams(daemon, FB_STOP_DRAIN);
-}
-
-static void take_signal(struct fb_daemon *daemon, int64_t wait_ms)
-{
-    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = (wait_ms % 1000) * 1000000};
-    int number = sigtimedwait(&daemon->signals, NULL, &wait);
-
-    if (number == SIGTERM || number == SIGINT || number == SIGHUP)
-        begin_stop(daemon, number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGHUP");
+    return fb_keeper_is_finished(daemon->keeper);
 }
 
 static void live(struct fb_daemon *daemon)
@@ -182,10 +261,13 @@ static void live(struct fb_daemon *daemon)
         if (daemon->control != NULL)
             fb_control_serve(daemon->control);
         fb_notify_look(daemon, &all_finished);
-        if (all_finished && (daemon->stopping || daemon->options->once))
-            return;
-        if (daemon->stopping && fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms)
+        if (all_finished && (daemon->stopping || daemon->options->once)) {
+            if (is_kept(daemon))
+                return;
+        } else if (daemon->stopping &&
+                   fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms) {
             stop_streams(daemon, FB_STOP_NOW);
+        }
         take_signal(daemon, TICK_MS);
         fb_log_tick();
     }
@@ -222,8 +304,8 @@ void fb_daemon_done(struct fb_daemon *daemon)
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_daemon_stream_free(daemon->streams[i]);
     fb_metrics_free(daemon->metrics);
-    free_setup(daemon->setup);
     fb_keeper_free(daemon->keeper);
+    free_setup(daemon->setup);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->state_directory);

@@ -65,7 +65,8 @@ struct fb_daemon {
     sigset_t signals;
     pthread_t main_thread;
     bool ready, stopping;
-    int64_t stop_deadline_ms; /* monotonic */
+    int64_t stop_deadline_ms; /* monotonic; so is the next */
+    int64_t keep_deadline_ms; /* of the state's last backup; 0: it is not due yet */
     struct fb_watchdog watchdog;
     char last_status[256];
 };
@@ -100,6 +101,8 @@ struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const ch
 
 void fb_notify_init(struct fb_daemon *daemon);
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
+/* The start waits for something that a person may mend. */
+void fb_notify_waiting(const char *what);
 void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
 
 /* ---- status.c ---- */

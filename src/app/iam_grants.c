@@ -365,6 +365,33 @@ static enum fb_status allow_key(struct fb_iam *iam, const struct fb_conf_stream 
     return status;
 }
 
+enum fb_status fb_iam_allow_backup(struct fb_iam *iam)
+{
+    const struct fb_conf_daemon *daemon = &iam->conf->daemon;
+    const struct fb_principal principal = fb_principal_of(iam->conf, NULL, FB_SIDE_LETTERS);
+    struct fb_policy_grant grant = {.sid = "StateBackupForRun"};
+    char *key = NULL;
+    char *resource = NULL;
+    enum fb_status status = FB_NO_MEMORY;
+
+    if (daemon->state_backup == NULL)
+        return FB_OK;
+    add_action(&grant, "PutObject");
+    add_action(&grant, "GetObject");
+    key = fb_policy_escape(daemon->backup_key);
+    resource =
+        key == NULL ? NULL : print("arn:%s:s3:::%s/%s", iam->partition, daemon->backup_bucket, key);
+    if (resource != NULL) {
+        grant.resource = resource;
+        status = allow_role(iam, &principal);
+        if (status == FB_OK)
+            status = allow(iam, &principal, &grant);
+    }
+    free(key);
+    free(resource);
+    return status;
+}
+
 /* ---- which commands ---- */
 
 static bool is_command(const char *word, size_t size, const char *name)

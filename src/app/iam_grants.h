@@ -27,6 +27,9 @@ struct fb_iam {
  */
 bool fb_iam_take_commands(const char *list, unsigned *ret_commands);
 
+/* To put the state's backup, and to bring it back; nothing where the conf wants none. */
+enum fb_status fb_iam_allow_backup(struct fb_iam *iam) FB_MUST_CHECK;
+
 /* What these commands need for the stream. FB_NO_MEMORY. */
 enum fb_status fb_iam_allow_stream(struct fb_iam *iam, const struct fb_conf_stream *stream,
                                    unsigned commands) FB_MUST_CHECK;

@@ -49,6 +49,8 @@ static bool fill_policies(struct maker *maker)
     for (size_t i = 0; i < maker->iam.conf->stream_count && status == FB_OK; i++)
         if (is_chosen(maker, &maker->iam.conf->streams[i]))
             status = fb_iam_allow_stream(&maker->iam, &maker->iam.conf->streams[i], asked_for);
+    if (status == FB_OK)
+        status = fb_iam_allow_backup(&maker->iam);
     json_object_foreach(maker->iam.policies, name, policy) fb_policy_finish(policy);
     if (status != FB_OK)
         fb_cli_report(NULL, "out of memory");

@@ -2,20 +2,30 @@
 #include "firebridge/app/keeper.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "firebridge/app/state_store.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 
+/* After a backup that failed, where the interval is longer. */
+#define AGAIN_MS (INT64_C(5) * 60 * 1000)
+
+/* The object may be large and the way to S3 narrow; a stop breaks it off all the same. */
+#define PUT_TIMEOUT_MS (INT64_C(10) * 60 * 1000)
+
 struct fb_keeper {
-    struct fb_state *state;
+    struct fb_keeper_options options;
+    struct fb_stop stop; /* drain: the last backup is due; now: none is */
     pthread_t thread;
+    atomic_bool is_finished;
 };
 
 static void check(struct fb_keeper *keeper)
 {
     struct fb_error error = {0};
-    enum fb_status status = fb_state_check(keeper->state, &error);
+    enum fb_status status = fb_state_check(keeper->options.state, &error);
 
     if (status == FB_OK)
         fb_log_info("the state file is sound");
@@ -23,24 +33,73 @@ static void check(struct fb_keeper *keeper)
         fb_log_error("%s", error.message);
 }
 
+static enum fb_status put(struct fb_keeper *keeper, uint64_t *ret_bytes, struct fb_error *error)
+{
+    const struct fb_keeper_options *options = &keeper->options;
+    struct fb_client client = {0};
+    const struct fb_state_store store = {
+        .client = &client,
+        .bucket = options->conf->backup_bucket,
+        .key = options->conf->backup_key,
+        .directory = options->directory,
+    };
+    enum fb_status status = fb_environment_client(options->environment, FB_SIDE_LETTERS, NULL,
+                                                  &keeper->stop, FB_STOP_NOW, &client, error);
+
+    if (status != FB_OK)
+        return status;
+    client.request_timeout_ms = PUT_TIMEOUT_MS;
+    status = fb_state_store_put(&store, ret_bytes, error);
+    fb_environment_client_done(&client);
+    return status;
+}
+
+/* Returns when to come again. */
+static int64_t back_up(struct fb_keeper *keeper)
+{
+    const struct fb_conf_daemon *conf = keeper->options.conf;
+    const int64_t interval_ms = conf->state_backup_interval_ms;
+    struct fb_error error = {0};
+    uint64_t bytes = 0;
+
+    if (put(keeper, &bytes, &error) == FB_OK) {
+        fb_log_info("the state is kept in %s: %llu bytes", conf->state_backup,
+                    (unsigned long long)bytes);
+        return interval_ms;
+    }
+    fb_log_warning("the state is not kept in %s: %s", conf->state_backup, error.message);
+    return interval_ms < AGAIN_MS ? interval_ms : AGAIN_MS;
+}
+
 static void *run(void *argument)
 {
     struct fb_keeper *keeper = argument;
+    const struct fb_keeper_options *options = &keeper->options;
+    int64_t wait_ms = options->conf->state_backup_interval_ms;
 
-    if (!fb_state_is_checked(keeper->state))
+    if (!fb_state_is_checked(options->state))
         check(keeper);
+    if (options->conf->state_backup != NULL) {
+        while (!fb_sleep_ms(options->clock, &keeper->stop, FB_STOP_DRAIN, wait_ms))
+            wait_ms = back_up(keeper);
+        if (fb_stop_level(&keeper->stop) == FB_STOP_DRAIN)
+            back_up(keeper);
+    }
+    atomic_store(&keeper->is_finished, true);
+    options->on_end(options->context);
     return NULL;
 }
 
-enum fb_status fb_keeper_start(struct fb_state *state, struct fb_keeper **ret_keeper,
-                               struct fb_error *error)
+enum fb_status fb_keeper_start(const struct fb_keeper_options *options,
+                               struct fb_keeper **ret_keeper, struct fb_error *error)
 {
     struct fb_keeper *keeper = calloc(1, sizeof *keeper);
     enum fb_status status;
 
     if (keeper == NULL)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    keeper->state = state;
+    keeper->options = *options;
+    fb_stop_init(&keeper->stop, NULL);
     status = fb_thread_start(&keeper->thread, "keeper", run, keeper, error);
     if (status == FB_OK)
         *ret_keeper = keeper;
@@ -49,10 +108,26 @@ enum fb_status fb_keeper_start(struct fb_state *state, struct fb_keeper **ret_ke
     return status;
 }
 
+void fb_keeper_finish(struct fb_keeper *keeper)
+{
+    fb_stop_request(&keeper->stop, FB_STOP_DRAIN);
+}
+
+bool fb_keeper_is_finished(const struct fb_keeper *keeper)
+{
+    return atomic_load(&keeper->is_finished);
+}
+
+void fb_keeper_stop(struct fb_keeper *keeper)
+{
+    fb_stop_request(&keeper->stop, FB_STOP_NOW);
+}
+
 void fb_keeper_free(struct fb_keeper *keeper)
 {
     if (keeper == NULL)
         return;
+    fb_keeper_stop(keeper);
     pthread_join(keeper->thread, NULL);
     free(keeper);
 }

@@ -79,6 +79,12 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
     *ret_all_finished = totals.finished == daemon->stream_count;
 }
 
+/* Each time a little more of TimeoutStartSec than passes until the next. */
+void fb_notify_waiting(const char *what)
+{
+    sd_notifyf(0, "STATUS=%.250s\nEXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1", what);
+}
+
 void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms)
 {
     (void)daemon;

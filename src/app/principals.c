@@ -127,8 +127,9 @@ static enum fb_status add_with_source(const struct maker *maker,
 static enum fb_status add_all(const struct maker *maker, struct fb_error *error)
 {
     const struct fb_conf *conf = maker->principals->conf;
-    enum fb_status status =
-        conf->stream_count == 0 ? add_with_source(maker, NULL, FB_SIDE_SOURCE, error) : FB_OK;
+    enum fb_status status = conf->stream_count == 0 || conf->daemon.state_backup != NULL
+                                ? add_with_source(maker, NULL, FB_SIDE_SOURCE, error)
+                                : FB_OK;
 
     for (size_t i = 0; i < conf->stream_count && status == FB_OK; i++) {
         const struct fb_conf_stream *stream = &conf->streams[i];

@@ -217,7 +217,7 @@ const struct fb_command fb_command_state = {
             "                  that the conf names now, though it was made with others\n"
             "rename OLD NEW    the checkpoint and the dead letters of OLD become those of NEW\n"
             "backup FILE       a copy of the state file; the daemon may run meanwhile\n"
-            "restore FILE      the state file from a backup\n"
+            "restore FILE      the state file from a backup, which may be s3://BUCKET/KEY\n"
             "reset             moves the state file aside: all begins anew\n"
             "\n"
             "But for backup, the daemon must be stopped.\n",

@@ -268,20 +268,31 @@ enum fb_status fb_sql_begin(struct fb_state *state, struct fb_error *error)
     return status;
 }
 
+/* The -wal file may be what fills a small disk: what it holds has its place in the database. */
+static void empty_log(struct fb_state *state)
+{
+    sqlite3_wal_checkpoint_v2(state->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status, struct fb_error *error)
 {
+    bool is_full;
+
     /* A statement left in mid-read would keep the transaction from ending. */
     for (int i = 0; i < FB_SQL_COUNT; i++)
         if (sqlite3_stmt_busy(state->statements[i]))
             sqlite3_reset(state->statements[i]);
     if (status == FB_OK)
         status = run(state, FB_SQL_COMMIT, error);
+    is_full = (sqlite3_errcode(state->db) & 0xff) == SQLITE_FULL;
     /* After some errors (a full disk) SQLite has rolled back by itself. */
     if (status != FB_OK && !sqlite3_get_autocommit(state->db)) {
         enum fb_status rolled_back = run(state, FB_SQL_ROLLBACK, NULL);
 
         (void)rolled_back;
     }
+    if (status == FB_IO && is_full)
+        empty_log(state);
     pthread_mutex_unlock(&state->lock);
     return status;
 }

@@ -2,6 +2,7 @@
 """The state file as its operator meets it: damaged, copied, brought back, held, and large."""
 
 import contextlib
+import json
 import os
 import random
 import sqlite3
@@ -75,6 +76,41 @@ def test_a_backup_of_a_running_daemon_goes_on_where_it_was_taken(job):
     job.table.expect(records(15))
 
 
+def listed(job, *arguments):
+    result = job.firebridge(job.conf(), "objects", "--output", "json", *arguments)
+    assert result.code == 0, str(result)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_objects_are_listed_while_the_daemon_runs_and_when_it_does_not(job):
+    nothing = job.firebridge(job.conf(), "objects")
+    assert nothing.code == 1 and "there is no state" in nothing.stderr
+    process = job.firebridge.start(job.conf(), "run")
+    keys = [job.put(firehose.body(records(5, start=5 * n))) for n in range(3)]
+    process.wait_until(lambda: process.log.count("done: 5 records") == 3)
+    for _ in range(2):
+        rows = listed(job)
+        assert [row["key"] for row in rows] == keys[::-1]
+        assert {row["state"] for row in rows} == {"done"}
+        assert {row["records"] for row in rows} == {5}
+        assert [row["key"] for row in listed(job, "--prefix", keys[1])] == [keys[1]]
+        assert listed(job, "--prefix", "q/") == []
+        assert listed(job, "--state", "pending") == []
+        assert len(listed(job, "--state", "done", "--stream", "main", "--limit", "2")) == 2
+        assert len(listed(job, "--since", "2024-01-01T00:00:00Z")) == 3
+        assert listed(job, "--since", "2124-01-01T00:00:00Z") == []
+        if process.alive():
+            process.terminate()
+            assert process.wait().code == 0
+    table = job.firebridge(job.conf(), "objects", "--limit", "2").stdout.splitlines()
+    assert table[0].split() == ["STREAM", "STATE", "KEY", "TIME", "BYTES", "RECORDS", "LETTERS",
+                                "KEY"]
+    assert table[1].split()[0:2] == ["main", "done"] and table[1].endswith(keys[2])
+    assert len(table) == 4 and "--limit" in table[3]
+    assert job.firebridge(job.conf(), "objects", "--state", "doen").code == 2
+    assert job.firebridge(job.conf(), "objects", "--stream", "other").code == 1
+
+
 def test_a_second_daemon_on_the_folder_is_told_who_has_it(job):
     process = job.firebridge.start(job.conf(), "run")
     process.wait_until(lambda: "ready:" in process.log)
@@ -90,6 +126,64 @@ def test_wrong_use_is_told_apart(job):
     assert "there is no state" in state(job, "reset", "--i-understand", code=1).stderr
     assert "firebridge.db" in state(job, "backup", "copy", code=1).stderr
     assert "nowhere" in state(job, "restore", "nowhere", code=1).stderr
+
+
+# --- In S3 ---
+
+
+def backed_up(job, interval="1h"):
+    return job.conf(daemon=f"state_backup = s3://{job.bucket}/keep/state.db.gz\n"
+                           f"state_backup_interval = {interval}")
+
+
+def test_a_new_machine_goes_on_with_the_backup_in_s3(job):
+    job.put(firehose.body(records(5)))
+    conf = backed_up(job)
+    result = job.firebridge.once(conf)
+    assert f"the state is kept in s3://{job.bucket}/keep/state.db.gz" in result.stderr
+    for path in job.firebridge.state.glob("firebridge.*"):
+        path.unlink()
+    job.put(firehose.body(records(5, start=5)))
+    place = f"s3://{job.bucket}/keep/state.db.gz"
+    restored = job.firebridge(conf, "state", "restore", place)
+    assert restored.code == 0 and place in restored.stdout, str(restored)
+    again = job.firebridge.once(conf)
+    assert "1 objects, 5 records" in again.stderr
+    job.table.expect(records(10))
+    assert not list(job.firebridge.state.glob("firebridge.db.*")), "something is left"
+    gone = job.firebridge(conf, "state", "restore", "--replace", place + "x")
+    assert gone.code == 1
+    job.s3.put_object(Bucket=job.bucket, Key="keep/state.db.gz", Body=b"no gzip at all")
+    broken = job.firebridge(conf, "state", "restore", "--replace", place)
+    assert broken.code == 1 and "no backup" in broken.stderr, str(broken)
+    assert not list(job.firebridge.state.glob("firebridge.db.*")), "something is left"
+
+
+def test_the_backup_stands_in_the_policy(job):
+    result = job.firebridge(backed_up(job), "iam-policy")
+    assert result.code in (0, 1), str(result)
+    (statement,) = [one for one in json.loads(result.stdout)["Statement"]
+                    if one["Sid"] == "StateBackupForRun"]
+    assert sorted(statement["Action"]) == ["s3:GetObject", "s3:PutObject"]
+    assert statement["Resource"] == [f"arn:aws:s3:::{job.bucket}/keep/state.db.gz"]
+    assert "StateBackup" not in job.firebridge(job.conf(), "iam-policy").stdout
+
+
+def test_a_backup_that_fails_is_told_and_holds_nothing_up(job):
+    job.put(firehose.body(records(5)))
+    conf = backed_up(job, "1s").replace(job.bucket + "/keep", "no-such-bucket-here/keep")
+    process = job.firebridge.start(conf, "run")
+    process.wait_until(lambda: "the state is not kept in s3://no-such-bucket-here" in process.log)
+    process.wait_until(lambda: job.table.count() == 5)
+    process.terminate()
+    assert process.wait(60).code == 0
+
+
+def test_a_backup_goes_to_s3_now_and_then(job):
+    process = job.firebridge.start(backed_up(job, "1s"), "run")
+    process.wait_until(lambda: process.log.count("the state is kept in") >= 2)
+    process.terminate()
+    assert process.wait().code == 0
 
 
 # --- Large ------------------------------------------------------------------------------------

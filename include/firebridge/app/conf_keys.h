@@ -54,6 +54,7 @@ extern const struct fb_conf_type fb_conf_type_list;        /* struct fb_conf_lis
 extern const struct fb_conf_type fb_conf_type_start;       /* start_at and start_at_ms */
 extern const struct fb_conf_type fb_conf_type_share;       /* "1000 in 10000" */
 extern const struct fb_conf_type fb_conf_type_letters;     /* "files", or a place in S3 */
+extern const struct fb_conf_type fb_conf_type_backup;      /* "s3://BUCKET/KEY" */
 extern const struct fb_conf_type fb_conf_type_compression; /* a codec's name; NULL: auto */
 extern const struct fb_conf_type fb_conf_type_format;      /* enum fb_format */
 extern const struct fb_conf_type fb_conf_type_delimiter;   /* struct fb_conf_delimiter */
@@ -83,7 +84,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 95
+#define FB_CONF_KEY_COUNT 97
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

@@ -1,22 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looks after the state file beside the work: checks all pages of a large one once, after the
- * start.
+ * start, and brings backups of it to S3, one now and then and one at the end.
  *
- * Threads: a thread of its own, for which nothing of the pipeline ever waits.
+ * Threads: a thread of its own, for which nothing of the pipeline ever waits. The calls are its
+ * owner's.
  */
 #ifndef FIREBRIDGE_APP_KEEPER_H
 #define FIREBRIDGE_APP_KEEPER_H
 
+#include "firebridge/app/environment.h"
 #include "firebridge/state/state.h"
 
 struct fb_keeper;
 
-/* `state` outlives it. */
-enum fb_status fb_keeper_start(struct fb_state *state, struct fb_keeper **ret_keeper,
-                               struct fb_error *error) FB_MUST_CHECK;
+/* All of it outlives the keeper. */
+struct fb_keeper_options {
+    struct fb_state *state;
+    const char *directory;              /* of it */
+    const struct fb_conf_daemon *conf;  /* whether, where and how often */
+    struct fb_environment *environment; /* to connect with */
+    struct fb_clock *clock;
+    void (*on_end)(void *context); /* it has finished; from its thread */
+    void *context;
+};
 
-/* Waits for what it is about. NULL is allowed. */
+enum fb_status fb_keeper_start(const struct fb_keeper_options *options,
+                               struct fb_keeper **ret_keeper, struct fb_error *error) FB_MUST_CHECK;
+
+/* Nothing more will change the state: the last backup is due. May be said again and again. */
+void fb_keeper_finish(struct fb_keeper *keeper);
+bool fb_keeper_is_finished(const struct fb_keeper *keeper);
+
+/* Breaks off what it is about. */
+void fb_keeper_stop(struct fb_keeper *keeper);
+
+/* Breaks off and waits. NULL is allowed. */
 void fb_keeper_free(struct fb_keeper *keeper);
 
 #endif
