@@ -126,6 +126,8 @@ static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
     for (size_t i = 0; status == FB_OK && i < daemon->stream_count; i++)
         status = fb_daemon_stream_start(daemon->streams[i], error);
     if (status == FB_OK)
+        status = fb_keeper_start(daemon->state, &daemon->keeper, error);
+    if (status == FB_OK)
         open_control(daemon);
     return status;
 }
@@ -217,6 +219,7 @@ void fb_daemon_done(struct fb_daemon *daemon)
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_daemon_stream_free(daemon->streams[i]);
     free_setup(daemon->setup);
+    fb_keeper_free(daemon->keeper);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->state_directory);

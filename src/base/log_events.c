@@ -29,6 +29,10 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "start-failed", "81c5e51ce33345bbbcc14053a151a775", FB_LOG_ERROR, ERROR},
     [FB_EVENT_CONTROL_FAILED] = {
         "control-failed", "a13d3b65698a47b18ed487b86ceb9887", FB_LOG_ERROR, ERROR},
+    [FB_EVENT_STATE_SOUND] = {
+        "state-sound", "bcdd8b4f57b546579cddc192d310a89a", FB_LOG_INFO, 0},
+    [FB_EVENT_STATE_DAMAGED] = {
+        "state-damaged", "bf1478c918ec4ef988f787943c93e4c3", FB_LOG_ERROR, ERROR},
     [FB_EVENT_READY] = {
         "ready", "94aeb13d91964a5bb1d5ca38e10669c4", FB_LOG_INFO, 0},
     [FB_EVENT_LOG_LEVEL_CHANGED] = {
