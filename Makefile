@@ -154,7 +154,7 @@ check-tsan: deps-test        ## unit tests and the main job under the thread san
 	@$(PYTHON) tests/check --variant tsan --quick tests/integration/test_main_job.py
 
 .PHONY: soak
-soak: deps-test              ## what takes long: 10,000 simulated histories and the like; FIREBRIDGE_SEED
+soak: deps-test deps-soak    ## what takes long: 10,000 simulated histories and the like; FIREBRIDGE_SEED
 	@$(BUILD_MAKE) all tests
 	@$(PYTHON) tests/check --soak
 
@@ -178,11 +178,13 @@ demo: deps-test              ## Firehose's ticker data through the real daemon, 
 	@$(BUILD_MAKE) all
 	@tests/in-namespace $(PYTHON) -B tests/demo/demo.py
 
-.PHONY: deps-build deps-test deps-lint
+.PHONY: deps-build deps-test deps-lint deps-soak
 deps-build:
 	@scripts/install-deps --build
 deps-test:
 	@scripts/install-deps --build --test
+deps-soak:
+	@scripts/install-deps --soak
 deps-lint:
 	@scripts/install-deps --build --lint
 

@@ -23,6 +23,14 @@ static const struct fb_conf_choice log_levels[] = {
     {"info", FB_LOG_INFO},   {"debug", FB_LOG_DEBUG},     {NULL, 0},
 };
 
+static const struct fb_conf_choice log_formats[] = {
+    {"auto", FB_LOG_STYLE_AUTO},
+    {"plain", FB_LOG_STYLE_PLAIN},
+    {"json", FB_LOG_STYLE_JSON},
+    {"journal", FB_LOG_STYLE_JOURNAL},
+    {NULL, 0},
+};
+
 static const struct fb_conf_choice layouts[] = {
     {"firehose", FB_LAYOUT_FIREHOSE},
     {"flat", FB_LAYOUT_FLAT},
@@ -125,6 +133,9 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {DAEMON(log_level), .name = "log_level", .type = &fb_conf_type_choice,
      .default_text = "info", .choices = log_levels,
      .sentence = "The least important lines to log: error, warning, notice, info or debug."},
+    {DAEMON(log_format), .name = "log_format", .type = &fb_conf_type_choice,
+     .default_text = "auto", .choices = log_formats,
+     .sentence = "What lines of the log are: plain, json, journal, or auto by what stderr is."},
     {DAEMON(stop_timeout_ms), .name = "stop_timeout", .type = &fb_conf_type_duration,
      .default_text = "30s", .min = SECOND, .max = HOUR,
      .sentence = "How long a stop may wait for what is in flight; the rest is left for next time."},
@@ -181,6 +192,9 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {STREAM(lookback_ms), .name = "lookback", .type = &fb_conf_type_duration,
      .default_text = "25h", .min = MINUTE, .max = 366 * DAY,
      .sentence = "How late an object may be; Firehose retries a delivery for up to 24 hours."},
+    {STREAM(list_budget), .name = "list_budget", .type = &fb_conf_type_count,
+     .default_text = "3600", .min = 60, .max = 100000000,
+     .sentence = "How many LIST calls an hour the stream may make; listings come later, not more."},
     {STREAM(compression), .name = "compression", .type = &fb_conf_type_compression,
      .default_text = "auto",
      .sentence = "What objects are compressed with, where their first bytes shall not decide it."},

@@ -166,13 +166,15 @@ static void begin_stop(struct fb_daemon *daemon, const char *why)
     int64_t timeout_ms = daemon->setup->conf->daemon.stop_timeout_ms;
 
     if (daemon->stopping) {
-        fb_log_notice("%s again: stopping at once; what is in flight is written again next time",
-                      why);
+        fb_log_event(FB_EVENT_STOPPING_NOW, NULL,
+                     "%s again: stopping at once; what is in flight is written again next time",
+                     why);
         stop_streams(daemon, FB_STOP_NOW);
         return;
     }
-    fb_log_notice("%s: stopping; what is in flight is finished within %lld s", why,
-                  (long long)(timeout_ms / 1000));
+    fb_log_event(FB_EVENT_STOPPING, NULL,
+                 "%s: stopping; what is in flight is finished within %lld s", why,
+                 (long long)(timeout_ms / 1000));
     fb_notify_stopping(daemon, timeout_ms);
     daemon->stopping = true;
     daemon->stop_deadline_ms = fb_monotonic_ms(fb_clock_system()) + fb_daemon_drain_ms(timeout_ms);
@@ -207,6 +209,7 @@ static void live(struct fb_daemon *daemon)
         if (daemon->stopping && fb_monotonic_ms(fb_clock_system()) >= daemon->stop_deadline_ms)
             stop_streams(daemon, FB_STOP_NOW);
         take_signal(daemon, TICK_MS);
+        fb_log_tick();
     }
 }
 

@@ -51,6 +51,7 @@ enum fb_status fb_daemon_stream_start(struct fb_daemon_stream *stream, struct fb
         .poll_interval_ms = conf->poll_interval_ms,
         .sweep_interval_ms = conf->sweep_interval_ms,
         .lookback_ms = conf->lookback_ms,
+        .list_budget = conf->list_budget,
         .adds = fb_conf_may_add(conf),
         .marker_table = conf->marker_table,
         .marker_ttl_attribute = conf->marker_ttl_attribute,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "firebridge/app/cli.h"
+#include "firebridge/base/log.h"
 
 /*
  * Access keys are in memory, and must not reach a disk with a core. A limit of 0 also stops
@@ -19,6 +20,8 @@ static void forbid_cores(void)
 
 int main(int argc, char **argv)
 {
+    int result;
+
     /* glibc would give each of the many writer threads an arena of its own. */
     (void)mallopt(M_ARENA_MAX, 2);
     /* The state file and the dead letters hold what may be nobody else's business. */
@@ -28,5 +31,7 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     /* Who started us may ignore it, and then no child's end could be waited for. */
     (void)signal(SIGCHLD, SIG_DFL);
-    return fb_cli_main(argc, argv);
+    result = fb_cli_main(argc, argv);
+    fb_log_flush();
+    return result;
 }

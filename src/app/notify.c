@@ -111,8 +111,8 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
     if (!daemon->ready && !daemon->stopping && totals.attempted == daemon->stream_count) {
         daemon->ready = true;
         sd_notify(0, "READY=1");
-        fb_log_info("ready: %zu streams, %zu of them in trouble", daemon->stream_count,
-                    totals.unhealthy);
+        fb_log_event(FB_EVENT_READY, NULL, "ready: %zu streams, %zu of them in trouble",
+                     daemon->stream_count, totals.unhealthy);
     }
     if (fb_watchdog_is_content(&daemon->watchdog, fb_monotonic_ms(fb_clock_system())))
         sd_notify(0, "WATCHDOG=1");

@@ -53,13 +53,16 @@ static void say_good(struct watched *watched, const struct fb_credentials_report
     bool is_renewed = watched->report.expires_ms != report->expires_ms;
 
     if (report->is_extended && (is_news || is_renewed))
-        fb_log_warning("credentials from %s: they are past their date, and the metadata service "
-                       "says to go on with them,%s, unless new ones come",
-                       report->source, until(report).text);
+        fb_log_event(FB_EVENT_CREDENTIALS_EXTENDED, NULL,
+                     "credentials from %s: they are past their date, and the metadata service "
+                     "says to go on with them,%s, unless new ones come",
+                     report->source, until(report).text);
     else if (is_news && (watched->said == SAID_OLD || watched->said == SAID_NONE))
-        fb_log_notice("credentials from %s: renewed again,%s", report->source, until(report).text);
+        fb_log_event(FB_EVENT_CREDENTIALS_BACK, NULL, "credentials from %s: renewed again,%s",
+                     report->source, until(report).text);
     else if (is_news)
-        fb_log_info("credentials from %s,%s", report->source, until(report).text);
+        fb_log_event(FB_EVENT_CREDENTIALS_FOUND, NULL, "credentials from %s,%s", report->source,
+                     until(report).text);
     else if (is_renewed)
         fb_log_debug("credentials from %s: renewed,%s", report->source, until(report).text);
     watched->said = SAID_GOOD;
@@ -74,10 +77,12 @@ static void say_bad(struct watched *watched, const struct fb_credentials_report 
     if (watched->said == saying)
         return;
     if (saying == SAID_OLD)
-        fb_log_warning("credentials from %s are not renewed; those at hand,%s, serve on: %s",
-                       report->source, until(report).text, error->message);
+        fb_log_event(FB_EVENT_CREDENTIALS_NOT_RENEWED, FB_ABOUT(.error = error),
+                     "credentials from %s are not renewed; those at hand,%s, serve on: %s",
+                     report->source, until(report).text, error->message);
     else
-        fb_log_error("no credentials that serve: %s", error->message);
+        fb_log_event(FB_EVENT_CREDENTIALS_NONE, FB_ABOUT(.error = error),
+                     "no credentials that serve: %s", error->message);
     watched->said = saying;
 }
 

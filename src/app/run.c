@@ -14,15 +14,18 @@
 
 static void tell_undone(const char *name, const struct fb_stream_report *report)
 {
+    char why[sizeof report->problem] = "it was stopped";
+
     if (report->problem[0] != '\0')
-        fb_log_error("stream %s: not everything is written: %s", name, report->problem);
+        memcpy(why, report->problem, sizeof why);
     else if (report->objects_damaged + report->objects_vanished > 0)
-        fb_log_error("stream %s: not everything is written: %llu objects could not be read, %llu "
-                     "vanished while they were read; the lines above name them",
-                     name, (unsigned long long)report->objects_damaged,
-                     (unsigned long long)report->objects_vanished);
-    else
-        fb_log_error("stream %s: not everything is written: it was stopped", name);
+        snprintf(why, sizeof why,
+                 "%llu objects could not be read, %llu vanished while they were read; the lines "
+                 "above name them",
+                 (unsigned long long)report->objects_damaged,
+                 (unsigned long long)report->objects_vanished);
+    fb_log_event(FB_EVENT_STREAM_UNDONE, FB_ABOUT(.stream = name), "not everything is written: %s",
+                 why);
 }
 
 /* One line a stream, for the person who ran `--once` or reads the journal after a stop. */
@@ -30,6 +33,7 @@ static bool sum_up(const struct fb_daemon *daemon)
 {
     bool all_done = true;
 
+    fb_log_flush();
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_stream_report report;
         char deletes[48] = "", kept[64] = "", left_out[48] = "", passed_over[64] = "",
@@ -53,17 +57,18 @@ static bool sum_up(const struct fb_daemon *daemon)
             snprintf(passed_over, sizeof passed_over,
                      ", %llu passed over (heads, control messages)",
                      (unsigned long long)report.passed_over);
-        fb_log_info("stream %s: %llu objects, %llu records: %llu items written%s in %llu calls%s, "
-                    "%llu coalesced (%llu write units saved), %llu dead letters%s%s%s%s",
-                    daemon->streams[i]->conf->name, (unsigned long long)report.objects,
-                    (unsigned long long)report.records, (unsigned long long)report.items_written,
-                    deletes, (unsigned long long)report.calls, kept,
-                    (unsigned long long)report.items_coalesced,
-                    (unsigned long long)report.write_units_saved,
-                    (unsigned long long)report.dead_letters, left_out, mismatches, passed_over,
-                    report.objects_damaged > 0    ? "; some objects could not be read"
-                    : report.objects_vanished > 0 ? "; some objects vanished while they were read"
-                                                  : "");
+        fb_log_event(FB_EVENT_STREAM_SUMMARY, FB_ABOUT(.stream = daemon->streams[i]->conf->name),
+                     "%llu objects, %llu records: %llu items written%s in %llu calls%s, "
+                     "%llu coalesced (%llu write units saved), %llu dead letters%s%s%s%s",
+                     (unsigned long long)report.objects, (unsigned long long)report.records,
+                     (unsigned long long)report.items_written, deletes,
+                     (unsigned long long)report.calls, kept,
+                     (unsigned long long)report.items_coalesced,
+                     (unsigned long long)report.write_units_saved,
+                     (unsigned long long)report.dead_letters, left_out, mismatches, passed_over,
+                     report.objects_damaged > 0    ? "; some objects could not be read"
+                     : report.objects_vanished > 0 ? "; some objects vanished while they were read"
+                                                   : "");
         if (report.left_undone) {
             all_done = false;
             if (daemon->options->once)
@@ -74,18 +79,24 @@ static bool sum_up(const struct fb_daemon *daemon)
 }
 
 /* journald reads our stderr when JOURNAL_STREAM names it as device:inode (systemd.exec(5)). */
-static void choose_log_style(void)
+static bool stderr_is_journal(void)
 {
     const char *journal = getenv("JOURNAL_STREAM");
     char ours[64];
     struct stat status;
 
     if (journal == NULL || fstat(STDERR_FILENO, &status) != 0)
-        return;
+        return false;
     snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)status.st_dev,
              (unsigned long long)status.st_ino);
-    if (strcmp(journal, ours) == 0)
-        fb_log_set_style(FB_LOG_STYLE_JOURNAL);
+    return strcmp(journal, ours) == 0;
+}
+
+static void choose_log_style(enum fb_log_style style)
+{
+    if (style == FB_LOG_STYLE_AUTO)
+        style = stderr_is_journal() ? FB_LOG_STYLE_JOURNAL : FB_LOG_STYLE_PLAIN;
+    fb_log_set_style(style);
 }
 
 static int run(const void *row, char *const *operands, int operand_count)
@@ -98,7 +109,7 @@ static int run(const void *row, char *const *operands, int operand_count)
 
     (void)operands;
     (void)operand_count;
-    choose_log_style();
+    choose_log_style(FB_LOG_STYLE_AUTO);
     daemon.setup = calloc(1, sizeof *daemon.setup);
     if (daemon.setup != NULL) {
         daemon.setup->users = 1;
@@ -109,17 +120,19 @@ static int run(const void *row, char *const *operands, int operand_count)
         return FB_EXIT_WRONG;
     }
     fb_log_set_level(daemon.setup->conf->daemon.log_level);
-    fb_log_info("firebridge %s starts: %s, %zu streams%s", FB_VERSION, options->conf_path,
-                daemon.setup->conf->stream_count, options->once ? ", once" : "");
+    choose_log_style(daemon.setup->conf->daemon.log_format);
+    fb_log_event(FB_EVENT_STARTING, NULL, "firebridge %s starts: %s, %zu streams%s", FB_VERSION,
+                 options->conf_path, daemon.setup->conf->stream_count,
+                 options->once ? ", once" : "");
     status = fb_daemon_run(&daemon, &error);
     if (status == FB_OK)
         all_done = sum_up(&daemon);
     else
-        fb_log_error("%s", error.message);
+        fb_log_event(FB_EVENT_START_FAILED, FB_ABOUT(.error = &error), "%s", error.message);
     fb_daemon_done(&daemon);
     if (status != FB_OK || (options->once && !all_done))
         return FB_EXIT_WRONG;
-    fb_log_info("firebridge ends: nothing is lost");
+    fb_log_event(FB_EVENT_ENDED, NULL, "firebridge ends: nothing is lost");
     return FB_EXIT_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "firebridge/base/status.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,35 +66,32 @@ void fb_error_prefix(struct fb_error *error, const char *format, ...)
     fb_make_printable(error->message);
 }
 
-/* Length of the UTF-8 sequence at `s`, 0 when it is not well-formed. */
-static size_t utf8_length(const unsigned char *s)
+/* Too long a form, a surrogate, or beyond U+10FFFF: told by the first two bytes. */
+static bool is_out_of_range(const unsigned char *s)
 {
-    size_t length = s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+    return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+           (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) || s[0] > 0xf4;
+}
 
-    if (s[0] > 0xf4)
-        return 0;
+size_t fb_utf8_length(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
     for (size_t i = 1; i < length; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;
-    return length;
+    return is_out_of_range(s) ? 0 : length;
 }
 
 void fb_make_printable(char *text)
 {
-    unsigned char *s = (unsigned char *)text;
+    while (*text != '\0') {
+        const unsigned char byte = (unsigned char)*text;
+        const size_t length = fb_utf8_length(text);
 
-    while (*s != '\0') {
-        size_t length = 1;
-
-        if (*s < 0x20 || *s == 0x7f)
-            *s = '?';
-        else if (*s >= 0x80) {
-            length = utf8_length(s);
-            if (length == 0) {
-                *s = '?';
-                length = 1;
-            }
-        }
-        s += length;
+        if (byte < 0x20 || byte == 0x7f || length == 0)
+            *text = '?';
+        text += length > 0 ? length : 1;
     }
 }

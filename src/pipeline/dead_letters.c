@@ -175,11 +175,14 @@ enum fb_status fb_dead_letters_keep(struct fb_dead_letters *letters,
         const bool is_put = letter->operation == FB_PUT;
 
         fb_patience_success(patience);
-        fb_log_warning(
-            "stream %s: dead letter: %s record %llu (byte %llu)%s%s: %s: %s", letters->stream,
-            letter->object->key, (unsigned long long)letter->record_number,
-            (unsigned long long)letter->offset_bytes, is_put ? "" : ", ",
-            is_put ? "" : fb_operation_name(letter->operation), letter->reason, letter->message);
+        fb_log_event(FB_EVENT_DEAD_LETTER,
+                     FB_ABOUT(.stream = letters->stream, .object = letter->object->key,
+                              .record = &letter->record_number, .code = letter->reason),
+                     "dead letter: %s record %llu (byte %llu)%s%s: %s: %s", letter->object->key,
+                     (unsigned long long)letter->record_number,
+                     (unsigned long long)letter->offset_bytes, is_put ? "" : ", ",
+                     is_put ? "" : fb_operation_name(letter->operation), letter->reason,
+                     letter->message);
     } else if (error != NULL) {
         *error = own;
     }

@@ -86,8 +86,10 @@ static void note_form(struct fb_decoder *decoder, struct reading *reading)
     if (strcmp(reads_as, decoder->reads_as) == 0)
         return;
     memcpy(decoder->reads_as, reads_as, sizeof reads_as);
-    fb_log_info("stream %s: from object %s on: %s", decoder->options.stream, reading->identity->key,
-                reads_as);
+    fb_log_event(
+        FB_EVENT_OBJECT_FORM,
+        FB_ABOUT(.stream = reading->decoder->options.stream, .object = reading->identity->key),
+        "from object %s on: %s", reading->identity->key, reads_as);
 }
 
 /* FB_NEED_MORE or FB_END when the reader has no record left. */
@@ -284,10 +286,13 @@ static enum fb_status note_damage(struct reading *reading)
 {
     const struct fb_error damage = reading->error;
 
-    fb_log_error("stream %s: object %s cannot be read: %s. The %llu records before that are "
-                 "written; deliver what is missing again, as a new object in a folder of now",
-                 reading->decoder->options.stream, reading->identity->key, damage.message,
-                 (unsigned long long)reading->outlet->next.record);
+    fb_log_event(
+        FB_EVENT_OBJECT_DAMAGED,
+        FB_ABOUT(.stream = reading->decoder->options.stream, .object = reading->identity->key,
+                 .error = &damage, .record = &reading->outlet->next.record),
+        "object %s cannot be read: %s. The %llu records before that are written; deliver "
+        "what is missing again, as a new object in a folder of now",
+        reading->identity->key, damage.message, (unsigned long long)reading->outlet->next.record);
     return fb_outlet_note_damage(reading->outlet, damage.message, &reading->error);
 }
 
@@ -309,11 +314,13 @@ static void note_change(struct reading *reading, bool vanished)
 {
     struct fb_decoder_counters *counters = reading->decoder->options.counters;
 
-    fb_log_warning("stream %s: object %s %s while it was read: %s. What was read of it (%llu "
-                   "records) stays written",
-                   reading->decoder->options.stream, reading->identity->key,
-                   vanished ? "vanished" : "changed", reading->error.message,
-                   (unsigned long long)reading->outlet->next.record);
+    fb_log_event(vanished ? FB_EVENT_OBJECT_VANISHED : FB_EVENT_OBJECT_CHANGED,
+                 FB_ABOUT(.stream = reading->decoder->options.stream,
+                          .object = reading->identity->key, .error = &reading->error),
+                 "object %s %s while it was read: %s. What was read of it (%llu records) stays "
+                 "written",
+                 reading->identity->key, vanished ? "vanished" : "changed", reading->error.message,
+                 (unsigned long long)reading->outlet->next.record);
     atomic_fetch_add(vanished ? &counters->objects_vanished : &counters->objects_changed, 1);
 }
 
@@ -363,11 +370,14 @@ static void begin_reading(struct reading *reading)
 
     snprintf(decoder->what, sizeof decoder->what, "read s3://%.63s/%.1100s",
              decoder->options.bucket, reading->identity->key);
-    fb_log_info("stream %s: object %s begins (%llu bytes)%s", decoder->options.stream,
-                reading->identity->key, (unsigned long long)reading->identity->size_bytes,
-                reading->outlet->next.record > 0 || reading->outlet->next.offset_bytes > 0
-                    ? ", behind what is done of it"
-                    : "");
+    fb_log_event(
+        FB_EVENT_OBJECT_BEGUN,
+        FB_ABOUT(.stream = reading->decoder->options.stream, .object = reading->identity->key),
+        "object %s begins (%llu bytes)%s", reading->identity->key,
+        (unsigned long long)reading->identity->size_bytes,
+        reading->outlet->next.record > 0 || reading->outlet->next.offset_bytes > 0
+            ? ", behind what is done of it"
+            : "");
 }
 
 static void count_others(struct fb_decoder *decoder)

@@ -20,9 +20,8 @@
 /* So often in coalesce_for a lane looks for what came. */
 #define LOOKS_WHILE_COALESCING 8
 
-/* A key that holds so great a part of max_in_flight is told of, so often. */
-#define HOLDING_PART  2
-#define TELL_AGAIN_MS 60000
+/* A key that holds so great a part of max_in_flight is told of. */
+#define HOLDING_PART 2
 
 struct fb_lane {
     struct fb_lane_options options;
@@ -37,7 +36,6 @@ struct fb_lane {
     struct fb_rate rate;
     struct fb_batch_entry entries[FB_BATCH_MAX_ITEMS];
     struct fb_buffer merged; /* struct fb_json_text: items that an update merges */
-    int64_t told_holding_ms;
     struct fb_throttling_recent recent;
 
     /* The producer's own: what it gathers for one taking of the lock and one waking. */
@@ -164,28 +162,28 @@ static enum fb_status reject(struct fb_lane *lane, struct fb_write *write, const
 }
 
 /* A key behind which the whole stream waits is named, so that a person can find it. */
-static void tell_holding(struct fb_lane *lane, const struct fb_write *write, int64_t now_ms)
+static void tell_holding(struct fb_lane *lane, const struct fb_write *write)
 {
     char digest[FB_KEY_DIGEST_SIZE];
 
     if (!fb_item_pool_is_short(lane->options.pool) ||
         write->held_bytes * HOLDING_PART < lane->options.max_in_flight ||
-        lane->options.max_in_flight == 0 || now_ms < lane->told_holding_ms + TELL_AGAIN_MS)
+        lane->options.max_in_flight == 0)
         return;
-    lane->told_holding_ms = now_ms;
     fb_key_digest(fb_item_key(write->first), write->first->key_size, digest);
     if (lane->options.on_holding != NULL)
         lane->options.on_holding(lane->options.context, digest);
-    fb_log_warning("stream %s: table %s throttles one key, which holds %llu of the %llu bytes of "
-                   "max_in_flight, so the source waits for it; the hash of the key is %s",
-                   lane->options.stream, lane->options.table, (unsigned long long)write->held_bytes,
-                   (unsigned long long)lane->options.max_in_flight, digest);
+    fb_log_event(FB_EVENT_KEY_THROTTLED, FB_ABOUT(.stream = lane->options.stream),
+                 "table %s throttles one key, which holds %llu of the %llu bytes of "
+                 "max_in_flight, so the source waits for it; the hash of the key is %s",
+                 lane->options.table, (unsigned long long)write->held_bytes,
+                 (unsigned long long)lane->options.max_in_flight, digest);
 }
 
 static void put_aside(struct fb_lane *lane, struct fb_write *write, int64_t now_ms)
 {
     fb_waiting_aside(lane->waiting, write, now_ms);
-    tell_holding(lane, write, now_ms);
+    tell_holding(lane, write);
 }
 
 /* ---- calls ---- */
@@ -550,7 +548,6 @@ static enum fb_status make_parts(struct fb_lane *lane, unsigned number)
         .scratch = &lane->scratch,
     };
     waiting.target = lane->target;
-    lane->told_holding_ms = -TELL_AGAIN_MS;
     fb_rate_init(&lane->rate, fb_monotonic_ms(options->clock));
     return fb_waiting_new(&waiting, &lane->waiting);
 }

@@ -40,6 +40,8 @@ static enum fb_status on_object(void *context, const struct fb_s3_listed *object
         poller->newest_modified_ms = object->last_modified_ms;
     if (verdict != FB_KEY_DATA)
         return FB_OK;
+    if (object->last_modified_ms > page->newest_modified_ms)
+        page->newest_modified_ms = object->last_modified_ms;
     kept.key_time_ms =
         fb_layout_key_time_ms(poller->options.layout, object->key, object->last_modified_ms);
     if ((kept.key_time_ms < poller->start_ms && kept.last_modified_ms < poller->start_ms) ||
@@ -52,7 +54,7 @@ static enum fb_status on_prefix(void *context, const char *prefix)
 {
     struct fb_poller *poller = context;
 
-    return fb_layout_descend(poller->options.layout, poller->range, prefix, poller->ranges);
+    return fb_page_keep_prefix(&poller->page, prefix);
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */
@@ -74,6 +76,23 @@ static bool must_stop(const struct fb_poller *poller)
     return fb_stop_level(poller->options.stop) != FB_STOP_NOT;
 }
 
+/* A call that is made again must be within the budget too. */
+static bool wait_for_budget(struct fb_poller *poller)
+{
+    struct fb_clock *clock = poller->options.clock;
+    bool stopped = false;
+
+    while (poller->is_budgeted && !stopped) {
+        const int64_t wait_ms =
+            fb_list_budget_wait_ms(&poller->budget, poller->listing, fb_monotonic_ms(clock));
+
+        if (wait_ms == 0)
+            break;
+        stopped = fb_sleep_ms(clock, poller->options.stop, FB_STOP_DRAIN, wait_ms);
+    }
+    return !stopped;
+}
+
 /* Forgets a page's worth of counts: a page that is asked for again is counted again. */
 static enum fb_status ask_for_page(struct fb_poller *poller,
                                    const struct fb_s3_list_request *request, struct fb_error *error)
@@ -82,20 +101,20 @@ static enum fb_status ask_for_page(struct fb_poller *poller,
     struct fb_s3_list_result result;
     enum fb_status status;
 
+    if (must_stop(poller) || !wait_for_budget(poller))
+        return FB_CANCELED;
+    if (poller->is_budgeted)
+        fb_list_budget_take(&poller->budget, poller->listing,
+                            fb_monotonic_ms(poller->options.clock));
     memcpy(left_out, poller->left_out, sizeof left_out);
     fb_page_reset(&poller->page);
-    atomic_fetch_add(&poller->counters.list_calls, 1);
+    atomic_fetch_add(&poller->counters->list_calls, 1);
     status = poller->options.list_page(&poller->options.client, request, &result, error);
     if (status == FB_OK)
         poller->result = result;
     else
         memcpy(poller->left_out, left_out, sizeof left_out);
     return status;
-}
-
-static void begin_listing(struct fb_poller *poller)
-{
-    poller->result = (struct fb_s3_list_result){0};
 }
 
 /* S3 says InvalidArgument, 400, of a token that it does not know. */
@@ -105,20 +124,14 @@ static bool is_about_token(const struct fb_error *error)
            fb_verdict_of(error) != FB_RETRY_REFRESHED;
 }
 
-/*
- * The next page of the range: behind `after` at first, then by the token of the page before, or
- * behind `after` again when S3 no longer knows the token. It is asked for until it comes.
- */
-static enum fb_status list_page(struct fb_poller *poller, const struct fb_layout_range *range,
-                                const char *after, struct fb_error *error)
+enum fb_status fb_poller_list_page(struct fb_poller *poller, const struct fb_layout_range *range,
+                                   const char *after, const char *token, struct fb_error *error)
 {
-    bool first = poller->result.continuation_token[0] == '\0';
-    char token[sizeof poller->result.continuation_token];
     struct fb_s3_list_request request = {
         .bucket = poller->options.bucket,
         .prefix = range->prefix,
-        .start_after = first ? after : NULL,
-        .continuation_token = first ? NULL : token,
+        .start_after = token == NULL ? after : NULL,
+        .continuation_token = token,
         .delimiter = range->discover ? "/" : NULL,
         .on_object = on_object,
         .on_prefix = range->discover ? on_prefix : NULL,
@@ -127,21 +140,16 @@ static enum fb_status list_page(struct fb_poller *poller, const struct fb_layout
     struct fb_error own = {0};
     enum fb_status status;
 
-    memcpy(token, poller->result.continuation_token, sizeof token);
     snprintf(poller->what, sizeof poller->what, "list s3://%.63s/%.400s", poller->options.bucket,
              range->prefix);
     poller->range = range;
     for (;;) {
-        if (must_stop(poller))
-            return FB_CANCELED;
         status = ask_for_page(poller, &request, &own);
         if (status == FB_OK)
             break;
         if (status == FB_CANCELED)
             return status;
-        if (!first && is_about_token(&own)) {
-            begin_listing(poller);
-            first = true;
+        if (request.continuation_token != NULL && is_about_token(&own)) {
             request.start_after = after;
             request.continuation_token = NULL;
         }
@@ -160,8 +168,7 @@ static enum fb_status list_page(struct fb_poller *poller, const struct fb_layout
     return FB_OK;
 }
 
-/* Whether another page follows the one at hand. */
-static bool has_more(const struct fb_poller *poller)
+bool fb_poller_has_more(const struct fb_poller *poller)
 {
     return poller->result.is_truncated && !poller->page.past_end &&
            poller->result.continuation_token[0] != '\0';
@@ -189,8 +196,7 @@ enum fb_status fb_poller_store(struct fb_poller *poller, fb_poller_store_fn call
     }
 }
 
-/* Puts a copy of the page's last key in place of `*after`; the same when it has none. */
-static enum fb_status move_after(struct fb_poller *poller, char **after, struct fb_error *error)
+enum fb_status fb_poller_move_after(struct fb_poller *poller, char **after, struct fb_error *error)
 {
     const char *last = fb_page_last_key(&poller->page);
     char *copy;
@@ -241,16 +247,21 @@ static enum fb_status list_backlog_page(struct fb_poller *poller, bool *ret_comp
                                         struct fb_error *error)
 {
     const struct fb_layout_range range = {.prefix = poller->root};
-    enum fb_status status = list_page(poller, &range, poller->backlog_cursor, error);
+    char token[sizeof poller->result.continuation_token];
+    enum fb_status status;
     bool complete;
 
+    memcpy(token, poller->result.continuation_token, sizeof token);
+    status = fb_poller_list_page(poller, &range, poller->backlog_cursor,
+                                 token[0] != '\0' ? token : NULL, error);
+
     if (status == FB_OK)
-        status = move_after(poller, &poller->backlog_cursor, error);
+        status = fb_poller_move_after(poller, &poller->backlog_cursor, error);
     if (status == FB_OK && fb_page_make_listed(&poller->page) != FB_OK)
         status = fb_fail(error, FB_NO_MEMORY, "no memory for a page of a listing");
     if (status != FB_OK)
         return status;
-    complete = !has_more(poller);
+    complete = !fb_poller_has_more(poller);
     status = fb_poller_store(poller, store_backlog, &complete, error);
     if (status != FB_OK)
         return status;
@@ -264,6 +275,7 @@ static enum fb_status list_backlog_page(struct fb_poller *poller, bool *ret_comp
 enum fb_status fb_poller_list_backlog(struct fb_poller *poller, struct fb_error *error)
 {
     int64_t began_ms = fb_poller_now_ms(poller);
+    uint64_t left_out[FB_KEY_FOREIGN + 1] = {0};
     enum fb_status status = FB_OK;
     bool complete = false;
 
@@ -273,20 +285,23 @@ enum fb_status fb_poller_list_backlog(struct fb_poller *poller, struct fb_error 
             return status;
         poller->last_sweep_start_ms = began_ms;
     }
-    begin_listing(poller);
+    poller->result = (struct fb_s3_list_result){0};
+    poller->left_out = left_out;
     while (!complete) {
         status = list_backlog_page(poller, &complete, error);
         if (status != FB_OK)
             return status;
-        if (poller->backlog_objects > 0 && atomic_load(&poller->counters.list_calls) % 100 == 0)
-            fb_log_info("stream %s: %llu objects listed so far", poller->options.stream,
-                        (unsigned long long)poller->backlog_objects);
+        if (poller->backlog_objects > 0 && atomic_load(&poller->counters->list_calls) % 100 == 0)
+            fb_log_event(FB_EVENT_LISTING_GOES_ON, FB_ABOUT(.stream = poller->options.stream),
+                         "%llu objects listed so far", (unsigned long long)poller->backlog_objects);
     }
-    fb_log_info("stream %s: s3://%s/%s holds %llu objects of %llu bytes to begin with",
-                poller->options.stream, poller->options.bucket,
-                fb_layout_root(poller->options.layout), (unsigned long long)poller->backlog_objects,
-                (unsigned long long)poller->backlog_bytes);
+    fb_log_event(FB_EVENT_BACKLOG_LISTED, FB_ABOUT(.stream = poller->options.stream),
+                 "s3://%s/%s holds %llu objects of %llu bytes to begin with",
+                 poller->options.bucket, fb_layout_root(poller->options.layout),
+                 (unsigned long long)poller->backlog_objects,
+                 (unsigned long long)poller->backlog_bytes);
     poller->backlog_listed = true;
+    poller->hold_until_ms = 0;
     fb_poller_set_takeable(poller, true);
     return FB_OK;
 }
@@ -304,19 +319,19 @@ enum fb_status fb_poller_skip_backlog(struct fb_poller *poller, struct fb_error 
     return status;
 }
 
-/* --- spans of time ---------------------------------------------------------------------------- */
+/* --- pages of a walk -------------------------------------------------------------------------- */
 
 static enum fb_status store_objects(struct fb_poller *poller, const void *argument,
                                     struct fb_error *error)
 {
-    size_t found = 0;
     enum fb_status status;
 
     (void)argument;
+    poller->page.new_count = 0;
     status = fb_state_add_objects(poller->options.state, poller->stream_id, poller->page.listed,
-                                  poller->page.count, &found, error);
-    if (status == FB_OK && found > 0) {
-        atomic_fetch_add(&poller->counters.objects, found);
+                                  poller->page.count, &poller->page.new_count, error);
+    if (status == FB_OK && poller->page.new_count > 0) {
+        atomic_fetch_add(&poller->counters->objects, poller->page.new_count);
         if (poller->options.on_objects != NULL)
             poller->options.on_objects(poller->options.context);
     }
@@ -340,74 +355,18 @@ static enum fb_status store_vanished(struct fb_poller *poller, const void *argum
                                    shown->up_to, page->key_texts, page->key_count, error);
 }
 
-/* Stores the page at hand, which began behind `after`. */
-static enum fb_status store_page(struct fb_poller *poller, const char *after,
-                                 struct fb_error *error)
+enum fb_status fb_poller_store_page(struct fb_poller *poller, const char *after,
+                                    struct fb_error *error)
 {
-    bool more = has_more(poller);
+    bool more = fb_poller_has_more(poller);
     struct shown shown = {.after = after, .up_to = more ? fb_page_last_key(&poller->page) : NULL};
     enum fb_status status = FB_OK;
 
     if (fb_page_make_listed(&poller->page) != FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a page of a listing");
-    if (more && poller->page.count > 0 && !poller->whole)
-        fb_poller_set_takeable(poller, false);
     if (poller->page.count > 0)
         status = fb_poller_store(poller, store_objects, NULL, error);
     if (status == FB_OK && poller->whole && (!more || shown.up_to != NULL))
         status = fb_poller_store(poller, store_vanished, &shown, error);
-    return status;
-}
-
-/* All pages of a range, from its begin. */
-static enum fb_status list_pages(struct fb_poller *poller, const struct fb_layout_range *range,
-                                 char **after, struct fb_error *error)
-{
-    enum fb_status status;
-
-    begin_listing(poller);
-    do {
-        status = list_page(poller, range, *after, error);
-        if (status == FB_OK)
-            status = store_page(poller, *after, error);
-        if (status == FB_OK)
-            status = move_after(poller, after, error);
-    } while (status == FB_OK && has_more(poller));
-    return status;
-}
-
-static enum fb_status list_range(struct fb_poller *poller, const struct fb_layout_range *range,
-                                 struct fb_error *error)
-{
-    char *after = range->start_after == NULL ? NULL : strdup(range->start_after);
-    enum fb_status status;
-
-    if (range->start_after != NULL && after == NULL)
-        return fb_fail(error, FB_NO_MEMORY, "no memory for a key");
-    status = list_pages(poller, range, &after, error);
-    free(after);
-    poller->range = NULL;
-    return status;
-}
-
-/* Lists what can hold objects of [from, to]. */
-enum fb_status fb_poller_list_span(struct fb_poller *poller, int64_t from_ms, int64_t to_ms,
-                                   struct fb_error *error)
-{
-    struct fb_layout_ranges ranges = {0};
-    enum fb_status status = fb_layout_plan(poller->options.layout, from_ms, to_ms, &ranges);
-
-    if (status != FB_OK)
-        fb_fail(error, status, "no memory for a listing's plan");
-    poller->ranges = &ranges;
-    memset(poller->left_out, 0, sizeof poller->left_out);
-    for (size_t i = 0; i < ranges.count && status == FB_OK; i++) {
-        /* A copy: descending may move the array. */
-        struct fb_layout_range range = ranges.ranges[i];
-
-        status = list_range(poller, &range, error);
-    }
-    poller->ranges = NULL;
-    fb_layout_ranges_done(&ranges);
     return status;
 }

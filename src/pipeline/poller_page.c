@@ -18,6 +18,7 @@ void fb_page_done(struct fb_page *page)
     fb_buffer_done(&page->text);
     free(page->objects);
     free(page->keys);
+    free(page->prefixes);
     free(page->listed);
     free(page->key_texts);
 }
@@ -26,7 +27,10 @@ void fb_page_reset(struct fb_page *page)
 {
     fb_buffer_reset(&page->text);
     page->count = 0;
+    page->new_count = 0;
     page->key_count = 0;
+    page->prefix_count = 0;
+    page->newest_modified_ms = 0;
     page->past_end = false;
 }
 
@@ -61,19 +65,41 @@ static void *grown(void *array, size_t *capacity, size_t needed, size_t element_
     return moved;
 }
 
-enum fb_status fb_page_keep_key(struct fb_page *page, const char *key, size_t *ret_offset)
+/* Keeps a text and its offset in one of the page's arrays. */
+static enum fb_status keep_in(struct fb_page *page, const char *text, size_t **offsets,
+                              size_t *count, size_t *capacity)
 {
-    enum fb_status status = keep_text(page, key, ret_offset);
-    size_t *keys;
+    size_t offset;
+    enum fb_status status = keep_text(page, text, &offset);
+    size_t *moved;
 
     if (status != FB_OK)
         return status;
-    keys = grown(page->keys, &page->key_capacity, page->key_count + 1, sizeof *keys);
-    if (keys == NULL)
+    moved = grown(*offsets, capacity, *count + 1, sizeof *moved);
+    if (moved == NULL)
         return FB_NO_MEMORY;
-    page->keys = keys;
-    page->keys[page->key_count++] = *ret_offset;
+    *offsets = moved;
+    moved[(*count)++] = offset;
     return FB_OK;
+}
+
+enum fb_status fb_page_keep_key(struct fb_page *page, const char *key, size_t *ret_offset)
+{
+    enum fb_status status = keep_in(page, key, &page->keys, &page->key_count, &page->key_capacity);
+
+    if (status == FB_OK)
+        *ret_offset = page->keys[page->key_count - 1];
+    return status;
+}
+
+enum fb_status fb_page_keep_prefix(struct fb_page *page, const char *prefix)
+{
+    return keep_in(page, prefix, &page->prefixes, &page->prefix_count, &page->prefix_capacity);
+}
+
+const char *fb_page_prefix(const struct fb_page *page, size_t number)
+{
+    return text_at(page, page->prefixes[number]);
 }
 
 enum fb_status fb_page_keep_object(struct fb_page *page, const struct fb_page_object *object,

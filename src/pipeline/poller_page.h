@@ -22,9 +22,13 @@ struct fb_page {
     struct fb_buffer text;
     struct fb_page_object *objects; /* those to be stored */
     size_t count, capacity;
-    size_t *keys; /* every key of the page */
+    size_t new_count; /* of them, that the state file did not know */
+    size_t *keys;     /* every key of the page */
     size_t key_count, key_capacity;
-    bool past_end; /* a key behind the range's end was seen */
+    bool past_end;              /* a key behind the range's end was seen */
+    int64_t newest_modified_ms; /* of its data; 0: it has none */
+    size_t *prefixes;           /* the folders that a delimiter showed */
+    size_t prefix_count, prefix_capacity;
 
     struct fb_state_listed *listed; /* the objects, by fb_page_make_listed */
     size_t listed_capacity;
@@ -38,6 +42,11 @@ void fb_page_reset(struct fb_page *page);
 
 enum fb_status fb_page_keep_key(struct fb_page *page, const char *key,
                                 size_t *ret_offset) FB_MUST_CHECK;
+enum fb_status fb_page_keep_prefix(struct fb_page *page, const char *prefix) FB_MUST_CHECK;
+
+/* The one of that number, until the page is reset. */
+const char *fb_page_prefix(const struct fb_page *page, size_t number);
+
 enum fb_status fb_page_keep_object(struct fb_page *page, const struct fb_page_object *object,
                                    const char *etag) FB_MUST_CHECK;
 

@@ -15,11 +15,8 @@
 /* How often the end is looked for once nothing is read any more. */
 #define DRAIN_LOOK_MS 20
 
-/* The same trouble is told again after so long. */
-#define TELL_AGAIN_MS 60000
-
-/* A key that holds all up is told of once a minute. */
-#define HOLDING_LATELY_MS (2 * TELL_AGAIN_MS)
+/* A key that holds all up is told of as long as it does. */
+#define HOLDING_LATELY_MS 120000
 
 static void tell_change(struct fb_stream *stream)
 {
@@ -27,13 +24,12 @@ static void tell_change(struct fb_stream *stream)
         stream->options.on_change(stream->options.context);
 }
 
-/* Told once, then once a minute; well again when all parts are. */
+/* Trouble is told of each time, which the log folds; well again when all parts are. */
 void fb_stream_on_health(void *context, const char *what, const struct fb_error *error, bool first)
 {
     struct fb_stream *stream = context;
-    int64_t now_ms = fb_monotonic_ms(stream->options.clock);
     char problem[sizeof stream->problem];
-    bool tell;
+    bool tell = true;
 
     if (error != NULL)
         snprintf(problem, sizeof problem, "%.150s: %.350s", what, error->message);
@@ -42,22 +38,22 @@ void fb_stream_on_health(void *context, const char *what, const struct fb_error 
         stream->unhealthy_parts--;
         tell = stream->unhealthy_parts == 0 && !stream->failed;
     } else {
-        tell = (first && stream->unhealthy_parts == 0) || now_ms - stream->told_ms >= TELL_AGAIN_MS;
         stream->unhealthy_parts += first ? 1 : 0;
         if (!stream->failed) {
             memcpy(stream->problem, problem, sizeof problem);
             stream->problem_ms = fb_realtime_ms(stream->options.clock);
         }
-        if (tell)
-            stream->told_ms = now_ms;
     }
     pthread_mutex_unlock(&stream->lock);
     if (!tell)
         return;
     if (error == NULL)
-        fb_log_notice("stream %s: well again: %s", stream->options.name, what);
+        fb_log_event(FB_EVENT_STREAM_RECOVERED, FB_ABOUT(.stream = stream->options.name),
+                     "well again: %s", what);
     else
-        fb_log_error("stream %s: %s; it is tried again", stream->options.name, problem);
+        fb_log_event(FB_EVENT_STREAM_TROUBLE,
+                     FB_ABOUT(.stream = stream->options.name, .error = error),
+                     "%s; it is tried again", problem);
     tell_change(stream);
 }
 
@@ -75,7 +71,9 @@ void fb_stream_on_failure(void *context, const struct fb_error *error)
     }
     pthread_mutex_unlock(&stream->lock);
     if (first)
-        fb_log_error("stream %s stops: %s", stream->options.name, error->message);
+        fb_log_event(FB_EVENT_STREAM_STOPPED,
+                     FB_ABOUT(.stream = stream->options.name, .error = error), "it stops: %s",
+                     error->message);
     fb_stream_stop(stream, FB_STOP_NOW);
     tell_change(stream);
 }
@@ -204,9 +202,9 @@ static enum fb_status open_checkpoint(struct fb_stream *stream, struct fb_error 
                                                  options->start_ms, &stream->row, error);
 
     if (status == FB_OK && stream->row.fingerprint_changed)
-        fb_log_notice("stream %s: the conf changed how records are counted; unfinished objects "
-                      "are written again from their start",
-                      options->name);
+        fb_log_event(FB_EVENT_STREAM_RESTARTS_OBJECTS, FB_ABOUT(.stream = options->name),
+                     "the conf changed how records are counted; unfinished objects are written "
+                     "again from their start");
     return status;
 }
 
@@ -220,10 +218,11 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
                        : outcome == FB_OBJECT_CHANGED ? "ended (it changed)"
                                                       : "ended (it is damaged)";
 
-    fb_log_info("stream %s: object %s %s: %llu records, %llu dead letters, %lld.%03lld s",
-                stream->options.name, object->key, word, (unsigned long long)records,
-                (unsigned long long)dead_letters, (long long)(took_ms / 1000),
-                (long long)(took_ms % 1000));
+    fb_log_event(FB_EVENT_OBJECT_ENDED,
+                 FB_ABOUT(.stream = stream->options.name, .object = object->key),
+                 "object %s %s: %llu records, %llu dead letters, %lld.%03lld s", object->key, word,
+                 (unsigned long long)records, (unsigned long long)dead_letters,
+                 (long long)(took_ms / 1000), (long long)(took_ms % 1000));
 }
 
 /* Behind the first dead letter that may yet be one of too many. */
@@ -382,9 +381,11 @@ static void *run(void *argument)
         supervise(stream);
     fb_stream_end_parts(stream);
     if (stream->progress != NULL && checkpoint(stream, false, &error) != FB_OK)
-        fb_log_warning("stream %s: the last checkpoint failed: %s. What it would have said is "
-                       "written again at the next start",
-                       stream->options.name, error.message);
+        fb_log_event(FB_EVENT_CHECKPOINT_LOST,
+                     FB_ABOUT(.stream = stream->options.name, .error = &error),
+                     "the last checkpoint failed: %s. What it would have said is written again at "
+                     "the next start",
+                     error.message);
     note_end(stream);
     return NULL;
 }

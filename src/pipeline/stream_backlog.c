@@ -34,8 +34,17 @@ void fb_stream_look_at_backlog(struct fb_stream *stream, bool now)
 
 void fb_stream_report_backlog(const struct fb_stream *stream, struct fb_stream_report *report)
 {
+    const struct fb_poller_counters *listed = &stream->listed;
+
     report->backlog_objects = stream->left.objects;
     report->backlog_bytes = stream->left.bytes;
     report->oldest_ms = stream->left.oldest_ms;
     report->backlog_done_in_ms = fb_backlog_done_in_ms(&stream->backlog);
+    report->list_calls = atomic_load(&listed->list_calls);
+    report->list_budget = stream->options.list_budget;
+    report->lists_stretched = atomic_load(&listed->is_stretched);
+    report->poll_every_ms = atomic_load(&listed->poll_every_ms);
+    report->sweep_every_ms = atomic_load(&listed->sweep_every_ms);
+    report->partitions = atomic_load(&listed->partitions);
+    report->quiet_partitions = atomic_load(&listed->quiet_partitions);
 }

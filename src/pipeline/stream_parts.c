@@ -317,6 +317,8 @@ static enum fb_status start_poller(struct fb_stream *stream, struct fb_error *er
         .poll_interval_ms = stream->options.poll_interval_ms,
         .sweep_interval_ms = stream->options.sweep_interval_ms,
         .lookback_ms = stream->options.lookback_ms,
+        .list_budget = stream->options.list_budget,
+        .counters = &stream->listed,
         .clock = stream->options.clock,
         .stop = &stream->stop,
         .patience = fb_stream_patience(stream, FB_STOP_DRAIN),

@@ -27,6 +27,7 @@ struct fb_stream {
     fb_hold_level hold;
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
+    struct fb_poller_counters listed;
     struct fb_budget budget; /* of all lanes */
     pthread_t thread, poller_thread;
 
@@ -54,7 +55,6 @@ struct fb_stream {
     bool attempted, finished, failed, left_undone;
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
-    int64_t told_ms;
     int64_t problem_ms;
     char holding_digest[FB_KEY_DIGEST_SIZE]; /* of the key that all waited for ... */
     int64_t holding_ms;                      /* ... then; monotonic; 0: never */

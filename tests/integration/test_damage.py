@@ -281,7 +281,7 @@ def test_a_stopped_stream_does_not_stop_the_others(firebridge, make_conf, s3, bu
     firehose.put_body(s3, bucket, name, body[:-1])
     daemon = firebridge.start(make_conf(bad=(f"s3://{bucket}/bad/", tables[0], STOP),
                                         good=(f"s3://{bucket}/good/", tables[1])), "run")
-    daemon.wait_until(lambda: "stream bad stops: " in daemon.log)
+    daemon.wait_until(lambda: "stream bad: it stops: " in daemon.log)
     firehose.put(s3, bucket, "good/", firehose.now(), records(2))
     daemon.wait_until(lambda: tables[1].count() == 2)
     tables[0].expect(records(3))

@@ -27,7 +27,7 @@ def test_every_key_and_its_default_stand_in_the_manual():
     documented = re.findall(
         r'^\.It Ic ([a-z0-9_.]+)(?: Li = "?([^"\n]*)"?)?$', manual("firebridge.conf.5"), re.M
     )
-    assert len(documented) == 90
+    assert len(documented) == 92
     assert documented == annotated_keys()
 
 

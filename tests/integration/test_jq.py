@@ -152,7 +152,7 @@ def test_without_the_process_that_forks_workers_the_stream_stops(firebridge, mak
     [nursery] = processes_of(process.popen.pid)
     os.kill(nursery, signal.SIGKILL)
     firehose.put(s3, bucket, "j/", firehose.now(), [{"id": "a"}])
-    process.wait_until(lambda: "stream main stops: the process that jq's programs are run from was "
+    process.wait_until(lambda: "stream main: it stops: the process that jq's programs are run from was "
                                "ended from outside" in process.log)
     process.terminate()
     process.wait()

@@ -3,12 +3,14 @@
 
 import gzip
 import json
+import pathlib
 import re
 
 import fault_proxy
 import firehose
 from test_bad_input import job, records  # noqa: F401 (a fixture)
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error|warning|notice|info|debug) ")
 
 
@@ -81,3 +83,36 @@ def test_a_format_that_the_conf_names_is_not_said_to_be_found(job):
     name = job.put(b"id\n1\n")
     assert READS_AS.findall(job.once(stream="format = csv").stderr) == [
         (name, "compression none, format csv")]
+
+
+# What each of these carries besides, by the table of docs/operations.md; a unit test holds that
+# against the program's own.
+CARRIES = {row[0]: set(row[1].partition(";")[0].replace(" ", "").split(",")) - {""}
+           for row in re.findall(r"^\| `([a-z-]+)` \| [a-z]+ \| ([^|]*) \|",
+                                 (ROOT / "docs" / "operations.md").read_text(), re.M)}
+OF_ALL = {"time", "level", "message", "code_file", "code_line", "code_func"}
+
+
+def test_json_lines_carry_what_the_manual_says_whatever_a_key_holds(job):
+    odd = ("a\n<3>b", 'q"u\\o', "esc\x1b[31m", "\u20ac\U0001f525")
+    names = {job.put(firehose.body(records(2)) + b'{"id": 1}',
+                     firehose.key("p/", job.begin, stream="s", suffix=suffix)) for suffix in odd}
+    log = job.once(daemon="log_format = json").stderr
+    lines = [json.loads(line) for line in log.splitlines()]
+    seen = set()
+    for line in lines:
+        event = line.get("event")
+        assert OF_ALL <= set(line), line
+        if event is None:
+            assert line["level"] == "debug", line
+            continue
+        seen.add(event)
+        besides = set(line) - OF_ALL - {"event", "message_id", "repeats"}
+        assert besides | {"request_id"} == CARRIES[event] | {"request_id"}, line
+        assert re.fullmatch(r"[0-9a-f]{32}", line["message_id"])
+        assert line["message"].startswith("stream main: ") == ("stream" in line)
+    assert {"starting", "ready", "object-begun", "object-ended", "dead-letter",
+            "stream-summary", "ended"} <= seen
+    letters = [line for line in lines if line.get("event") == "dead-letter"]
+    assert len(letters) == 2 and letters[1]["repeats"] == 2, letters
+    assert {line["object"] for line in lines if line.get("event") == "object-ended"} == names

@@ -42,3 +42,22 @@ def test_every_object_is_found_in_10000_histories():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         runs = [pool.submit(simulate, SEED + i * each, each) for i in range(parts)]
         assert sum(run.result() for run in runs) >= 10000
+
+
+def formula(awake, quiet, finding, fresh, known, per_poll=1, per_sweep=1, falling_quiet=0,
+            poll_s=10, sweep_s=600):
+    """LIST calls a day, as docs/operations.md has it."""
+    return (86400 / poll_s * (finding + awake * per_poll + fresh / 1000)
+            + 86400 / sweep_s * (finding + awake * per_sweep + known / 1000)
+            + 86400 / (24 * sweep_s) * quiet * per_sweep
+            + 30 * falling_quiet * per_sweep)
+
+
+def test_the_table_of_costs_is_what_the_formula_says():
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ ((?:\| \d+ ){6})\| \$([\d.]+) \|$", text, re.M)
+    assert len(rows) == 5
+    for numbers, dollars in rows:
+        *row, calls = map(int, re.findall(r"\d+", numbers))
+        assert calls == round(formula(*row))
+        assert float(dollars) == round(calls * 0.005 / 1000, 2)

@@ -51,6 +51,7 @@ struct fb_conf_aws {
 struct fb_conf_daemon {
     char *state_dir;   /* NULL: systemd's STATE_DIRECTORY, else FB_CONF_DEFAULT_STATE_DIR */
     char *runtime_dir; /* NULL: as fb_environment_runtime_dir says */
+    enum fb_log_style log_format; /* FB_LOG_STYLE_AUTO */
     enum fb_log_level log_level;
     int64_t stop_timeout_ms;  /* 30s */
     int64_t once_patience_ms; /* 2min: `run --once` gives up after so long without any success */
@@ -110,6 +111,7 @@ struct fb_conf_stream {
     int64_t poll_interval_ms;   /* 10s */
     int64_t sweep_interval_ms;  /* 10min */
     int64_t lookback_ms;        /* 25h */
+    unsigned list_budget;       /* 3600 calls an hour */
     char *compression;          /* NULL: detected */
     unsigned max_layers;        /* 3; 1 to FB_LAYERS_MAX */
     unsigned max_expansion;     /* 1000 bytes out for one in */

@@ -78,7 +78,7 @@ struct fb_conf_key {
     bool is_late; /* unset stays NULL: whoever uses it applies the default */
 };
 
-#define FB_CONF_KEY_COUNT 88
+#define FB_CONF_KEY_COUNT 90
 extern const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT];
 
 /* The key's place in the table, or FB_CONF_KEY_COUNT. */

@@ -8,6 +8,8 @@
 #ifndef FIREBRIDGE_BASE_STATUS_H
 #define FIREBRIDGE_BASE_STATUS_H
 
+#include <stddef.h>
+
 #define FB_MUST_CHECK     __attribute__((warn_unused_result))
 #define FB_PRINTF(fmt, n) __attribute__((format(printf, fmt, n)))
 
@@ -52,6 +54,9 @@ enum fb_status fb_fail(struct fb_error *error, enum fb_status status, const char
 
 /* Puts "<format>: " before the message that is there. */
 void fb_error_prefix(struct fb_error *error, const char *format, ...) FB_PRINTF(2, 3);
+
+/* Bytes of the UTF-8 character at `text` (RFC 3629), which ends with a NUL; 0 when it is none. */
+size_t fb_utf8_length(const char *text);
 
 /* Replaces what does not print (controls, invalid UTF-8) by '?', in place; cuts nothing. */
 void fb_make_printable(char *text);

@@ -8,6 +8,12 @@
  * of any length. A layout from which no folder can be derived is listed whole at each poll, which
  * then is a sweep too.
  *
+ * Where partitions stand before the time, those in which nothing came for an hour are left out of
+ * polls, and the longer they are quiet the more sweeps pass them over (partitions.h).
+ *
+ * The budget stretches listings: polls and sweeps wait for their next call, each for its share. The
+ * first listing and a run once are not held up by it.
+ *
  * Low-water mark: objects whose key time and LastModified are both before it were seen and ended;
  * their rows are gone, and a listing that shows them again passes them over. It moves with
  * complete sweeps only, and stays behind the newest LastModified that S3 has shown.
@@ -40,6 +46,8 @@ struct fb_poller_options {
     struct fb_state *state;
     const struct fb_stream_row *row; /* as the state file has it at the start; copied */
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
+    uint64_t list_budget;                /* LIST calls an hour; 0: no limit */
+    struct fb_poller_counters *counters; /* outlive it; NULL: its own */
     struct fb_clock *clock;
     struct fb_stop *stop; /* ends it at FB_STOP_DRAIN */
     struct fb_patience_options patience;
@@ -58,6 +66,9 @@ struct fb_poller_counters {
     atomic_uint_fast64_t polls, sweeps;                /* complete */
     atomic_uint_fast64_t objects;                      /* found new */
     atomic_uint_fast64_t left_out[FB_KEY_FOREIGN + 1]; /* in the last complete sweep, by verdict */
+    atomic_int_fast64_t poll_every_ms, sweep_every_ms; /* as they come: what they took, or more */
+    atomic_bool is_stretched;                          /* list_budget makes them come less often */
+    atomic_uint_fast64_t partitions, quiet_partitions; /* as of the last complete sweep */
 };
 
 struct fb_poller;

@@ -59,6 +59,7 @@ struct fb_stream_options {
     struct fb_layout *layout;
     int64_t start_ms; /* 0: the whole prefix */
     int64_t poll_interval_ms, sweep_interval_ms, lookback_ms;
+    uint64_t list_budget;     /* LIST calls an hour; 0: no limit */
     const char *marker_table; /* of one that adds; NULL: the table itself */
     const char *marker_ttl_attribute;
     int64_t marker_ttl_ms;

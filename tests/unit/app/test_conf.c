@@ -67,6 +67,7 @@ static void every_default_is_what_a_careful_person_would_pick(void **state)
     assert_int_equal(stream->poll_interval_ms, 10000);
     assert_int_equal(stream->sweep_interval_ms, 600000);
     assert_int_equal(stream->lookback_ms, 90000000);
+    assert_int_equal(stream->list_budget, 3600);
     assert_int_equal(stream->writers, 16);
     assert_int_equal(stream->linger_ms, 50);
     assert_int_equal(stream->max_record_size, 1048576);

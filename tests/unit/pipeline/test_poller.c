@@ -26,6 +26,9 @@ struct bench {
     unsigned stop_call;       /* a stop is asked for in this call */
     enum fb_status failure;   /* FB_UNAVAILABLE when it is 0 */
     int64_t give_up_after_ms; /* as `run --once` does; 0: never */
+    uint64_t list_budget;     /* 0: no limit */
+    int64_t call_takes_ms;
+    int64_t poll_interval_ms; /* 0: 10 s */
     bool takeable;
     bool refuses_tokens;
     unsigned calls, wakes, unhealthy, well_again;
@@ -73,6 +76,7 @@ static enum fb_status fake_list_page(struct fb_client *client,
     (void)client;
     assert_string_equal(request->bucket, "bucket");
     bench->calls++;
+    fb_sleep_ms(&bench->clock.clock, NULL, FB_STOP_NOW, bench->call_takes_ms);
     if (bench->stop_call > 0 && --bench->stop_call == 0)
         fb_stop_request(&bench->stop, FB_STOP_DRAIN);
     if ((now_ms() >= bench->down_from_ms && now_ms() < bench->down_to_ms) ||
@@ -129,9 +133,10 @@ static void start(int64_t start_at_ms)
         .bucket = "bucket",
         .layout = bench->layout,
         .list_page = fake_list_page,
-        .poll_interval_ms = 10000,
+        .poll_interval_ms = bench->poll_interval_ms > 0 ? bench->poll_interval_ms : 10000,
         .sweep_interval_ms = 10 * MINUTE_MS,
         .lookback_ms = 25 * HOUR_MS,
+        .list_budget = bench->list_budget,
         .patience = {.clock = &bench->clock.clock,
                      .stop = &bench->stop,
                      .stop_at = FB_STOP_DRAIN,
@@ -175,7 +180,9 @@ static int set_up(void **test)
 
     bench = calloc(1, sizeof *bench);
     fake_s3_init(&bench->s3);
-    strcpy(bench->directory, "/tmp/firebridge-poller-XXXXXX");
+    /* Thousands of commits: not on a disk, where there is something else. */
+    snprintf(bench->directory, sizeof bench->directory, "%s/firebridge-poller-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(bench->directory));
     assert_int_equal(fb_time_parse_rfc3339("2026-11-22T10:20:00Z", &begin_ms), FB_OK);
     fb_clock_virtual_init(&bench->clock, begin_ms);
@@ -751,6 +758,264 @@ static void partitions_before_the_time_are_discovered(void **test)
     assert_int_equal(counts().pending, 40);
 }
 
+static void use_partitions(void)
+{
+    use_prefix("p/c=!{partitionKeyFromQuery:c}/!{timestamp:yyyy/MM/dd/HH}/", FB_LAYOUT_FIREHOSE);
+}
+
+static void deliver_to(int partition, int64_t arrived_ms)
+{
+    char root[64];
+
+    snprintf(root, sizeof root, "p/c=%d/", partition);
+    deliver(root, 1, arrived_ms, now_ms());
+}
+
+static unsigned calls_of(int64_t span_ms)
+{
+    bench->calls = 0;
+    run_for(span_ms);
+    return bench->calls;
+}
+
+static void a_partition_that_went_quiet_costs_polls_nothing_and_sweeps_little(void **test)
+{
+    (void)test;
+    use_partitions();
+    for (int i = 0; i < 100; i++)
+        deliver_to(i, now_ms());
+    start(0);
+    /* All are awake: 6 polls a minute, a sweep in ten, 101 calls each. */
+    assert_in_range(calls_of(30 * MINUTE_MS), 30 * 6 * 100, 30 * 6 * 101 + 3 * 101);
+    run_for(3 * HOUR_MS);
+    /* The calls that find partitions, and each of 100 all quarter of an hour and later. */
+    assert_in_range(calls_of(HOUR_MS), 360 + 2 * 100, 366 + 4 * 100);
+    run_for(40 * HOUR_MS);
+    assert_in_range(calls_of(4 * HOUR_MS), 4 * 360 + 100, 4 * 366 + 2 * 100);
+    assert_int_equal(fb_poller_counters(bench->poller)->partitions, 100);
+    assert_int_equal(fb_poller_counters(bench->poller)->quiet_partitions, 100);
+}
+
+/* The bound that docs/operations.md states: an eighth of the time it was quiet, and 4 h at most. */
+static int64_t bound_of(int64_t quiet_ms)
+{
+    const int64_t bound_ms = quiet_ms / 8 < 4 * HOUR_MS ? quiet_ms / 8 : 4 * HOUR_MS;
+
+    return quiet_ms < HOUR_MS ? 20000 : bound_ms < 10 * MINUTE_MS ? 11 * MINUTE_MS : bound_ms;
+}
+
+static void a_quiet_partition_that_comes_alive_is_found_within_the_bound(void **test)
+{
+    static const int64_t spans_ms[] = {30 * MINUTE_MS, HOUR_MS, 3 * HOUR_MS, 16 * HOUR_MS,
+                                       3 * DAY_MS};
+
+    (void)test;
+    use_partitions();
+    bench->poll_interval_ms = MINUTE_MS;
+    start(0);
+    for (size_t i = 0; i < sizeof spans_ms / sizeof *spans_ms; i++) {
+        for (int moment = 0; moment < 7; moment++) {
+            const int64_t since_ms = now_ms();
+            int64_t until_ms;
+
+            deliver_to(1, now_ms());
+            /* What is alive is known again after a start. */
+            work_for(4 * MINUTE_MS);
+            start(0);
+            work_for(spans_ms[i] + moment * 7 * MINUTE_MS);
+            deliver_to(1, now_ms());
+            until_ms = now_ms() + bound_of(now_ms() - since_ms) + 2 * MINUTE_MS;
+            while (work_for(MINUTE_MS) == 0)
+                assert_true(now_ms() < until_ms);
+            /* Something newer came, so it is awake. */
+            deliver_to(1, now_ms());
+            work_for(11 * MINUTE_MS);
+            deliver_to(1, now_ms());
+            assert_int_equal(work_for(2 * MINUTE_MS), 1);
+            work_for(5 * HOUR_MS);
+            start(0);
+        }
+    }
+}
+
+/* Neither the low-water mark nor the sweeps' begin may run ahead of what was passed over. */
+static void a_late_object_in_a_quiet_partition_is_delayed_but_not_missed(void **test)
+{
+    size_t taken = 0;
+    size_t delivered = 0;
+
+    (void)test;
+    use_partitions();
+    bench->poll_interval_ms = 10 * MINUTE_MS;
+    deliver_to(0, now_ms());
+    start(0);
+    taken += work_for(HOUR_MS);
+    for (int hour = 1; hour < 24 * 12; hour++) {
+        deliver_to(1, now_ms());
+        delivered++;
+        if (hour % 19 == 0) {
+            deliver_to(0, now_ms() - 24 * HOUR_MS);
+            delivered++;
+        }
+        if (hour % 70 == 0)
+            start(0);
+        taken += work_for(HOUR_MS);
+    }
+    assert_int_equal(taken + work_for(5 * HOUR_MS), delivered + 1);
+}
+
+static void a_partition_that_nobody_has_seen_is_found_by_the_next_poll(void **test)
+{
+    (void)test;
+    use_partitions();
+    start(0);
+    run_for(5 * HOUR_MS);
+    deliver_to(7, now_ms());
+    run_for(10000);
+    assert_int_equal(counts().pending, 1);
+}
+
+static void two_levels_of_partitions_are_quiet_as_one_is(void **test)
+{
+    char root[64];
+
+    (void)test;
+    use_prefix(
+        "p/!{partitionKeyFromQuery:a}/!{partitionKeyFromQuery:b}/!{timestamp:yyyy/MM/dd/HH}/",
+        FB_LAYOUT_FIREHOSE);
+    for (int i = 0; i < 100; i++) {
+        snprintf(root, sizeof root, "p/a%d/b%d/", i % 10, i);
+        deliver(root, 1, now_ms(), now_ms());
+    }
+    start(0);
+    run_for(3 * HOUR_MS);
+    assert_in_range(calls_of(HOUR_MS), 360 + 2 * 110, 366 + 4 * 110);
+    /* One that comes alive wakes the one that it is in, too. */
+    deliver("p/a3/b3/", 1, now_ms(), now_ms());
+    run_for(HOUR_MS);
+    deliver("p/a3/b999/", 1, now_ms(), now_ms());
+    work();
+    assert_int_equal(work_for(20000), 1);
+}
+
+static void more_partitions_than_a_page_shows_are_all_listed(void **test)
+{
+    (void)test;
+    bench->s3.page_size = 7;
+    use_partitions();
+    start(0);
+    run_for(MINUTE_MS);
+    for (int i = 0; i < 1000; i++)
+        deliver_to(i, now_ms());
+    run_for(10000);
+    assert_int_equal(counts().pending, 1000);
+}
+
+static void the_budget_is_never_overrun_and_late_objects_are_found_all_the_same(void **test)
+{
+    (void)test;
+    bench->list_budget = 120;
+    use_partitions();
+    for (int i = 0; i < 50; i++)
+        deliver_to(i, now_ms());
+    start(0);
+    for (int hour = 0; hour < 12; hour++) {
+        unsigned calls = 0;
+
+        deliver_to(hour, now_ms() - 23 * HOUR_MS);
+        /* None is ever quiet. */
+        for (int part = 0; part < 4; part++) {
+            for (int i = 0; i < 50; i++)
+                deliver_to(i, now_ms());
+            calls += calls_of(HOUR_MS / 4);
+        }
+        assert_in_range(calls, hour == 0 ? 50 : 100, 121);
+    }
+    assert_true(fb_poller_counters(bench->poller)->is_stretched);
+    /* Polls have 83 of 111 calls an hour and need 51; sweeps have 28 and need 51. */
+    assert_in_range(fb_poller_counters(bench->poller)->poll_every_ms, 30 * MINUTE_MS, HOUR_MS);
+    assert_in_range(fb_poller_counters(bench->poller)->sweep_every_ms, 90 * MINUTE_MS, 3 * HOUR_MS);
+    run_for(6 * HOUR_MS);
+    assert_int_equal(counts().pending, 50 + 12 * 201);
+}
+
+static void polls_go_on_while_a_sweep_is_stretched(void **test)
+{
+    size_t taken;
+
+    (void)test;
+    bench->list_budget = 720;
+    bench->s3.page_size = 1;
+    for (int i = 0; i < 900; i++)
+        deliver("t/", 1, now_ms() - 2 * HOUR_MS - i * MINUTE_MS, 0);
+    start(0);
+    taken = work_for(MINUTE_MS);
+    for (int i = 0; i < 60; i++) {
+        deliver("t/", 1, now_ms() - 90 * MINUTE_MS, now_ms());
+        put("t/2026/11/22/12/s-1-2026-11-22-12-00-00-first", now_ms());
+        taken += work_for(MINUTE_MS);
+    }
+    assert_int_equal(fb_poller_counters(bench->poller)->sweeps, 0);
+    assert_true(bench->takeable);
+    assert_true(fb_poller_counters(bench->poller)->polls > 60);
+    taken += work_for(6 * HOUR_MS);
+    assert_int_equal(taken, 900 + 60 + 1);
+}
+
+static void a_budget_that_suffices_stretches_nothing(void **test)
+{
+    (void)test;
+    bench->list_budget = 3600;
+    start(0);
+    run_for(HOUR_MS);
+    assert_in_range(calls_of(HOUR_MS), 360, 370);
+    assert_false(fb_poller_counters(bench->poller)->is_stretched);
+    assert_int_equal(fb_poller_counters(bench->poller)->poll_every_ms, 10000);
+}
+
+static void the_first_listing_is_not_held_up_by_the_budget(void **test)
+{
+    const int64_t begin_ms = now_ms();
+
+    (void)test;
+    bench->list_budget = 60;
+    bench->s3.page_size = 1;
+    for (int i = 0; i < 500; i++)
+        deliver("t/", 1, now_ms() - i * DAY_MS, 0);
+    start(0);
+    step();
+    assert_int_equal(counts().pending, 500);
+    assert_true(now_ms() == begin_ms);
+}
+
+static void calls_that_fail_are_within_the_budget_too(void **test)
+{
+    (void)test;
+    bench->list_budget = 60;
+    start(0);
+    run_for(HOUR_MS);
+    bench->down_from_ms = now_ms();
+    bench->down_to_ms = FAKE_S3_NEVER;
+    bench->stop_call = 500;
+    assert_int_equal(fb_poller_run(bench->poller, &bench->error), FB_CANCELED);
+    assert_true(now_ms() - bench->down_from_ms > 8 * HOUR_MS);
+}
+
+/* An S3 that takes longer for a call than polls are apart does not keep sweeps from their end. */
+static void a_slow_s3_does_not_starve_sweeps(void **test)
+{
+    (void)test;
+    bench->list_budget = 3600;
+    bench->call_takes_ms = 15000;
+    bench->s3.page_size = 5;
+    for (int i = 0; i < 60; i++)
+        deliver("t/", 1, now_ms() - 2 * HOUR_MS - i * MINUTE_MS, 0);
+    start(0);
+    run_for(2 * HOUR_MS);
+    assert_true(fb_poller_counters(bench->poller)->sweeps > 3);
+    assert_true(fb_poller_counters(bench->poller)->polls > 30);
+}
+
 static void a_flat_prefix_is_listed_whole_and_forgets_what_is_gone(void **test)
 {
     (void)test;
@@ -808,9 +1073,21 @@ int main(void)
         CASE(once_is_patient_with_what_may_mend_itself),
         CASE(a_stop_ends_a_wait_for_the_next_try),
         CASE(partitions_before_the_time_are_discovered),
+        CASE(a_partition_that_went_quiet_costs_polls_nothing_and_sweeps_little),
+        CASE(a_quiet_partition_that_comes_alive_is_found_within_the_bound),
+        CASE(a_late_object_in_a_quiet_partition_is_delayed_but_not_missed),
+        CASE(a_partition_that_nobody_has_seen_is_found_by_the_next_poll),
+        CASE(two_levels_of_partitions_are_quiet_as_one_is),
+        CASE(more_partitions_than_a_page_shows_are_all_listed),
+        CASE(the_budget_is_never_overrun_and_late_objects_are_found_all_the_same),
+        CASE(polls_go_on_while_a_sweep_is_stretched),
+        CASE(a_budget_that_suffices_stretches_nothing),
+        CASE(the_first_listing_is_not_held_up_by_the_budget),
+        CASE(calls_that_fail_are_within_the_budget_too),
+        CASE(a_slow_s3_does_not_starve_sweeps),
         CASE(a_flat_prefix_is_listed_whole_and_forgets_what_is_gone),
     };
 
-    fb_log_set_level(FB_LOG_WARNING);
+    fb_log_set_level(FB_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
