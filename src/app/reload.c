@@ -15,7 +15,7 @@ static void report(void *context, const char *message)
 {
     struct fb_reload *reload = context;
 
-    fb_log_error("%s", message);
+    fb_log_event(FB_EVENT_CONF_REFUSED, NULL, "%s", message);
     if (reload->found[0] == '\0')
         snprintf(reload->found, sizeof reload->found, "%.500s", message);
 }
@@ -31,6 +31,9 @@ static enum fb_status check_fixed(const struct fb_conf_daemon *now,
 {
     if (!is_same(now->state_dir, wanted->state_dir))
         return fb_fail(error, FB_UNSUPPORTED, "state_dir has changed: restart firebridge for that");
+    if (now->log_format != wanted->log_format)
+        return fb_fail(error, FB_UNSUPPORTED,
+                       "log_format has changed: restart firebridge for that");
     if (!is_same(now->runtime_dir, wanted->runtime_dir))
         return fb_fail(error, FB_UNSUPPORTED,
                        "runtime_dir has changed: restart firebridge for that");
@@ -112,6 +115,15 @@ static bool is_unchanged(const struct fb_daemon_stream *stream, const struct fb_
            strcmp(stream->setup->conf->aws.text, conf->aws.text) == 0;
 }
 
+/* One that has stopped runs no more; whoever mended what stopped it wants it to begin again. */
+static bool runs(const struct fb_daemon_stream *stream)
+{
+    struct fb_stream_report report_of;
+
+    fb_stream_report(stream->stream, &report_of);
+    return !report_of.finished;
+}
+
 static void leave(struct fb_daemon *daemon, struct fb_daemon_stream *stream)
 {
     stream->is_leaving = true;
@@ -139,7 +151,7 @@ static enum fb_status make_fresh(struct fb_daemon *daemon, struct fresh *fresh,
         const struct fb_conf_stream *conf = &setup->conf->streams[i];
         const struct fb_daemon_stream *old = find(daemon, conf->name);
 
-        if (old != NULL && is_unchanged(old, setup->conf, conf))
+        if (old != NULL && is_unchanged(old, setup->conf, conf) && runs(old))
             continue;
         status = fb_daemon_stream_new(daemon, setup, conf, &fresh->streams[fresh->count], error);
         if (status == FB_OK)
@@ -225,7 +237,7 @@ static void apply(struct fb_daemon *daemon)
     if (prepare(daemon, &fresh, &error) == FB_OK) {
         replace(daemon, &fresh);
         fb_log_set_level(reload->setup->conf->daemon.log_level);
-        fb_log_notice("the conf is read anew: %s", reload->outcome);
+        fb_log_event(FB_EVENT_CONF_RELOADED, NULL, "the conf is read anew: %s", reload->outcome);
         fb_setup_release(daemon->setup);
         daemon->setup = reload->setup;
         reload->problem[0] = '\0';
@@ -233,7 +245,7 @@ static void apply(struct fb_daemon *daemon)
     } else {
         for (size_t i = 0; i < fresh.count; i++)
             fb_daemon_stream_free(fresh.streams[i]);
-        fb_log_error("%s", error.message);
+        fb_log_event(FB_EVENT_CONF_REFUSED, NULL, "%s", error.message);
         fb_setup_release(reload->setup);
         refuse(daemon, error.message);
     }

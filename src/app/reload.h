@@ -4,7 +4,7 @@
  *
  * A thread reads and checks it and makes what speaks with AWS, which may ask the network; the main
  * thread then compares. A stream whose text in the conf, and that of [aws], is as it was runs on
- * untouched, with the reading it was made from. One that changed or is gone drains, for
+ * untouched, with the reading it was made from. One that changed, has stopped or is gone drains, for
  * stop_timeout at most, ends at its frontier, and the new one begins there. A conf that is not
  * good, or needs a restart, is refused as a whole, and nothing changes.
  *

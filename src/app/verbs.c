@@ -48,7 +48,8 @@ static enum fb_status hold(void *context, const json_t *request, json_t *answer,
         if (only != NULL && only != stream)
             continue;
         fb_stream_hold(stream->stream, hold);
-        fb_log_notice("stream %s: %s, by command", stream->conf->name, hold_words[hold]);
+        fb_log_event(FB_EVENT_STREAM_HELD, FB_ABOUT(.stream = stream->conf->name),
+                     "it %s, by command", hold_words[hold]);
         json_array_append_new(names, json_string(stream->conf->name));
     }
     json_object_set_new(answer, "streams", names);

@@ -21,6 +21,11 @@ def rewrite(runner, process, conf):
     process.popen.send_signal(signal.SIGHUP)
 
 
+def status_of(job, conf):
+    result = job.firebridge(conf, "status", "--output", "json")
+    return json.loads(result.stdout)["streams"][0]["state"] if result.stdout else ""
+
+
 def start(firebridge, conf, tmp_path):
     systemd = manager.Manager(tmp_path)
     process = control.start(firebridge, conf, env=systemd.env)
@@ -120,11 +125,23 @@ def test_a_changed_stream_drains_for_stop_timeout_at_most(job, dynamodb_server):
     job.table.expect(records(1000))
 
 
+def test_a_stream_that_has_stopped_begins_again_though_the_conf_is_as_it_was(job):
+    name = job.put(b"no json at all " * 100)
+    conf = job.conf(stream="max_dead_letters = 1 in 1")
+    process = job.firebridge.start(conf, "run")
+    process.wait_until(lambda: status_of(job, conf) == "stopped")
+    firehose.put_body(job.s3, job.bucket, name, firehose.body(records(10)))
+    assert "1 changed" in job.firebridge(conf, "reload").stdout
+    process.wait_until(lambda: " done: 10 records" in process.log)
+    job.table.expect(records(10))
+
+
 BASE = (("ticker", "time_zone = Europe/Vienna"), ("clicks",))
 REFUSED = {
     "a mistake": ((("ticker", "writers = many"),), "", r"firebridge.conf:\d+: writers: "),
     "no stream": ((), None, "there is no stream"),
     "another state_dir": (BASE, "", "state_dir has changed: restart"),
+    "another log_format": (BASE, "log_format = json", "log_format has changed: restart"),
     "another runtime_dir": (BASE, "runtime_dir = {folder}/elsewhere", "runtime_dir has changed: restart"),
     "a new time zone": ((("ticker", "time_zone = Asia/Tokyo"),), "", "Asia/Tokyo.* is new.* restart"),
 }
