@@ -21,7 +21,7 @@
 #include "firebridge/app/identity.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
-#include "firebridge/aws/transact.h"
+#include "firebridge/aws/tables.h"
 #include "firebridge/base/thread.h"
 #include "firebridge/base/time.h"
 #include "firebridge/pipeline/layout.h"

@@ -30,25 +30,40 @@ enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_lay
 
 #define MARKER_TTL_MIN_MS (30 * 24 * 3600 * INT64_C(1000))
 
-static bool ends_in_add(const char *meaning)
+/* The bit of the operation that a text ends in; 0 when it is none. */
+static unsigned operation_in(const char *text)
 {
-    const char *word = strrchr(meaning, ':');
+    const char *word = strrchr(text, ':');
+    enum fb_operation operation;
 
-    word = word == NULL ? meaning : word + 1;
-    return strcmp(word + strspn(word, " \t"), "add") == 0;
+    word = word == NULL ? text : word + 1;
+    word += strspn(word, " \t");
+    return fb_operation_find(word, strlen(word), &operation) ? 1U << operation : 0;
+}
+
+unsigned fb_conf_operations(const struct fb_conf_stream *stream)
+{
+    const struct fb_mapping_options mapping = fb_conf_mapping_options(stream);
+    unsigned operations = 0;
+
+    /* Typed items and changes may delete, whatever `write` is by default. */
+    if (!fb_mapping_is_needed(&mapping))
+        return 1U << FB_PUT | 1U << FB_DELETE;
+    for (size_t i = 0; i < stream->write_map.count; i++)
+        operations |= operation_in(stream->write_map.entries[i]);
+    if (stream->write_map.count > 0)
+        return operations;
+    return stream->write == NULL ? 1U << FB_PUT : operation_in(stream->write);
 }
 
 bool fb_conf_only_adds(const struct fb_conf_stream *stream)
 {
-    return stream->write != NULL && strcmp(stream->write, "add") == 0;
+    return fb_conf_operations(stream) == 1U << FB_ADD && stream->write_map.count == 0;
 }
 
 bool fb_conf_may_add(const struct fb_conf_stream *stream)
 {
-    for (size_t i = 0; i < stream->write_map.count; i++)
-        if (ends_in_add(stream->write_map.entries[i]))
-            return true;
-    return fb_conf_only_adds(stream);
+    return (fb_conf_operations(stream) & 1U << FB_ADD) != 0;
 }
 
 int64_t fb_conf_marker_ttl_ms(const struct fb_conf_stream *stream)

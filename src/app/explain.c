@@ -14,6 +14,7 @@
 #include "firebridge/app/cli.h"
 #include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
+#include "firebridge/app/key_option.h"
 #include "firebridge/aws/access_point.h"
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
@@ -177,38 +178,13 @@ static bool set_keys(struct explain *explain)
 
 /* ---- the table's key ---- */
 
-/* "NAME" or "NAME:TYPE"; the last colon counts. */
-static bool take_attribute(const char *text, size_t size, struct fb_key_attribute *ret)
-{
-    ret->type = FB_KEY_STRING;
-    if (size > 2 && text[size - 2] == ':') {
-        if (strchr("SNB", text[size - 1]) == NULL)
-            return false;
-        ret->type = (enum fb_key_type)text[size - 1];
-        size -= 2;
-    }
-    if (size == 0 || size > FB_KEY_NAME_MAX)
-        return false;
-    memcpy(ret->name, text, size);
-    ret->name[size] = '\0';
-    ret->name_size = size;
-    return true;
-}
-
 static bool take_key(struct explain *explain)
 {
-    const char *text = explain->options->key;
-    const size_t first = strcspn(text, ",");
-    struct fb_key_schema *schema = &explain->schema;
+    struct fb_error error = {0};
 
-    if (!take_attribute(text, first, &schema->attributes[0]) ||
-        (text[first] == ',' &&
-         !take_attribute(text + first + 1, strlen(text + first + 1), &schema->attributes[1])))
-        return complain("--key %s: expected NAME or NAME:TYPE, for a sort key a second one behind "
-                        "a comma; the type is S, N or B",
-                        text);
-    schema->count = text[first] == ',' ? 2 : 1;
-    return true;
+    return fb_key_option_read(explain->options->key, explain->mapping, &explain->schema, &error) ==
+               FB_OK ||
+           complain("%s", error.message);
 }
 
 static bool connect_service(struct explain *explain, enum fb_stream_side side,

@@ -116,6 +116,7 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
     }
     if (fb_watchdog_is_content(&daemon->watchdog, fb_monotonic_ms(fb_clock_system())))
         sd_notify(0, "WATCHDOG=1");
+    fb_log_tick();
     *ret_all_finished = totals.finished == daemon->stream_count;
 }
 

@@ -4,14 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the conf says of one; all texts are the conf's. */
-struct principal {
-    const char *profile; /* NULL: AWS_PROFILE, or the environment */
-    struct fb_role role; /* without an ARN: none */
-};
-
 struct entry {
-    struct principal principal;
+    struct fb_principal principal;
     struct fb_credentials_cache *cache;
 };
 
@@ -34,17 +28,17 @@ static bool is_same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static bool is_same(const struct principal *a, const struct principal *b)
+static bool is_same(const struct fb_principal *a, const struct fb_principal *b)
 {
     return is_same_text(a->profile, b->profile) && is_same_text(a->role.arn, b->role.arn) &&
            is_same_text(a->role.external_id, b->role.external_id);
 }
 
-static struct principal principal_of(const struct fb_conf *conf,
-                                     const struct fb_conf_stream *stream, enum fb_stream_side side)
+struct fb_principal fb_principal_of(const struct fb_conf *conf, const struct fb_conf_stream *stream,
+                                    enum fb_stream_side side)
 {
     const struct fb_conf_principal *levels[3] = {&conf->aws.principal};
-    struct principal principal = {0};
+    struct fb_principal principal = {0};
     size_t count = 1;
 
     if (stream != NULL)
@@ -69,7 +63,7 @@ static struct principal principal_of(const struct fb_conf *conf,
 }
 
 static struct fb_credentials_cache *find(const struct fb_principals *principals,
-                                         const struct principal *principal)
+                                         const struct fb_principal *principal)
 {
     for (size_t i = 0; i < principals->count; i++)
         if (is_same(&principals->entries[i].principal, principal))
@@ -77,7 +71,7 @@ static struct fb_credentials_cache *find(const struct fb_principals *principals,
     return NULL;
 }
 
-static enum fb_status make_cache(const struct maker *maker, const struct principal *principal,
+static enum fb_status make_cache(const struct maker *maker, const struct fb_principal *principal,
                                  struct fb_credentials_cache *source,
                                  struct fb_credentials_cache **ret_cache, struct fb_error *error)
 {
@@ -99,7 +93,7 @@ static enum fb_status make_cache(const struct maker *maker, const struct princip
 }
 
 /* There is room for it; `source` NULL: no role is assumed. */
-static enum fb_status add(const struct maker *maker, const struct principal *principal,
+static enum fb_status add(const struct maker *maker, const struct fb_principal *principal,
                           struct fb_credentials_cache *source, struct fb_error *error)
 {
     struct fb_principals *principals = maker->principals;
@@ -120,8 +114,8 @@ static enum fb_status add_with_source(const struct maker *maker,
                                       const struct fb_conf_stream *stream, enum fb_stream_side side,
                                       struct fb_error *error)
 {
-    const struct principal principal = principal_of(maker->principals->conf, stream, side);
-    const struct principal source = {.profile = principal.profile};
+    const struct fb_principal principal = fb_principal_of(maker->principals->conf, stream, side);
+    const struct fb_principal source = {.profile = principal.profile};
     enum fb_status status = add(maker, &source, NULL, error);
 
     if (status != FB_OK || principal.role.arn == NULL)
@@ -185,7 +179,7 @@ struct fb_credentials_cache *fb_principals_find(const struct fb_principals *prin
                                                 const struct fb_conf_stream *stream,
                                                 enum fb_stream_side side)
 {
-    const struct principal principal = principal_of(principals->conf, stream, side);
+    const struct fb_principal principal = fb_principal_of(principals->conf, stream, side);
 
     return find(principals, &principal);
 }

@@ -7,6 +7,9 @@
 #include "firebridge/codec/json_text.h"
 #include "firebridge/codec/validate.h"
 
+/* No digit of a number needs an escape; a number that has some must be this short. */
+#define ESCAPED_NUMBER_MAX_BYTES 512
+
 enum fb_status fb_answer_check(struct fb_buffer *answer)
 {
     struct fb_nesting nesting = {0};
@@ -89,4 +92,54 @@ bool fb_answer_units(struct fb_json_cursor answer, const char *table, double *re
     }
     *ret_units = units;
     return true;
+}
+
+/* Nobody escapes digits, but JSON allows it. */
+static enum fb_status append_number(struct fb_buffer *key, const struct fb_json_text *text)
+{
+    char plain[ESCAPED_NUMBER_MAX_BYTES + 1];
+    size_t size;
+
+    if (memchr(text->bytes, '\\', text->size) == NULL)
+        return fb_key_append_canonical(key, FB_KEY_NUMBER, text->bytes, text->size);
+    if (text->size > ESCAPED_NUMBER_MAX_BYTES)
+        return FB_TOO_LARGE;
+    size = fb_text_unescape(text->bytes, text->size, plain);
+    plain[size] = '\0';
+    return fb_key_append_canonical(key, FB_KEY_NUMBER, plain, size);
+}
+
+/* {"S":"..."} or {"N":"..."} in canonical form. */
+static enum fb_status append_key(struct fb_buffer *key, enum fb_key_type type,
+                                 struct fb_json_cursor attribute)
+{
+    const char name = (char)type;
+    struct fb_json_cursor value;
+    struct fb_json_text text;
+    enum fb_status status;
+
+    if (!fb_answer_find(attribute, &name, 1, &value) || !fb_json_take_string(&value, &text))
+        return FB_CORRUPT;
+    if (type == FB_KEY_NUMBER)
+        status = append_number(key, &text);
+    else
+        status = fb_key_append_canonical(key, type, text.bytes, text.size);
+    return status == FB_OK || status == FB_NO_MEMORY ? status : FB_CORRUPT;
+}
+
+enum fb_status fb_answer_append_key(const struct fb_key_schema *schema,
+                                    struct fb_json_cursor attributes, struct fb_buffer *key)
+{
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct fb_key_attribute *wanted = &schema->attributes[i];
+        struct fb_json_cursor attribute;
+        enum fb_status status;
+
+        if (!fb_answer_find(attributes, wanted->name, wanted->name_size, &attribute))
+            return FB_CORRUPT;
+        status = append_key(key, wanted->type, attribute);
+        if (status != FB_OK)
+            return status;
+    }
+    return FB_OK;
 }

@@ -62,6 +62,23 @@ static bool read_schema(const json_t *table, struct fb_key_schema *schema)
     return has_hash;
 }
 
+/* On demand there may be a maximum, too; -1 is none (API reference, "OnDemandThroughput"). */
+static void read_capacity(const json_t *table, struct fb_table *read)
+{
+    const json_t *billing = json_object_get(table, "BillingModeSummary");
+    const char *mode = json_string_value(json_object_get(billing, "BillingMode"));
+    json_int_t units;
+
+    read->is_provisioned = mode == NULL || strcmp(mode, "PAY_PER_REQUEST") != 0;
+    units = json_integer_value(
+        read->is_provisioned
+            ? json_object_get(json_object_get(table, "ProvisionedThroughput"), "WriteCapacityUnits")
+            : json_object_get(json_object_get(table, "OnDemandThroughput"),
+                              "MaxWriteRequestUnits"));
+    read->write_units = units > 0 ? (uint64_t)units : 0;
+    read->is_provisioned = read->is_provisioned && units > 0;
+}
+
 static bool read_table(const json_t *root, struct fb_table *ret_table)
 {
     const json_t *table = json_object_get(root, "Table");
@@ -71,6 +88,7 @@ static bool read_table(const json_t *root, struct fb_table *ret_table)
         !copy_member(table, "TableStatus", read.status, sizeof read.status) ||
         !read_schema(table, &read.schema))
         return false;
+    read_capacity(table, &read);
     read.created_ms =
         (int64_t)(json_number_value(json_object_get(table, "CreationDateTime")) * 1000.0 + 0.5);
     *ret_table = read;

@@ -135,3 +135,27 @@ enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *self, struct fb
         return fb_dynamodb_call_refuse(self, error, "its x-amz-crc32 does not fit");
     return decode(self, &response, error);
 }
+
+enum fb_status fb_dynamodb_ask(struct fb_client *client, const char *operation, const char *table,
+                               const struct iovec *body, size_t body_count, size_t answer_max_bytes,
+                               json_t **ret_root, struct fb_error *error)
+{
+    struct fb_dynamodb_call call;
+    enum fb_status status =
+        fb_dynamodb_call_init(&call, client, operation, table, answer_max_bytes, error);
+    json_t *root = NULL;
+
+    if (status != FB_OK)
+        return status;
+    status = fb_dynamodb_call_perform(&call, client, body, body_count, error);
+    if (status == FB_OK) {
+        root = json_loadb(call.answer.bytes, call.answer.size, JSON_ALLOW_NUL, NULL);
+        if (json_is_object(root))
+            *ret_root = json_incref(root);
+        else
+            status = fb_dynamodb_call_refuse(&call, error, "it is no JSON");
+    }
+    json_decref(root);
+    fb_dynamodb_call_done(&call);
+    return status;
+}

@@ -233,7 +233,8 @@ const char *fb_aws_error_hint(const char *code, const char *said)
     return known == NULL ? NULL : known->hint;
 }
 
-/* An operation and what it needs are not always called the same. */
+/* An operation and what it needs are not always called the same. The one list of both: errors and
+ * `iam-policy` follow it. */
 static const struct {
     const char *operation, *action;
 } known_actions[] = {
@@ -248,6 +249,12 @@ static const struct {
     {"BatchExecuteStatement", "dynamodb:PartiQLInsert"},
     {"PutItem", "dynamodb:PutItem"},
     {"UpdateItem", "dynamodb:UpdateItem"},
+    {"DeleteItem", "dynamodb:DeleteItem"}, /* in a transaction */
+    {"GetItem", "dynamodb:GetItem"},
+    {"BatchGetItem", "dynamodb:BatchGetItem"},
+    {"CreateTable", "dynamodb:CreateTable"},
+    {"DescribeTimeToLive", "dynamodb:DescribeTimeToLive"},
+    {"UpdateTimeToLive", "dynamodb:UpdateTimeToLive"},
 };
 
 const char *fb_aws_error_action(const char *operation)

@@ -15,7 +15,6 @@
 
 /* An item has 400 KB, and JSON may spell a byte in six. */
 #define ITEM_ANSWER_MAX_BYTES ((size_t)4 * 1024 * 1024)
-#define TTL_ANSWER_MAX_BYTES  ((size_t)64 * 1024)
 
 /* ---- why a transaction was canceled ---- */
 
@@ -197,31 +196,6 @@ enum fb_status fb_dynamodb_transact_write(struct fb_client *client, const char *
 
 /* ---- reading ---- */
 
-/* A call of JSON to JSON. *ret_root is the caller's to free. */
-static enum fb_status ask(struct fb_client *client, const char *operation, const char *table,
-                          const struct iovec *body, size_t body_count, size_t answer_max_bytes,
-                          json_t **ret_root, struct fb_error *error)
-{
-    struct fb_dynamodb_call call;
-    enum fb_status status =
-        fb_dynamodb_call_init(&call, client, operation, table, answer_max_bytes, error);
-    json_t *root = NULL;
-
-    if (status != FB_OK)
-        return status;
-    status = fb_dynamodb_call_perform(&call, client, body, body_count, error);
-    if (status == FB_OK) {
-        root = json_loadb(call.answer.bytes, call.answer.size, JSON_ALLOW_NUL, NULL);
-        if (json_is_object(root))
-            *ret_root = json_incref(root);
-        else
-            status = fb_dynamodb_call_refuse(&call, error, "it is no JSON");
-    }
-    json_decref(root);
-    fb_dynamodb_call_done(&call);
-    return status;
-}
-
 enum fb_status fb_dynamodb_get_item(struct fb_client *client, const char *table, const char *key,
                                     size_t key_size, json_t **ret_item, struct fb_error *error)
 {
@@ -235,33 +209,10 @@ enum fb_status fb_dynamodb_get_item(struct fb_client *client, const char *table,
     };
     json_t *root = NULL;
     enum fb_status status =
-        ask(client, "GetItem", table, body, 3, ITEM_ANSWER_MAX_BYTES, &root, error);
+        fb_dynamodb_ask(client, "GetItem", table, body, 3, ITEM_ANSWER_MAX_BYTES, &root, error);
 
     if (status == FB_OK)
         *ret_item = json_incref(json_object_get(root, "Item"));
-    json_decref(root);
-    return status;
-}
-
-enum fb_status fb_dynamodb_describe_ttl(struct fb_client *client, const char *table,
-                                        char ret_attribute[FB_KEY_NAME_MAX + 1],
-                                        struct fb_error *error)
-{
-    char text[FB_TABLE_NAME_MAX + 32];
-    const struct iovec body = {text, (size_t)snprintf(text, sizeof text, "{\"TableName\":\"%.*s\"}",
-                                                      FB_TABLE_NAME_MAX, table)};
-    json_t *root = NULL;
-    enum fb_status status =
-        ask(client, "DescribeTimeToLive", table, &body, 1, TTL_ANSWER_MAX_BYTES, &root, error);
-    const json_t *described = json_object_get(root, "TimeToLiveDescription");
-    const char *state = json_string_value(json_object_get(described, "TimeToLiveStatus"));
-    const char *attribute = json_string_value(json_object_get(described, "AttributeName"));
-    const bool is_on =
-        state != NULL && (strcmp(state, "ENABLED") == 0 || strcmp(state, "ENABLING") == 0);
-
-    if (status == FB_OK)
-        snprintf(ret_attribute, FB_KEY_NAME_MAX + 1, "%s",
-                 is_on && attribute != NULL ? attribute : "");
     json_decref(root);
     return status;
 }

@@ -42,6 +42,11 @@ static void shrink(struct fb_buffer *buffer, size_t kept_bytes)
     fb_buffer_init(buffer, max_bytes);
 }
 
+const char *fb_write_operation(enum fb_write_kind kind)
+{
+    return kinds[kind].operation;
+}
+
 size_t fb_write_max_items(enum fb_write_kind kind)
 {
     return kinds[kind].max_items;

@@ -13,6 +13,23 @@ static const struct fb_map_item *find_item(const struct fb_mapping *mapping, uin
     return NULL;
 }
 
+bool fb_mapping_made_type(const struct fb_mapping *mapping, const char *name,
+                          enum fb_key_type *ret_type)
+{
+    static const enum fb_key_type types[] = {[FB_MAP_TYPE_STRING] = FB_KEY_STRING,
+                                             [FB_MAP_TYPE_NUMBER] = FB_KEY_NUMBER,
+                                             [FB_MAP_TYPE_BINARY] = FB_KEY_BINARY};
+    const struct fb_map_item *item =
+        mapping == NULL
+            ? NULL
+            : find_item(mapping, fb_hash_bytes(mapping->tree.hash_seed, name, strlen(name)));
+
+    if (item == NULL || fb_map_template_type(item->value) == FB_MAP_TYPE_OTHER)
+        return false;
+    *ret_type = types[fb_map_template_type(item->value)];
+    return true;
+}
+
 static bool fits(enum fb_map_type type, enum fb_key_type key)
 {
     return key == FB_KEY_STRING   ? type == FB_MAP_TYPE_STRING

@@ -200,6 +200,9 @@ enum fb_status fb_conf_stream_set(struct fb_conf_stream *stream, const char *ass
 enum fb_status fb_conf_layout(const struct fb_conf_stream *stream, struct fb_layout **ret_layout,
                               struct fb_error *error) FB_MUST_CHECK;
 
+/* What may be done with the stream's items: a bit, 1 << FB_PUT and so on, for each operation. */
+unsigned fb_conf_operations(const struct fb_conf_stream *stream);
+
 /* Whether records may add, and whether they do nothing else. */
 bool fb_conf_may_add(const struct fb_conf_stream *stream);
 bool fb_conf_only_adds(const struct fb_conf_stream *stream);

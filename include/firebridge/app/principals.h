@@ -19,6 +19,16 @@
 
 struct fb_principals;
 
+/* What the conf says of one; all texts are the conf's. */
+struct fb_principal {
+    const char *profile; /* NULL: AWS_PROFILE, or the environment */
+    struct fb_role role; /* without an ARN: none */
+};
+
+/* `stream` NULL: what [aws] says. */
+struct fb_principal fb_principal_of(const struct fb_conf *conf, const struct fb_conf_stream *stream,
+                                    enum fb_stream_side side);
+
 /* Each chain of providers has a transport of its own, made by this. */
 typedef enum fb_status (*fb_transport_new_fn)(void *context, struct fb_transport **ret_transport,
                                               struct fb_error *error);

@@ -18,6 +18,8 @@ struct fb_table {
     char arn[512];
     char status[32]; /* "ACTIVE", "CREATING", ... */
     int64_t created_ms;
+    uint64_t write_units; /* a second that it takes at most; 0: as many as come */
+    bool is_provisioned;
     struct fb_key_schema schema;
 };
 

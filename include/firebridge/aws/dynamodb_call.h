@@ -7,6 +7,8 @@
 #ifndef FIREBRIDGE_AWS_DYNAMODB_CALL_H
 #define FIREBRIDGE_AWS_DYNAMODB_CALL_H
 
+#include <jansson.h>
+
 #include "firebridge/aws/call.h"
 
 /* A name has at most 255 characters, an ARN of a table in any partition fewer than 512. */
@@ -31,6 +33,14 @@ void fb_dynamodb_call_done(struct fb_dynamodb_call *call);
 enum fb_status fb_dynamodb_call_perform(struct fb_dynamodb_call *call, struct fb_client *client,
                                         const struct iovec *body, size_t body_count,
                                         struct fb_error *error) FB_MUST_CHECK;
+
+/*
+ * A call of small JSON to small JSON, of which a tree is made; *ret_root, an object, is the
+ * caller's to free.
+ */
+enum fb_status fb_dynamodb_ask(struct fb_client *client, const char *operation, const char *table,
+                               const struct iovec *body, size_t body_count, size_t answer_max_bytes,
+                               json_t **ret_root, struct fb_error *error) FB_MUST_CHECK;
 
 /* Whether the x-amz-crc32 is that of the bytes; true where there was none. */
 bool fb_dynamodb_crc_fits(const char *expected, const struct fb_buffer *answer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TransactWriteItems, GetItem and DescribeTimeToLive: what exactly-once writing needs beside
+ * TransactWriteItems and GetItem: what exactly-once writing needs beside
  * dynamodb.h (Amazon DynamoDB API reference, version 2012-08-10). Retrying is the caller's.
  *
  * Threads: the client's.
@@ -36,11 +36,6 @@ enum fb_status fb_dynamodb_transact_write(struct fb_client *client, const char *
 enum fb_status fb_dynamodb_get_item(struct fb_client *client, const char *table, const char *key,
                                     size_t key_size, json_t **ret_item,
                                     struct fb_error *error) FB_MUST_CHECK;
-
-/* The attribute by which items expire; empty when they do not. */
-enum fb_status fb_dynamodb_describe_ttl(struct fb_client *client, const char *table,
-                                        char ret_attribute[FB_KEY_NAME_MAX + 1],
-                                        struct fb_error *error) FB_MUST_CHECK;
 
 /* ---- for the above, and to be tested by itself ---- */
 

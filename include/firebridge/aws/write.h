@@ -38,6 +38,9 @@ struct fb_write_target {
     struct fb_write_scratch *scratch;
 };
 
+/* What DynamoDB calls it. Never NULL. */
+const char *fb_write_operation(enum fb_write_kind kind);
+
 /* So many items one call may carry. */
 size_t fb_write_max_items(enum fb_write_kind kind);
 

@@ -130,6 +130,10 @@ struct fb_map_made {
 size_t fb_mapping_made_count(const struct fb_mapping *mapping);
 struct fb_map_made fb_mapping_made(const struct fb_mapping *mapping, size_t i);
 
+/* Whether a template makes this attribute, as a type that a key can have. `mapping` may be NULL. */
+bool fb_mapping_made_type(const struct fb_mapping *mapping, const char *name,
+                          enum fb_key_type *ret_type);
+
 /*
  * Whether items that the mapping makes can have this key: FB_INVALID where a key attribute is
  * dropped, is not kept, is made as another type or, where records add, not made; the message begins

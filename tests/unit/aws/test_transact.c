@@ -208,30 +208,6 @@ static void an_item_is_read_as_it_is_now(void **state)
     tear_down(&f);
 }
 
-static void the_attribute_by_which_items_expire_is_told(void **state)
-{
-    static const struct script_step steps[] = {
-        {.header = "X-Amz-Target: DynamoDB_20120810.DescribeTimeToLive",
-         .body = "{\"TableName\":\"ticker\"}",
-         .http_status = 200,
-         .answer = "{\"TimeToLiveDescription\":{\"TimeToLiveStatus\":\"ENABLED\","
-                   "\"AttributeName\":\"expires\"}}"},
-        {.http_status = 200,
-         .answer = "{\"TimeToLiveDescription\":{\"TimeToLiveStatus\":\"DISABLING\","
-                   "\"AttributeName\":\"expires\"}}"},
-    };
-    char attribute[FB_KEY_NAME_MAX + 1];
-    struct fixture f;
-
-    (void)state;
-    SET_UP(f, steps);
-    assert_int_equal(fb_dynamodb_describe_ttl(&f.client, "ticker", attribute, &f.error), FB_OK);
-    assert_string_equal(attribute, "expires");
-    assert_int_equal(fb_dynamodb_describe_ttl(&f.client, "ticker", attribute, &f.error), FB_OK);
-    assert_string_equal(attribute, "");
-    tear_down(&f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,7 +216,6 @@ int main(void)
         cmocka_unit_test(reasons_with_a_wrong_crc_are_not_believed),
         cmocka_unit_test(an_answer_that_is_none_of_dynamodbs_is_not_believed),
         cmocka_unit_test(an_item_is_read_as_it_is_now),
-        cmocka_unit_test(the_attribute_by_which_items_expire_is_told),
     };
 
     return cmocka_run_group_tests_name("aws/transact", tests, NULL, NULL);
