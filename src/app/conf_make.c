@@ -7,6 +7,7 @@
 #include "firebridge/app/conf_file.h"
 #include "firebridge/app/conf_items.h"
 #include "firebridge/app/conf_value.h"
+#include "firebridge/base/buffer.h"
 
 static void free_principal(struct fb_conf_principal *principal)
 {
@@ -50,6 +51,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->letters_prefix);
     fb_conf_list_done(&stream->write_map);
     free(stream->version_attribute);
+    free(stream->text);
     *stream = (struct fb_conf_stream){0};
 }
 
@@ -65,6 +67,7 @@ static void free_aws(struct fb_conf_aws *aws)
     free(aws->proxy);
     free(aws->no_proxy);
     free(aws->ca_bundle);
+    free(aws->text);
     *aws = (struct fb_conf_aws){0};
 }
 
@@ -242,6 +245,36 @@ static size_t check(struct fb_conf_text *text, const char *path)
     return streams;
 }
 
+/* All that was said for a section, or stands for it, in one text. Items may be taken twice. */
+static enum fb_status gather(enum fb_conf_kind kind, const struct fb_conf_section *section,
+                             const struct fb_conf_section *shared, char **ret_text)
+{
+    const struct fb_conf_section *const sections[] = {shared, section};
+    struct fb_buffer text;
+    enum fb_status status = FB_OK;
+
+    fb_buffer_init(&text, SIZE_MAX / 2);
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT && status == FB_OK; k++) {
+        const struct fb_conf_value value = value_of(section, shared, k);
+
+        if (fb_conf_keys[k].kind == kind && value.text != NULL)
+            status = fb_buffer_printf(&text, "%s = %s\n", fb_conf_keys[k].name, value.text);
+    }
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; sections[s] != NULL && i < sections[s]->item_count; i++)
+            if (status == FB_OK)
+                status = fb_buffer_printf(
+                    &text, "%s.%s = %s\n", sections[s]->items[i].is_added ? "add" : "item",
+                    sections[s]->items[i].name, sections[s]->items[i].value.text);
+    if (status == FB_OK)
+        status = fb_buffer_terminate(&text);
+    if (status == FB_OK)
+        *ret_text = text.bytes;
+    else
+        fb_buffer_done(&text);
+    return status;
+}
+
 /* All values are checked: only memory can fail. */
 static enum fb_status fill(enum fb_conf_kind kind, const struct fb_conf_section *section,
                            const struct fb_conf_section *shared, void *base)
@@ -271,7 +304,8 @@ static enum fb_status fill_stream(const struct fb_conf_section *section,
     }
     if (!fb_conf_set_text(&stream->name, section->stream))
         return FB_NO_MEMORY;
-    if (shared != NULL)
+    status = gather(FB_CONF_STREAM, section, shared, &stream->text);
+    if (status == FB_OK && shared != NULL)
         status = add_items(shared, &stream->items, NULL);
     if (status == FB_OK)
         status = add_items(section, &stream->items, NULL);
@@ -294,6 +328,8 @@ static enum fb_status fill_conf(const struct fb_conf_text *text, struct fb_conf 
     }
     if (status == FB_OK)
         status = fill(FB_CONF_AWS, singles[FB_CONF_AWS], NULL, &conf->aws);
+    if (status == FB_OK)
+        status = gather(FB_CONF_AWS, singles[FB_CONF_AWS], NULL, &conf->aws.text);
     if (status == FB_OK)
         status = fill(FB_CONF_DAEMON, singles[FB_CONF_DAEMON], NULL, &conf->daemon);
     return status;

@@ -19,6 +19,7 @@
 #include "firebridge/app/refresher.h"
 #include "firebridge/pipeline/stream.h"
 #include "firebridge/state/state.h"
+#include "reload.h"
 #include "watchdog.h"
 #include "window.h"
 
@@ -28,8 +29,9 @@ struct fb_run_options {
     bool accept_dead_letters;
 };
 
-/* One reading of the conf, with what speaks for it. */
+/* One reading of the conf, with what speaks for it. Goes with the last who uses it. */
 struct fb_setup {
+    unsigned users;
     struct fb_conf *conf;
     struct fb_environment *environment;
     struct fb_refresher *refresher;
@@ -46,7 +48,10 @@ struct fb_daemon_stream {
     struct fb_mapping *mapping; /* NULL: none */
     char fingerprint[FB_FINGERPRINT_SIZE];
     struct fb_stream *stream; /* NULL: not started */
-    struct fb_window window;  /* of its counters */
+    bool is_leaving;          /* by a reload: it ends, at leave_at_ms at once, ... */
+    int64_t leave_at_ms;
+    struct fb_daemon_stream *successor; /* ... and this one comes; NULL: none does */
+    struct fb_window window;            /* of its counters */
 };
 
 struct fb_daemon {
@@ -65,7 +70,9 @@ struct fb_daemon {
     bool ready, stopping;
     int64_t stop_deadline_ms; /* monotonic */
     struct fb_watchdog watchdog;
-    char last_status[256];
+    struct fb_reload reload;
+    int64_t extended_ms; /* when the service manager was asked for more time; 0: never */
+    char last_status[512];
 };
 
 /*
@@ -75,12 +82,18 @@ struct fb_daemon {
 enum fb_status fb_daemon_run(struct fb_daemon *daemon, struct fb_error *error) FB_MUST_CHECK;
 void fb_daemon_done(struct fb_daemon *daemon);
 
+void fb_setup_release(struct fb_setup *setup);
+
+/* Of stop_timeout, what a stream has to finish what is in flight; the rest is for its checkpoint.
+ */
+int64_t fb_daemon_drain_ms(int64_t stop_timeout_ms);
+
 /* Wakes the main thread out of its tick. From any thread. */
 void fb_daemon_wake(void *context);
 
 /* ---- daemon_stream.c ---- */
 
-/* All but the stream itself. Before the first thread: a layout may load a time zone. */
+/* All but the stream itself. Uses `setup` until it is freed. */
 enum fb_status fb_daemon_stream_new(struct fb_daemon *daemon, struct fb_setup *setup,
                                     const struct fb_conf_stream *conf,
                                     struct fb_daemon_stream **ret_stream,
@@ -98,6 +111,8 @@ struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const ch
 
 void fb_notify_init(struct fb_daemon *daemon);
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
+void fb_notify_reloading(const struct fb_daemon *daemon);
+void fb_notify_reloaded(void);
 void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
 
 /* ---- status.c ---- */

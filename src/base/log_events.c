@@ -47,6 +47,10 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "stopping-now", "d13de132c6774074b6fa2f29b3dc91ac", FB_LOG_NOTICE, 0},
     [FB_EVENT_ENDED] = {
         "ended", "16705b9fd70d4665a420b6b4218e65c6", FB_LOG_INFO, 0},
+    [FB_EVENT_CONF_RELOADED] = {
+        "conf-reloaded", "02ef55e45eba414283f7ae82be240879", FB_LOG_NOTICE, 0},
+    [FB_EVENT_THREAD_SILENT] = {
+        "thread-silent", "8c42799f18d54a1baa7f127abc71304c", FB_LOG_ERROR, 0},
     [FB_EVENT_CREDENTIALS_FOUND] = {
         "credentials-found", "edb92969734a4403b968c3ec5714838b", FB_LOG_INFO, 0},
     [FB_EVENT_CREDENTIALS_BACK] = {
@@ -71,6 +75,8 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "stream-summary", "a0d60a2b75c04ab98ffaeb8a59c15b97", FB_LOG_INFO, STREAM},
     [FB_EVENT_STREAM_UNDONE] = {
         "stream-undone", "838c7e539e634f7fbda23cb3297d935d", FB_LOG_ERROR, STREAM},
+    [FB_EVENT_STREAM_HELD] = {
+        "stream-held", "041fad3a1b064b5687084e5ee2f04c1f", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_CHECKPOINT_LOST] = {
         "checkpoint-lost", "2a367339434142aa82ce2eb47a14de70", FB_LOG_WARNING, STREAM | ERROR},
     [FB_EVENT_LISTING_GOES_ON] = {
