@@ -192,7 +192,8 @@ static void take_signal(struct fb_daemon *daemon, int64_t wait_ms)
     if (number == SIGTERM || number == SIGINT)
         begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
     else if (number == SIGHUP && daemon->options->once)
-        fb_log_notice("SIGHUP: with --once the conf is not read anew");
+        fb_log_event(FB_EVENT_CONF_RELOADING, NULL,
+                     "SIGHUP: with --once the conf is not read anew");
     else if (number == SIGHUP)
         (void)fb_reload_ask(daemon);
 }

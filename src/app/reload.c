@@ -87,7 +87,8 @@ static void refuse(struct fb_daemon *daemon, const char *why)
 {
     snprintf(daemon->reload.problem, sizeof daemon->reload.problem, "%s",
              why[0] != '\0' ? why : "out of memory");
-    fb_log_error("the conf is refused, and the one that was read before stays in force");
+    fb_log_event(FB_EVENT_CONF_REFUSED, NULL,
+                 "the conf is refused, and the one that was read before stays in force");
     end(daemon);
 }
 
@@ -166,8 +167,8 @@ static void start(struct fb_daemon_stream *stream)
 
     if (fb_daemon_stream_start(stream, &error) == FB_OK)
         return;
-    fb_log_error("stream %s does not start: %s. Restart firebridge", stream->conf->name,
-                 error.message);
+    fb_log_event(FB_EVENT_STREAM_STOPPED, FB_ABOUT(.stream = stream->conf->name, .error = &error),
+                 "it does not start: %s. Restart firebridge", error.message);
 }
 
 /* Nothing fails from here on. There is room for all in daemon->streams. */
@@ -261,9 +262,10 @@ static void change_over(struct fb_daemon *daemon, size_t i, enum fb_hold hold)
     struct fb_daemon_stream *successor = daemon->streams[i]->successor;
 
     daemon->streams[i]->successor = NULL;
-    fb_log_notice("stream %s has ended at its frontier%s", daemon->streams[i]->conf->name,
-                  successor == NULL ? "; the conf has it no more"
-                                    : ", and begins there as the conf is now");
+    fb_log_event(FB_EVENT_STREAM_ENDED, FB_ABOUT(.stream = daemon->streams[i]->conf->name),
+                 "it has ended at its frontier%s",
+                 successor == NULL ? "; the conf has it no more"
+                                   : ", and begins there as the conf is now");
     fb_daemon_stream_free(daemon->streams[i]);
     if (successor != NULL)
         start(successor);
@@ -315,7 +317,7 @@ static void begin(struct fb_daemon *daemon)
     reload->found[0] = '\0';
     reload->path = daemon->options->conf_path;
     atomic_store(&reload->has_read, false);
-    fb_log_info("reading %s anew", reload->path);
+    fb_log_event(FB_EVENT_CONF_RELOADING, NULL, "reading %s anew", reload->path);
     fb_notify_reloading(daemon);
     if (fb_thread_start(&reload->thread, "reload", run, daemon, &error) != FB_OK)
         refuse(daemon, error.message);

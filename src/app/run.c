@@ -119,7 +119,7 @@ static int run(const void *row, char *const *operands, int operand_count)
     daemon.setup = calloc(1, sizeof *daemon.setup);
     if (daemon.setup != NULL) {
         daemon.setup->users = 1;
-        daemon.setup->conf = fb_cli_read_conf(options->conf_path);
+        daemon.setup->conf = fb_cli_read_conf_telling(options->conf_path, tell_mistake);
     }
     if (daemon.setup == NULL || daemon.setup->conf == NULL) {
         free(daemon.setup);
