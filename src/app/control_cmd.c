@@ -89,8 +89,8 @@ const struct fb_command fb_command_log_level = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "let the daemon log more, or less",
-    .help = "LEVEL is error, warning, notice, info or debug. It holds until the daemon reads\n"
-            "its conf again, or ends.\n",
+    .help = "LEVEL is error, warning, notice, info or debug. It holds until the daemon\n"
+            "reads its conf again, or ends.\n",
     FB_OPTIONS(options),
     .defaults = &defaults,
     .options_size = sizeof defaults,
@@ -209,8 +209,9 @@ const struct fb_command fb_command_pause = {
     .operands = "[STREAM]",
     .operands_max = 1,
     .summary = "stop reading, of one stream or all",
-    .help = "What was read is written; the object at work is read on later. Listing goes on, so\n"
-            "status knows what waits. It holds until resume, or until the daemon ends.\n",
+    .help = "What was read is written; the object at work is read on later. Listing goes\n"
+            "on, so status knows what waits. It holds until resume, or until the daemon\n"
+            "ends.\n",
     FB_OPTIONS(options),
     .defaults = &defaults,
     .options_size = sizeof defaults,
@@ -243,9 +244,9 @@ const struct fb_command fb_command_drain = {
     .operands = "[STREAM]",
     .operands_max = 1,
     .summary = "finish what was begun, then pause",
-    .help = "Takes up no more objects, of one stream or all, and returns when those that were\n"
-            "begun are written and the checkpoint says so. Then the stream is paused: resume\n"
-            "lets it go on, and so does the daemon's next start.\n",
+    .help = "Takes up no more objects, of one stream or all, and returns when those that\n"
+            "were begun are written and the checkpoint says so. Then the stream is paused:\n"
+            "resume lets it go on, and so does the daemon's next start.\n",
     FB_OPTIONS(drain_options),
     .defaults = &defaults,
     .options_size = sizeof defaults,
@@ -306,10 +307,10 @@ extern const struct fb_command fb_command_reload;
 const struct fb_command fb_command_reload = {
     .name = "reload",
     .summary = "let the daemon read its conf anew",
-    .help = "As SIGHUP does. Streams of which the conf says nothing new run on untouched; those\n"
-            "that changed drain and begin anew, and those that are gone drain and end. Returns\n"
-            "when that is done, or with 1 where the conf is refused: then the old one stays in\n"
-            "force.\n",
+    .help = "As SIGHUP does. Streams of which the conf says nothing new run on untouched;\n"
+            "those that changed drain and begin anew, and those that are gone drain and\n"
+            "end. Returns when that is done, or with 1 where the conf is refused: then the\n"
+            "old one stays in force.\n",
     FB_OPTIONS(drain_options),
     .defaults = &defaults,
     .options_size = sizeof defaults,

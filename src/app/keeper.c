@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 
@@ -15,8 +16,11 @@ struct fb_keeper {
 static void check(struct fb_keeper *keeper)
 {
     struct fb_error error = {0};
-    enum fb_status status = fb_state_check(keeper->state, &error);
+    enum fb_status status;
 
+    fb_heartbeat_rest(true);
+    status = fb_state_check(keeper->state, &error);
+    fb_heartbeat_rest(false);
     if (status == FB_OK)
         fb_log_event(FB_EVENT_STATE_SOUND, NULL, "the state file is sound");
     else
@@ -53,6 +57,6 @@ void fb_keeper_free(struct fb_keeper *keeper)
 {
     if (keeper == NULL)
         return;
-    pthread_join(keeper->thread, NULL);
+    fb_thread_join(keeper->thread);
     free(keeper);
 }

@@ -39,7 +39,7 @@ def test_under_load_an_unchanged_stream_runs_on_and_a_changed_one_begins_anew(
     other = make_table()
     for prefix in ("p", "q"):
         firehose.put_body(job.s3, job.bucket, firehose.key(f"{prefix}/", job.begin, suffix=""),
-                          plain(bulky(1200)))
+                          plain(bulky(600)))
 
     def rule(call):
         return fault_proxy.delay(0.3) if call.operation == "BatchWriteItem" else None
@@ -62,7 +62,7 @@ def test_under_load_an_unchanged_stream_runs_on_and_a_changed_one_begins_anew(
         process.wait_until(lambda: "and begins there as the conf is now" in process.log)
         assert "the conf is read anew: 1 streams unchanged, 1 changed, 0 added, 0 removed" in process.log
         table.rule = None
-        process.wait_until(lambda: process.log.count(" done: 1200 records") == 2, timeout_s=60)
+        process.wait_until(lambda: process.log.count(" done: 600 records") == 2, timeout_s=60)
         process.wait_until(lambda: len(systemd.lines("READY=1")) == 2)
         assert len(gets("p")) == 1 and len(gets("q")) == 2
         process.terminate()
@@ -71,8 +71,8 @@ def test_under_load_an_unchanged_stream_runs_on_and_a_changed_one_begins_anew(
     begun = lines.index("RELOADING=1")
     assert re.fullmatch(r"MONOTONIC_USEC=\d+", lines[begun + 1])
     assert "READY=1" in lines[begun:] and lines.index("STOPPING=1") > begun
-    job.table.expect(bulky(1200))
-    other.expect(bulky(1200))
+    job.table.expect(bulky(600))
+    other.expect(bulky(600))
 
 
 def test_streams_come_and_go(job, make_table):
