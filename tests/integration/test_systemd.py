@@ -120,6 +120,8 @@ def test_the_main_job_passes_inside_the_sandbox(machine, service, s3, bucket, ma
     machine.run("systemctl", "reload", UNIT)
     machine.write("/etc/firebridge/firebridge.conf.d/wrong.conf", "[daemon]\nlog_level = loud\n")
     assert machine.run("systemctl", "reload", UNIT, check=False).returncode != 0
+    machine.run("systemctl", "kill", "--signal=HUP", "--kill-whom=main", UNIT)
+    machine.wait_for(lambda: service.events(since, "conf-refused"), "a refusal")
     (machine.root / "etc/firebridge/firebridge.conf.d/wrong.conf").unlink()
     assert machine.show(UNIT, "ActiveState", "MainPID") == ["active", pid]
     status = machine.run("cat", f"/proc/{pid}/status").stdout
