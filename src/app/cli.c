@@ -350,15 +350,20 @@ int fb_cli_fail(const char *format, ...)
 
 struct fb_conf *fb_cli_read_conf(const char *path)
 {
+    return fb_cli_read_conf_telling(path, fb_cli_report);
+}
+
+struct fb_conf *fb_cli_read_conf_telling(const char *path, fb_conf_report_fn report)
+{
     struct fb_conf *conf = NULL;
-    enum fb_status status = fb_conf_read(path, fb_cli_report, NULL, &conf);
+    enum fb_status status = fb_conf_read(path, report, NULL, &conf);
 
     if (status == FB_OK)
-        status = fb_conf_check_streams(conf, fb_cli_report, NULL);
+        status = fb_conf_check_streams(conf, report, NULL);
     if (status == FB_OK)
         return conf;
     if (status == FB_NO_MEMORY)
-        fb_cli_report(NULL, "out of memory");
+        report(NULL, "out of memory");
     fb_conf_free(conf);
     return NULL;
 }

@@ -4,10 +4,10 @@
 /* In the order of the overview. */
 #define COMMANDS(command)                                                                          \
     command(run) command(check) command(explain) command(objects) command(status) command(pause)   \
-        command(resume) command(drain) command(replay) command(backfill) command(skip)             \
-            command(redrive) command(verify) command(iam_policy) command(create_table)             \
-                command(state) command(log_level) command(metrics) command(cloudwatch)             \
-                    command(completion) command(version) command(help)
+        command(resume) command(drain) command(reload) command(replay) command(backfill)           \
+            command(skip) command(redrive) command(verify) command(iam_policy)                     \
+                command(create_table) command(state) command(log_level) command(metrics)           \
+                    command(cloudwatch) command(completion) command(version) command(help)
 
 #define DECLARE(name) extern const struct fb_command fb_command_##name;
 #define LIST(name)    &fb_command_##name,

@@ -7,6 +7,7 @@
 #include "firebridge/app/conf_file.h"
 #include "firebridge/app/conf_items.h"
 #include "firebridge/app/conf_value.h"
+#include "firebridge/base/buffer.h"
 
 static void free_principal(struct fb_conf_principal *principal)
 {
@@ -50,6 +51,7 @@ static void free_stream(struct fb_conf_stream *stream)
     free(stream->letters_prefix);
     fb_conf_list_done(&stream->write_map);
     free(stream->version_attribute);
+    free(stream->text);
     *stream = (struct fb_conf_stream){0};
 }
 
@@ -59,6 +61,7 @@ static void free_metrics(struct fb_conf_metrics *metrics)
     free(metrics->emf);
     free(metrics->listen);
     free(metrics->name_space);
+    free(metrics->text);
 }
 
 static void free_aws(struct fb_conf_aws *aws)
@@ -73,6 +76,7 @@ static void free_aws(struct fb_conf_aws *aws)
     free(aws->proxy);
     free(aws->no_proxy);
     free(aws->ca_bundle);
+    free(aws->text);
     *aws = (struct fb_conf_aws){0};
 }
 
@@ -262,6 +266,36 @@ static size_t check(struct fb_conf_text *text, const char *path)
     return streams;
 }
 
+/* All that was said for a section, or stands for it, in one text. Items may be taken twice. */
+static enum fb_status gather(enum fb_conf_kind kind, const struct fb_conf_section *section,
+                             const struct fb_conf_section *shared, char **ret_text)
+{
+    const struct fb_conf_section *const sections[] = {shared, section};
+    struct fb_buffer text;
+    enum fb_status status = FB_OK;
+
+    fb_buffer_init(&text, SIZE_MAX / 2);
+    for (size_t k = 0; k < FB_CONF_KEY_COUNT && status == FB_OK; k++) {
+        const struct fb_conf_value value = value_of(section, shared, k);
+
+        if (fb_conf_keys[k].kind == kind && value.text != NULL)
+            status = fb_buffer_printf(&text, "%s = %s\n", fb_conf_keys[k].name, value.text);
+    }
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; sections[s] != NULL && i < sections[s]->item_count; i++)
+            if (status == FB_OK)
+                status = fb_buffer_printf(
+                    &text, "%s.%s = %s\n", sections[s]->items[i].is_added ? "add" : "item",
+                    sections[s]->items[i].name, sections[s]->items[i].value.text);
+    if (status == FB_OK)
+        status = fb_buffer_terminate(&text);
+    if (status == FB_OK)
+        *ret_text = text.bytes;
+    else
+        fb_buffer_done(&text);
+    return status;
+}
+
 /* All values are checked: only memory can fail. */
 static enum fb_status fill(enum fb_conf_kind kind, const struct fb_conf_section *section,
                            const struct fb_conf_section *shared, void *base)
@@ -291,7 +325,8 @@ static enum fb_status fill_stream(const struct fb_conf_section *section,
     }
     if (!fb_conf_set_text(&stream->name, section->stream))
         return FB_NO_MEMORY;
-    if (shared != NULL)
+    status = gather(FB_CONF_STREAM, section, shared, &stream->text);
+    if (status == FB_OK && shared != NULL)
         status = add_items(shared, &stream->items, NULL);
     if (status == FB_OK)
         status = add_items(section, &stream->items, NULL);
@@ -309,6 +344,10 @@ static enum fb_status fill_singles(const struct fb_conf_section *const sections[
 
     for (int kind = 0; kind < FB_CONF_STREAM && status == FB_OK; kind++)
         status = fill((enum fb_conf_kind)kind, sections[kind], NULL, targets[kind]);
+    if (status == FB_OK)
+        status = gather(FB_CONF_AWS, sections[FB_CONF_AWS], NULL, &conf->aws.text);
+    if (status == FB_OK)
+        status = gather(FB_CONF_METRICS, sections[FB_CONF_METRICS], NULL, &conf->metrics.text);
     return status;
 }
 

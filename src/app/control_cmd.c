@@ -89,8 +89,8 @@ const struct fb_command fb_command_log_level = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "let the daemon log more, or less",
-    .help = "LEVEL is error, warning, notice, info or debug. It holds until the daemon reads\n"
-            "its conf again, or ends.\n",
+    .help = "LEVEL is error, warning, notice, info or debug. It holds until the daemon\n"
+            "reads its conf again, or ends.\n",
     FB_OPTIONS(options),
     .defaults = &defaults,
     .options_size = sizeof defaults,
@@ -209,8 +209,9 @@ const struct fb_command fb_command_pause = {
     .operands = "[STREAM]",
     .operands_max = 1,
     .summary = "stop reading, of one stream or all",
-    .help = "What was read is written; the object at work is read on later. Listing goes on,\n"
-            "so status knows what waits. It holds until resume, or until the daemon ends.\n",
+    .help = "What was read is written; the object at work is read on later. Listing goes\n"
+            "on, so status knows what waits. It holds until resume, or until the daemon\n"
+            "ends.\n",
     FB_OPTIONS(options),
     .defaults = &defaults,
     .options_size = sizeof defaults,
@@ -234,7 +235,7 @@ static const struct fb_option drain_options[] = {
     {.name = "no-wait",
      .kind = FB_OPTION_FLAG,
      .offset = offsetof(struct control_options, no_wait),
-     .help = "do not wait until it is drained"},
+     .help = "do not wait until it is done"},
     FB_OPTION_OUTPUT(struct control_options),
 };
 
@@ -243,11 +244,75 @@ const struct fb_command fb_command_drain = {
     .operands = "[STREAM]",
     .operands_max = 1,
     .summary = "finish what was begun, then pause",
-    .help = "Takes up no more objects, of one stream or all, and returns when those that were\n"
-            "begun are written and the checkpoint says so. Then the stream is paused: resume\n"
-            "lets it go on, and so does the daemon's next start.\n",
+    .help = "Takes up no more objects, of one stream or all, and returns when those that\n"
+            "were begun are written and the checkpoint says so. Then the stream is paused:\n"
+            "resume lets it go on, and so does the daemon's next start.\n",
     FB_OPTIONS(drain_options),
     .defaults = &defaults,
     .options_size = sizeof defaults,
     .run = run_drain,
+};
+
+/* ---- reload ---- */
+
+/* False while it is under way. */
+static bool is_reloaded(const json_t *answer, int *ret_status)
+{
+    const char *refused = json_string_value(json_object_get(answer, "conf_refused"));
+
+    if (json_is_true(json_object_get(answer, "reloading")))
+        return false;
+    if (refused != NULL)
+        *ret_status =
+            fb_cli_fail("the conf is refused, and the old one stays in force: %s", refused);
+    return true;
+}
+
+static void tell_reload(const struct control_options *chosen, json_t *answer)
+{
+    const char *outcome = json_string_value(json_object_get(answer, "last_reload"));
+
+    if (chosen->output == FB_OUTPUT_JSON)
+        printf("{\"outcome\":\"%s\"}\n", outcome != NULL ? outcome : "");
+    else if (outcome == NULL)
+        puts("the daemon reads its conf anew");
+    else
+        printf("the conf is in force: %s\n", outcome);
+}
+
+static int run_reload(const void *row, char *const *operands, int operand_count)
+{
+    const struct control_options *chosen = row;
+    json_t *answer = ask(chosen->conf_path, request_of("reload", NULL));
+    bool has_ended = chosen->no_wait;
+    int status = FB_EXIT_OK;
+
+    (void)operands;
+    (void)operand_count;
+    while (answer != NULL && !has_ended) {
+        json_decref(answer);
+        (void)fb_sleep_ms(fb_clock_system(), NULL, FB_STOP_NOT, LOOK_MS);
+        answer = ask(chosen->conf_path, request_of("status", NULL));
+        has_ended = answer != NULL && is_reloaded(answer, &status);
+    }
+    if (answer == NULL)
+        return FB_EXIT_WRONG;
+    if (status == FB_EXIT_OK)
+        tell_reload(chosen, answer);
+    json_decref(answer);
+    return status;
+}
+
+extern const struct fb_command fb_command_reload;
+const struct fb_command fb_command_reload = {
+    .name = "reload",
+    .summary = "let the daemon read its conf anew",
+    .help = "As SIGHUP does. Streams of which the conf says nothing new run on untouched;\n"
+            "those that changed drain and begin anew, and those that are gone drain and\n"
+            "end. Returns when that is done, or with 1 where the conf is refused: then the\n"
+            "old one stays in force.\n",
+    FB_OPTIONS(drain_options),
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
+    .run = run_reload,
 };

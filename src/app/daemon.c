@@ -33,6 +33,24 @@ void fb_daemon_wake(void *context)
     pthread_kill(daemon->main_thread, SIGUSR1);
 }
 
+void fb_setup_release(struct fb_setup *setup)
+{
+    if (--setup->users > 0)
+        return;
+    if (setup->environment != NULL)
+        fb_environment_stop(setup->environment);
+    fb_refresher_free(setup->refresher);
+    fb_environment_free(setup->environment);
+    fb_conf_free(setup->conf);
+    free(setup);
+}
+
+int64_t fb_daemon_drain_ms(int64_t stop_timeout_ms)
+{
+    return stop_timeout_ms > 2 * LAST_CHECKPOINT_MS ? stop_timeout_ms - LAST_CHECKPOINT_MS
+                                                    : stop_timeout_ms / 2;
+}
+
 static void block_signals(struct fb_daemon *daemon)
 {
     sigemptyset(&daemon->signals);
@@ -91,11 +109,14 @@ static bool is_disk_in_the_way(const char *directory)
 
 static void stop_streams(struct fb_daemon *daemon, enum fb_stop_level level)
 {
-    for (size_t i = 0; i < daemon->stream_count; i++)
-        if (daemon->streams[i]->stream != NULL)
-            fb_stream_stop(daemon->streams[i]->stream, level);
-    if (level == FB_STOP_NOW && daemon->setup->environment != NULL)
-        fb_environment_stop(daemon->setup->environment);
+    for (size_t i = 0; i < daemon->stream_count; i++) {
+        struct fb_daemon_stream *stream = daemon->streams[i];
+
+        if (stream->stream != NULL)
+            fb_stream_stop(stream->stream, level);
+        if (level == FB_STOP_NOW && stream->setup->environment != NULL)
+            fb_environment_stop(stream->setup->environment);
+    }
 }
 
 static void begin_stop(struct fb_daemon *daemon, const char *why)
@@ -116,8 +137,7 @@ static void begin_stop(struct fb_daemon *daemon, const char *why)
                  (long long)(timeout_ms / 1000));
     fb_notify_stopping(daemon, timeout_ms);
     daemon->stopping = true;
-    timeout_ms -= timeout_ms > 2 * LAST_CHECKPOINT_MS ? LAST_CHECKPOINT_MS : timeout_ms / 2;
-    daemon->stop_deadline_ms = fb_monotonic_ms(fb_clock_system()) + timeout_ms;
+    daemon->stop_deadline_ms = fb_monotonic_ms(fb_clock_system()) + fb_daemon_drain_ms(timeout_ms);
     stop_streams(daemon, FB_STOP_DRAIN);
 }
 
@@ -126,8 +146,13 @@ static void take_signal(struct fb_daemon *daemon, int64_t wait_ms)
     struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = (wait_ms % 1000) * 1000000};
     int number = sigtimedwait(&daemon->signals, NULL, &wait);
 
-    if (number == SIGTERM || number == SIGINT || number == SIGHUP)
-        begin_stop(daemon, number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGHUP");
+    if (number == SIGTERM || number == SIGINT)
+        begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
+    else if (number == SIGHUP && (daemon->options->once || daemon->state == NULL))
+        fb_log_event(FB_EVENT_CONF_RELOADING, NULL, "SIGHUP: %s the conf is not read anew",
+                     daemon->options->once ? "with --once" : "before the start");
+    else if (number == SIGHUP)
+        (void)fb_reload_ask(daemon);
 }
 
 /* Waits for a disk that is in the way, until it is not, or a stop. */
@@ -208,6 +233,8 @@ static enum fb_status start_keeper(struct fb_daemon *daemon, struct fb_error *er
         .context = daemon,
     };
 
+    daemon->keeper_setup = daemon->setup;
+    daemon->keeper_setup->users++;
     return fb_keeper_start(&options, &daemon->keeper, error);
 }
 
@@ -222,6 +249,8 @@ static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
         status = insist_on_state(daemon, error);
     if (status == FB_OK)
         status = fb_environment_new(setup->conf, fb_clock_system(), &setup->environment, error);
+    fb_layout_seal();
+    fb_mapping_seal();
     if (status == FB_OK)
         status = fb_refresher_start(fb_environment_principals(setup->environment),
                                     fb_clock_system(), &setup->refresher, error);
@@ -244,7 +273,7 @@ static bool is_kept(struct fb_daemon *daemon)
 
     if (daemon->keep_deadline_ms == 0) {
         daemon->keep_deadline_ms = now_ms + LAST_BACKUP_MS;
-        if (daemon->setup->conf->daemon.state_backup != NULL)
+        if (daemon->keeper_setup->conf->daemon.state_backup != NULL)
             fb_notify_stopping(daemon, LAST_BACKUP_MS);
         fb_keeper_finish(daemon->keeper);
     } else if (now_ms >= daemon->keep_deadline_ms) {
@@ -260,6 +289,8 @@ static void live(struct fb_daemon *daemon)
 
         if (daemon->control != NULL)
             fb_control_serve(daemon->control);
+        if (!daemon->stopping)
+            fb_reload_look(daemon);
         fb_notify_look(daemon, &all_finished);
         if (all_finished && (daemon->stopping || daemon->options->once)) {
             if (is_kept(daemon))
@@ -288,24 +319,17 @@ enum fb_status fb_daemon_run(struct fb_daemon *daemon, struct fb_error *error)
     return status;
 }
 
-static void free_setup(struct fb_setup *setup)
-{
-    if (setup->environment != NULL)
-        fb_environment_stop(setup->environment);
-    fb_refresher_free(setup->refresher);
-    fb_environment_free(setup->environment);
-    fb_conf_free(setup->conf);
-    free(setup);
-}
-
 void fb_daemon_done(struct fb_daemon *daemon)
 {
     fb_control_free(daemon->control);
+    fb_reload_done(daemon);
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_daemon_stream_free(daemon->streams[i]);
     fb_metrics_free(daemon->metrics);
     fb_keeper_free(daemon->keeper);
-    free_setup(daemon->setup);
+    if (daemon->keeper_setup != NULL)
+        fb_setup_release(daemon->keeper_setup);
+    fb_setup_release(daemon->setup);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->state_directory);

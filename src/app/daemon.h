@@ -20,6 +20,7 @@
 #include "firebridge/app/refresher.h"
 #include "firebridge/pipeline/stream.h"
 #include "firebridge/state/state.h"
+#include "reload.h"
 #include "watchdog.h"
 #include "window.h"
 
@@ -29,8 +30,9 @@ struct fb_run_options {
     bool accept_dead_letters;
 };
 
-/* One reading of the conf, with what speaks for it. */
+/* One reading of the conf, with what speaks for it. Goes with the last who uses it. */
 struct fb_setup {
+    unsigned users;
     struct fb_conf *conf;
     struct fb_environment *environment;
     struct fb_refresher *refresher;
@@ -47,7 +49,10 @@ struct fb_daemon_stream {
     struct fb_mapping *mapping; /* NULL: none */
     char fingerprint[FB_FINGERPRINT_SIZE];
     struct fb_stream *stream; /* NULL: not started */
-    struct fb_window window;  /* of its counters */
+    bool is_leaving;          /* by a reload: it ends, at leave_at_ms at once, ... */
+    int64_t leave_at_ms;
+    struct fb_daemon_stream *successor; /* ... and this one comes; NULL: none does */
+    struct fb_window window;            /* of its counters */
 };
 
 struct fb_daemon {
@@ -55,8 +60,9 @@ struct fb_daemon {
     struct fb_setup *setup; /* as the conf is now */
     struct fb_state *state;
     struct fb_keeper *keeper;
-    struct fb_metrics *metrics; /* NULL: none are asked for */
-    struct fb_control *control; /* NULL: none; commands are not answered */
+    struct fb_setup *keeper_setup; /* that the keeper was made from, and uses */
+    struct fb_metrics *metrics;    /* NULL: none are asked for */
+    struct fb_control *control;    /* NULL: none; commands are not answered */
     char *state_directory, *dead_letter_directory;
     uint64_t seed; /* of all that is hashed; no two runs have the same */
     struct fb_daemon_stream **streams;
@@ -68,7 +74,9 @@ struct fb_daemon {
     int64_t stop_deadline_ms; /* monotonic; so is the next */
     int64_t keep_deadline_ms; /* of the state's last backup; 0: it is not due yet */
     struct fb_watchdog watchdog;
-    char last_status[256];
+    struct fb_reload reload;
+    int64_t extended_ms; /* when the service manager was asked for more time; 0: never */
+    char last_status[512];
 };
 
 /*
@@ -78,12 +86,18 @@ struct fb_daemon {
 enum fb_status fb_daemon_run(struct fb_daemon *daemon, struct fb_error *error) FB_MUST_CHECK;
 void fb_daemon_done(struct fb_daemon *daemon);
 
+void fb_setup_release(struct fb_setup *setup);
+
+/* Of stop_timeout, what a stream has to finish what is in flight; the rest is for its checkpoint.
+ */
+int64_t fb_daemon_drain_ms(int64_t stop_timeout_ms);
+
 /* Wakes the main thread out of its tick. From any thread. */
 void fb_daemon_wake(void *context);
 
 /* ---- daemon_stream.c ---- */
 
-/* All but the stream itself. Before the first thread: a layout may load a time zone. */
+/* All but the stream itself. Uses `setup` until it is freed. */
 enum fb_status fb_daemon_stream_new(struct fb_daemon *daemon, struct fb_setup *setup,
                                     const struct fb_conf_stream *conf,
                                     struct fb_daemon_stream **ret_stream,
@@ -103,6 +117,8 @@ void fb_notify_init(struct fb_daemon *daemon);
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
 /* The start waits for something that a person may mend. */
 void fb_notify_waiting(const char *what);
+void fb_notify_reloading(const struct fb_daemon *daemon);
+void fb_notify_reloaded(void);
 void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
 
 /* ---- status.c ---- */

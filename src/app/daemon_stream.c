@@ -116,6 +116,7 @@ enum fb_status fb_daemon_stream_new(struct fb_daemon *daemon, struct fb_setup *s
         return fb_fail(error, FB_NO_MEMORY, "no memory for stream %s", conf->name);
     stream->daemon = daemon;
     stream->setup = setup;
+    setup->users++;
     stream->conf = conf;
     fb_stream_fingerprint(conf, stream->fingerprint, sizeof stream->fingerprint);
     status = fb_conf_layout(conf, &stream->layout, error);
@@ -133,9 +134,11 @@ void fb_daemon_stream_free(struct fb_daemon_stream *stream)
     if (stream == NULL)
         return;
     fb_metrics_remove(stream->daemon->metrics, stream->stream);
+    fb_daemon_stream_free(stream->successor);
     fb_stream_free(stream->stream);
     fb_layout_free(stream->layout);
     fb_mapping_free(stream->mapping);
+    fb_setup_release(stream->setup);
     free(stream);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "firebridge/app/state_store.h"
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 
@@ -25,12 +26,15 @@ struct fb_keeper {
 static void check(struct fb_keeper *keeper)
 {
     struct fb_error error = {0};
-    enum fb_status status = fb_state_check(keeper->options.state, &error);
+    enum fb_status status;
 
+    fb_heartbeat_rest(true);
+    status = fb_state_check(keeper->options.state, &error);
+    fb_heartbeat_rest(false);
     if (status == FB_OK)
-        fb_log_info("the state file is sound");
+        fb_log_event(FB_EVENT_STATE_SOUND, NULL, "the state file is sound");
     else
-        fb_log_error("%s", error.message);
+        fb_log_event(FB_EVENT_STATE_DAMAGED, FB_ABOUT(.error = &error), "%s", error.message);
 }
 
 static enum fb_status put(struct fb_keeper *keeper, uint64_t *ret_bytes, struct fb_error *error)
@@ -49,7 +53,10 @@ static enum fb_status put(struct fb_keeper *keeper, uint64_t *ret_bytes, struct 
     if (status != FB_OK)
         return status;
     client.request_timeout_ms = PUT_TIMEOUT_MS;
+    /* A large file takes its time to copy and to pack. */
+    fb_heartbeat_rest(true);
     status = fb_state_store_put(&store, ret_bytes, error);
+    fb_heartbeat_rest(false);
     fb_environment_client_done(&client);
     return status;
 }
@@ -128,6 +135,6 @@ void fb_keeper_free(struct fb_keeper *keeper)
     if (keeper == NULL)
         return;
     fb_keeper_stop(keeper);
-    pthread_join(keeper->thread, NULL);
+    fb_thread_join(keeper->thread);
     free(keeper);
 }

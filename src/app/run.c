@@ -99,6 +99,12 @@ static void choose_log_style(enum fb_log_style style)
     fb_log_set_style(style);
 }
 
+static void tell_mistake(void *context, const char *message)
+{
+    (void)context;
+    fb_log_event(FB_EVENT_CONF_REFUSED, NULL, "%s", message);
+}
+
 static int run(const void *row, char *const *operands, int operand_count)
 {
     const struct fb_run_options *options = row;
@@ -111,8 +117,10 @@ static int run(const void *row, char *const *operands, int operand_count)
     (void)operand_count;
     choose_log_style(FB_LOG_STYLE_AUTO);
     daemon.setup = calloc(1, sizeof *daemon.setup);
-    if (daemon.setup != NULL)
-        daemon.setup->conf = fb_cli_read_conf(options->conf_path);
+    if (daemon.setup != NULL) {
+        daemon.setup->users = 1;
+        daemon.setup->conf = fb_cli_read_conf_telling(options->conf_path, tell_mistake);
+    }
     if (daemon.setup == NULL || daemon.setup->conf == NULL) {
         free(daemon.setup);
         return FB_EXIT_WRONG;

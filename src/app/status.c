@@ -171,6 +171,18 @@ static json_t *describe(struct fb_daemon_stream *stream)
     return object;
 }
 
+static void add_reload(json_t *answer, const struct fb_reload *reload)
+{
+    const bool is_under_way = reload->is_wanted || reload->stage != FB_RELOAD_NONE;
+
+    json_object_set_new(answer, "reloads", json_integer(reload->number));
+    json_object_set_new(answer, "reloading", json_boolean(is_under_way));
+    json_object_set_new(answer, "conf_refused",
+                        reload->problem[0] != '\0' ? text(reload->problem) : json_null());
+    json_object_set_new(answer, "last_reload",
+                        reload->outcome[0] != '\0' ? text(reload->outcome) : json_null());
+}
+
 enum fb_status fb_status_verb(void *context, const json_t *request, json_t *answer,
                               struct fb_error *error)
 {
@@ -190,6 +202,7 @@ enum fb_status fb_status_verb(void *context, const json_t *request, json_t *answ
     json_object_set_new(answer, "pid", json_integer(getpid()));
     set_time(answer, "started", daemon->started_ms);
     json_object_set_new(answer, "log_level", json_string(fb_log_level_name(fb_log_level())));
+    add_reload(answer, &daemon->reload);
     json_object_set_new(answer, "streams", streams);
     return FB_OK;
 }

@@ -172,8 +172,9 @@ extern const struct fb_command fb_command_status;
 const struct fb_command fb_command_status = {
     .name = "status",
     .summary = "show how the daemon's streams are",
-    .help = "Asks the daemon that runs. Ends with 1 if a stream is in trouble or has stopped, or\n"
-            "no daemon runs, so it serves as a health check. A paused stream is well.\n",
+    .help = "Asks the daemon that runs. Ends with 1 if a stream is in trouble or has\n"
+            "stopped, or no daemon runs, so it serves as a health check. A paused stream is\n"
+            "well.\n",
     FB_OPTIONS(options),
     .defaults = &(const struct status_options){.conf_path = FB_CONF_DEFAULT_PATH},
     .options_size = sizeof(struct status_options),

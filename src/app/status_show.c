@@ -152,7 +152,11 @@ static void print_stream(const json_t *stream)
 void fb_status_show(const json_t *answer)
 {
     const json_t *streams = json_object_get(answer, "streams");
+    char refused[600];
 
+    if (json_is_string(json_object_get(answer, "conf_refused")))
+        printf("the conf is refused, the old one is in force: %s\n",
+               word(answer, "conf_refused", refused, sizeof refused));
     print_head();
     for (size_t i = 0; i < json_array_size(streams); i++)
         print_stream(json_array_get(streams, i));

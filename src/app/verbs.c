@@ -49,8 +49,8 @@ static enum fb_status hold(void *context, const json_t *request, json_t *answer,
         if (only != NULL && only != stream)
             continue;
         fb_stream_hold(stream->stream, hold);
-        fb_log_event(FB_EVENT_STREAM_HELD, FB_ABOUT(.stream = stream->conf->name), "%s, by command",
-                     hold_words[hold]);
+        fb_log_event(FB_EVENT_STREAM_HELD, FB_ABOUT(.stream = stream->conf->name),
+                     "it %s, by command", hold_words[hold]);
         json_array_append_new(names, json_string(stream->conf->name));
     }
     json_object_set_new(answer, "streams", names);
@@ -75,7 +75,25 @@ static enum fb_status resume_streams(void *context, const json_t *request, json_
     return hold(context, request, answer, error, FB_HOLD_NOTHING);
 }
 
+/* What came of it is in status. */
+static enum fb_status reload(void *context, const json_t *request, json_t *answer,
+                             struct fb_error *error)
+{
+    struct fb_daemon *daemon = context;
+
+    (void)request;
+    if (daemon->options->once)
+        return fb_fail(error, FB_UNSUPPORTED, "run --once does not read its conf anew");
+    json_object_set_new(answer, "number", json_integer(fb_reload_ask(daemon)));
+    return FB_OK;
+}
+
 const struct fb_control_verb fb_daemon_verbs[] = {
-    {"status", fb_status_verb}, {"pause", pause_streams},     {"resume", resume_streams},
-    {"drain", drain_streams},   {"log-level", set_log_level}, {NULL, NULL},
+    {"status", fb_status_verb},
+    {"pause", pause_streams},
+    {"resume", resume_streams},
+    {"drain", drain_streams},
+    {"reload", reload},
+    {"log-level", set_log_level},
+    {NULL, NULL},
 };

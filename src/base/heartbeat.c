@@ -19,6 +19,14 @@ void fb_heartbeat(void)
                               memory_order_relaxed);
 }
 
+void fb_heartbeat_rest(bool rests)
+{
+    if (own == NULL)
+        return;
+    fb_heartbeat();
+    atomic_store(&own->rests, rests);
+}
+
 void fb_heart_begin(struct fb_heart *heart, const char *name)
 {
     *heart = (struct fb_heart){.thread_id = gettid()};
@@ -52,7 +60,7 @@ void fb_heartbeat_look(int64_t now_ms, struct fb_silence *ret_longest)
     for (struct fb_heart *heart = hearts; heart != NULL; heart = heart->next) {
         const uint64_t beats = atomic_load_explicit(&heart->beats, memory_order_relaxed);
 
-        if (heart->seen_ms == 0 || beats != heart->seen_beats) {
+        if (heart->seen_ms == 0 || beats != heart->seen_beats || atomic_load(&heart->rests)) {
             heart->seen_beats = beats;
             heart->seen_ms = now_ms;
         }

@@ -25,16 +25,20 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "starting", "a0f9a39c8925473fa59df294ef5b86da", FB_LOG_INFO, 0},
     [FB_EVENT_CONF_REFUSED] = {
         "conf-refused", "9225fa3ec45d406ba412d8770fe05953", FB_LOG_ERROR, 0},
+    [FB_EVENT_CONF_RELOADING] = {
+        "conf-reloading", "e3548ad13add4c29a271dc6faa9b34b8", FB_LOG_INFO, 0},
     [FB_EVENT_START_FAILED] = {
         "start-failed", "81c5e51ce33345bbbcc14053a151a775", FB_LOG_ERROR, ERROR},
     [FB_EVENT_CONTROL_FAILED] = {
         "control-failed", "a13d3b65698a47b18ed487b86ceb9887", FB_LOG_ERROR, ERROR},
+    [FB_EVENT_STATE_SOUND] = {
+        "state-sound", "bcdd8b4f57b546579cddc192d310a89a", FB_LOG_INFO, 0},
+    [FB_EVENT_STATE_DAMAGED] = {
+        "state-damaged", "bf1478c918ec4ef988f787943c93e4c3", FB_LOG_ERROR, ERROR},
     [FB_EVENT_READY] = {
         "ready", "94aeb13d91964a5bb1d5ca38e10669c4", FB_LOG_INFO, 0},
     [FB_EVENT_LOG_LEVEL_CHANGED] = {
         "log-level-changed", "4adb5925bb46416eaba4ac7d17e6e097", FB_LOG_NOTICE, 0},
-    [FB_EVENT_THREAD_HANGS] = {
-        "thread-hangs", "dc6a74c53dbe46ceb5d0d2f7a89863b8", FB_LOG_ERROR, 0},
     [FB_EVENT_THREADS_LIVE] = {
         "threads-live", "7befffd0a74c4a80bc43a959e4f5ddcc", FB_LOG_NOTICE, 0},
     [FB_EVENT_STOPPING] = {
@@ -43,6 +47,10 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "stopping-now", "d13de132c6774074b6fa2f29b3dc91ac", FB_LOG_NOTICE, 0},
     [FB_EVENT_ENDED] = {
         "ended", "16705b9fd70d4665a420b6b4218e65c6", FB_LOG_INFO, 0},
+    [FB_EVENT_CONF_RELOADED] = {
+        "conf-reloaded", "02ef55e45eba414283f7ae82be240879", FB_LOG_NOTICE, 0},
+    [FB_EVENT_THREAD_SILENT] = {
+        "thread-silent", "8c42799f18d54a1baa7f127abc71304c", FB_LOG_ERROR, 0},
     [FB_EVENT_CREDENTIALS_FOUND] = {
         "credentials-found", "edb92969734a4403b968c3ec5714838b", FB_LOG_INFO, 0},
     [FB_EVENT_CREDENTIALS_BACK] = {
@@ -59,14 +67,16 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "stream-recovered", "860b899a464f444699d8530981a4dbec", FB_LOG_NOTICE, STREAM, .ends = FB_EVENT_STREAM_TROUBLE},
     [FB_EVENT_STREAM_STOPPED] = {
         "stream-stopped", "c464ec3ecc904ef4acf5c1dbbcec150a", FB_LOG_ERROR, STREAM | ERROR},
-    [FB_EVENT_STREAM_HELD] = {
-        "stream-held", "3a289bc910914ffa8641a69c140389fa", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_STREAM_RESTARTS_OBJECTS] = {
         "stream-restarts-objects", "0d84edcfa4bf4a2284c5b9f07030e216", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_STREAM_SUMMARY] = {
         "stream-summary", "a0d60a2b75c04ab98ffaeb8a59c15b97", FB_LOG_INFO, STREAM},
     [FB_EVENT_STREAM_UNDONE] = {
         "stream-undone", "838c7e539e634f7fbda23cb3297d935d", FB_LOG_ERROR, STREAM},
+    [FB_EVENT_STREAM_HELD] = {
+        "stream-held", "041fad3a1b064b5687084e5ee2f04c1f", FB_LOG_NOTICE, STREAM},
+    [FB_EVENT_STREAM_ENDED] = {
+        "stream-ended", "b8b49e767b2e4886b3c1485a90e5a612", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_CHECKPOINT_LOST] = {
         "checkpoint-lost", "2a367339434142aa82ce2eb47a14de70", FB_LOG_WARNING, STREAM | ERROR},
     [FB_EVENT_LISTING_GOES_ON] = {

@@ -29,7 +29,14 @@ struct fb_jq {
     pid_t nursery;
     pthread_mutex_t lock; /* of the orders to the nursery and their answers */
     int control;
+    char *filter_text, *transform_text;
+    unsigned users;
+    struct fb_jq *next;
 };
+
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows, and users */
+static struct fb_jq *all;
+static bool is_sealed;
 
 struct fb_jq_worker {
     struct fb_jq *jq;
@@ -142,11 +149,48 @@ static enum fb_status await_report(struct fb_jq *jq, const struct fb_jq_programs
     return FB_OK;
 }
 
-enum fb_status fb_jq_new(const struct fb_jq_programs *programs, struct fb_jq **ret_jq,
-                         struct fb_error *error)
+static bool is_same(const char *a, const char *b)
 {
-    struct fb_jq *jq = calloc(1, sizeof *jq);
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool copy(const char *text, char **ret_text)
+{
+    return text == NULL || (*ret_text = strdup(text)) != NULL;
+}
+
+static struct fb_jq *find(const struct fb_jq_programs *programs)
+{
+    for (struct fb_jq *jq = all; jq != NULL; jq = jq->next)
+        if (is_same(jq->filter_text, programs->filter) &&
+            is_same(jq->transform_text, programs->transform))
+            return jq;
+    return NULL;
+}
+
+static void free_jq(struct fb_jq *jq)
+{
+    close_end(&jq->control);
+    if (jq->nursery > 0)
+        (void)bury_nursery(jq);
+    pthread_mutex_destroy(&jq->lock);
+    free(jq->filter_text);
+    free(jq->transform_text);
+    free(jq);
+}
+
+static enum fb_status make(const struct fb_jq_programs *programs, struct fb_jq **ret_jq,
+                           struct fb_error *error)
+{
+    struct fb_jq *jq;
     enum fb_status status;
+
+    if (is_sealed)
+        return fb_fail(error, FB_UNSUPPORTED,
+                       "%s: the program is new, and a process for it can only be made before the "
+                       "work begins: restart firebridge",
+                       programs->transform == NULL ? "filter_jq" : "transform_jq");
+    jq = calloc(1, sizeof *jq);
 
     if (jq == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a jq program");
@@ -154,25 +198,63 @@ enum fb_status fb_jq_new(const struct fb_jq_programs *programs, struct fb_jq **r
     jq->transforms = programs->transform != NULL;
     jq->control = -1;
     pthread_mutex_init(&jq->lock, NULL);
-    status = fork_nursery(jq, programs, error);
+    status =
+        copy(programs->filter, &jq->filter_text) && copy(programs->transform, &jq->transform_text)
+            ? fork_nursery(jq, programs, error)
+            : fb_fail(error, FB_NO_MEMORY, "no memory for a jq program");
     if (status == FB_OK)
         status = await_report(jq, programs, error);
     if (status == FB_OK)
         *ret_jq = jq;
     else
-        fb_jq_free(jq);
+        free_jq(jq);
     return status;
+}
+
+enum fb_status fb_jq_new(const struct fb_jq_programs *programs, struct fb_jq **ret_jq,
+                         struct fb_error *error)
+{
+    struct fb_jq *jq;
+    enum fb_status status = FB_OK;
+
+    pthread_mutex_lock(&all_lock);
+    jq = find(programs);
+    if (jq == NULL) {
+        status = make(programs, &jq, error);
+        if (status == FB_OK) {
+            jq->next = all;
+            all = jq;
+        }
+    }
+    if (status == FB_OK) {
+        jq->users++;
+        *ret_jq = jq;
+    }
+    pthread_mutex_unlock(&all_lock);
+    return status;
+}
+
+void fb_jq_seal(void)
+{
+    pthread_mutex_lock(&all_lock);
+    is_sealed = true;
+    pthread_mutex_unlock(&all_lock);
 }
 
 void fb_jq_free(struct fb_jq *jq)
 {
+    struct fb_jq **at = &all;
+
     if (jq == NULL)
         return;
-    close_end(&jq->control);
-    if (jq->nursery > 0)
-        (void)bury_nursery(jq);
-    pthread_mutex_destroy(&jq->lock);
-    free(jq);
+    pthread_mutex_lock(&all_lock);
+    if (--jq->users == 0) {
+        while (*at != jq)
+            at = &(*at)->next;
+        *at = jq->next;
+        free_jq(jq);
+    }
+    pthread_mutex_unlock(&all_lock);
 }
 
 bool fb_jq_filters(const struct fb_jq *jq)

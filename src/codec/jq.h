@@ -30,13 +30,15 @@ struct fb_jq_programs {
 struct fb_jq;
 
 /*
- * Forks the nursery; so the process must not have a second thread yet. FB_INVALID with the key and
- * what jq says where a program does not compile, or this build has no jq; FB_UNAVAILABLE where
- * there can be no process; FB_NO_MEMORY.
+ * Forks the nursery; so the process must not have a second thread yet. Who has the same programs
+ * shares it, at any time. FB_UNSUPPORTED: another one is wanted after fb_jq_seal. FB_INVALID with
+ * the key and what jq says where a program does not compile, or this build has no jq;
+ * FB_UNAVAILABLE where there can be no process; FB_NO_MEMORY.
  */
 enum fb_status fb_jq_new(const struct fb_jq_programs *programs, struct fb_jq **ret_jq,
                          struct fb_error *error) FB_MUST_CHECK;
 void fb_jq_free(struct fb_jq *jq);
+void fb_jq_seal(void);
 
 bool fb_jq_filters(const struct fb_jq *jq);
 bool fb_jq_transforms(const struct fb_jq *jq);

@@ -568,6 +568,11 @@ void fb_mapping_free(struct fb_mapping *mapping)
     free(mapping);
 }
 
+void fb_mapping_seal(void)
+{
+    fb_jq_seal();
+}
+
 const char *fb_mapping_version_attribute(const struct fb_mapping *mapping)
 {
     return mapping == NULL ? NULL : mapping->version;

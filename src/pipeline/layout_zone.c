@@ -4,6 +4,7 @@
  * zone file, and has no call that takes a zone without changing it for the whole process.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,21 +118,89 @@ static enum fb_status probe_as(const char *path, struct fb_zone *zone)
     return status;
 }
 
+/* ---- zones that are known ---- */
+
+struct known {
+    char *name;
+    struct fb_zone zone;
+    struct known *next;
+};
+
+static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static struct known *known_zones;
+static bool is_sealed;
+
+void fb_layout_seal(void)
+{
+    pthread_mutex_lock(&known_lock);
+    is_sealed = true;
+    pthread_mutex_unlock(&known_lock);
+}
+
+static enum fb_status copy_zone(const struct fb_zone *zone, struct fb_zone *ret_zone)
+{
+    struct fb_zone_segment *segments = malloc(zone->count * sizeof *segments);
+
+    if (segments == NULL)
+        return FB_NO_MEMORY;
+    memcpy(segments, zone->segments, zone->count * sizeof *segments);
+    *ret_zone = (struct fb_zone){.segments = segments, .count = zone->count};
+    return FB_OK;
+}
+
+/* It stays for good: zones are few. */
+static enum fb_status learn(const char *name, struct known **ret_known, struct fb_error *error)
+{
+    struct known *known = calloc(1, sizeof *known);
+    char path[256];
+    enum fb_status status = check_name(name, path, error);
+
+    if (status == FB_OK && is_sealed)
+        status = fb_fail(error, FB_UNSUPPORTED,
+                         "time zone \"%s\" is new, and the C library reads zones only before the "
+                         "work begins: restart firebridge",
+                         name);
+    if (status == FB_OK)
+        status = known != NULL && (known->name = strdup(name)) != NULL
+                     ? probe_as(path, &known->zone)
+                     : FB_NO_MEMORY;
+    if (status != FB_OK) {
+        if (known != NULL) {
+            fb_zone_done(&known->zone);
+            free(known->name);
+        }
+        free(known);
+        return status == FB_NO_MEMORY ? fb_fail(error, status, "out of memory") : status;
+    }
+    known->next = known_zones;
+    *ret_known = known_zones = known;
+    return FB_OK;
+}
+
+static enum fb_status load_known(const char *name, struct fb_zone *ret_zone, struct fb_error *error)
+{
+    struct known *known;
+    enum fb_status status = FB_OK;
+
+    pthread_mutex_lock(&known_lock);
+    for (known = known_zones; known != NULL && strcmp(known->name, name) != 0; known = known->next)
+        ;
+    if (known == NULL)
+        status = learn(name, &known, error);
+    if (status == FB_OK && copy_zone(&known->zone, ret_zone) != FB_OK)
+        status = fb_fail(error, FB_NO_MEMORY, "out of memory");
+    pthread_mutex_unlock(&known_lock);
+    return status;
+}
+
 enum fb_status fb_zone_load(const char *name, struct fb_zone *ret_zone, struct fb_error *error)
 {
     struct fb_zone zone = {0};
     enum fb_status status;
 
-    if (name == NULL || strcmp(name, "UTC") == 0) {
-        status = add_segment(&zone, INT64_MIN, 0);
-    } else {
-        char path[256];
-
-        status = check_name(name, path, error);
-        if (status != FB_OK)
-            return status;
-        status = probe_as(path, &zone);
-    }
+    if (name != NULL && strcmp(name, "UTC") != 0)
+        return load_known(name, ret_zone, error);
+    status = add_segment(&zone, INT64_MIN, 0);
     if (status != FB_OK) {
         fb_zone_done(&zone);
         return fb_fail(error, status, "out of memory");

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -118,6 +119,16 @@ class Container(servers.Server):
         values = dict(line.split("=", 1) for line in shown.splitlines())
         found = [values[name] for name in properties]
         return found[0] if len(found) == 1 else found
+
+    def main_pid(self, unit):
+        """As this machine counts, not the container."""
+        inside = self.show(unit, "MainPID")
+        for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                text = status.read_text()
+                if re.search(rf"^NSpid:\t\d+\t{inside}$", text, re.M) and f"\nPPid:\t{self.leader}\n" in text:
+                    return int(status.parent.name)
+        raise AssertionError(f"no process {inside} of {unit}")
 
     def journal(self, unit, *arguments):
         """The unit's own entries, as journald has them."""

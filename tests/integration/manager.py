@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What systemd is to the daemon: the socket that sd_notify(3) writes to. And a tracer's grip."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -69,5 +70,12 @@ class Halted:
         os.waitpid(self.thread_id, WALL)
         return self
 
+    def has_ended(self):
+        """Whether its process was killed: only behind this look does the kernel let go of it."""
+        with contextlib.suppress(ChildProcessError):
+            return os.waitpid(self.thread_id, WALL | os.WNOHANG)[0] != 0
+        return True
+
     def __exit__(self, *_):
-        self._ptrace(PTRACE_DETACH)
+        with contextlib.suppress(ProcessLookupError):
+            self._ptrace(PTRACE_DETACH)

@@ -103,7 +103,7 @@ def test_a_drain_of_a_stream_that_has_stopped_says_so(job):
     job.put(b"no json at all " * 100)
     conf = job.conf(stream="max_dead_letters = 1 in 1")
     process = job.firebridge.start(conf, "run")
-    process.wait_until(lambda: "stream main stops" in process.log)
+    process.wait_until(lambda: "stream main: it stops" in process.log)
     assert "stream main has stopped" in command(job, conf, "drain", code=1).stderr
     shown = status(job, conf, code=1)["streams"][0]
     assert shown["state"] == "stopped" and "max_dead_letters" in shown["last_error"]

@@ -95,6 +95,8 @@ def test_the_instance_has_its_own_conf_and_folders(installed):
          "Description=Carry Firehose's objects from S3 into DynamoDB (%i)"),
         ("ExecStart=/usr/bin/firebridge run",
          "ExecStart=/usr/bin/firebridge run -c /etc/firebridge/%i.conf"),
+        ("ExecReload=/usr/bin/firebridge reload",
+         "ExecReload=/usr/bin/firebridge reload -c /etc/firebridge/%i.conf"),
         ("StateDirectory=firebridge", "StateDirectory=firebridge-%i"),
         ("RuntimeDirectory=firebridge", "RuntimeDirectory=firebridge-%i"),
         ("NoExecPaths=/ %S/firebridge %t/firebridge /tmp /var/tmp /dev/shm",

@@ -28,6 +28,9 @@ int fb_cli_fail(const char *format, ...) FB_PRINTF(1, 2);
 /* The conf with its layouts checked; every mistake is on stderr. NULL: it is not good. */
 struct fb_conf *fb_cli_read_conf(const char *path);
 
+/* The same, with every mistake told to `report`. */
+struct fb_conf *fb_cli_read_conf_telling(const char *path, fb_conf_report_fn report);
+
 /* Asks the daemon of this conf, as fb_control_ask does. */
 enum fb_status fb_cli_ask(const struct fb_conf *conf, const json_t *request, json_t **ret_answer,
                           struct fb_error *error) FB_MUST_CHECK;

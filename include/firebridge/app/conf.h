@@ -45,6 +45,7 @@ struct fb_conf_aws {
     int64_t connect_timeout_ms; /* 10s */
     int64_t request_timeout_ms; /* 30s */
     int64_t stall_timeout_ms;   /* 30s */
+    char *text; /* every key that has a value, with it: what is equal does the same */
 };
 
 struct fb_conf_daemon {
@@ -66,6 +67,7 @@ struct fb_conf_metrics {
     char *listen;
     int64_t interval_ms; /* 60s */
     char *name_space;    /* firebridge */
+    char *text;          /* as that of fb_conf_aws */
 };
 
 enum fb_start_at { FB_START_OLDEST, FB_START_NOW, FB_START_TIME };
@@ -171,6 +173,7 @@ struct fb_conf_stream {
     uint64_t max_dead_letters_size; /* 1 GiB */
     uint64_t max_dead_letters;      /* "1000 in 10000": the first */
     uint64_t max_dead_letters_in;   /* the second */
+    char *text;                     /* as that of fb_conf_aws */
     struct fb_conf_place place;     /* where the section begins */
     struct fb_conf_place places[FB_CONF_KEY_COUNT]; /* of its keys' values */
 };

@@ -13,6 +13,7 @@
 #define FIREBRIDGE_BASE_HEARTBEAT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,9 +23,14 @@
 /* The calling thread lives. Where it has no heart, nothing happens. */
 void fb_heartbeat(void);
 
+/* From here on the calling thread does not beat, for it waits for something without a bound, such
+ * as a pass over a whole file; or it does again. */
+void fb_heartbeat_rest(bool rests);
+
 /* A thread's heart, in memory of whoever made it. */
 struct fb_heart {
     atomic_uint_fast64_t beats;
+    atomic_bool rests;
     char name[16];
     pid_t thread_id;
     uint64_t seen_beats; /* these are the watcher's: */

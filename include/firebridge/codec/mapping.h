@@ -102,12 +102,16 @@ bool fb_mapping_is_needed(const struct fb_mapping_options *options);
 /*
  * Compiles, and checks what can be without a table. `hash_seed` is that of the reader that will use
  * it. FB_INVALID with which option is wrong, where, and what was expected; FB_NO_MEMORY. With a jq
- * program it forks (see src/codec/jq.h): then FB_UNAVAILABLE too, and only before the first thread.
+ * program it forks (see src/codec/jq.h): then FB_UNAVAILABLE too, and only before the first thread;
+ * FB_UNSUPPORTED after fb_mapping_seal, unless a mapping has the same programs.
  */
 enum fb_status fb_mapping_new(const struct fb_mapping_options *options, uint64_t hash_seed,
                               struct fb_mapping **ret_mapping,
                               struct fb_error *error) FB_MUST_CHECK;
 void fb_mapping_free(struct fb_mapping *mapping);
+
+/* There are threads and secrets from now on: no process for new jq programs can be forked. */
+void fb_mapping_seal(void);
 
 /* Whether records may add, and whether they do nothing else. `mapping` may be NULL. */
 bool fb_mapping_may_add(const struct fb_mapping *mapping);

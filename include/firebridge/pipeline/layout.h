@@ -33,12 +33,15 @@ struct fb_layout_options {
 
 /*
  * FB_INVALID: an expression that Firehose does not know, or that no folder can be derived from;
- * the message quotes it and says what to write instead. Loads the time zone: before the first
- * thread.
+ * the message quotes it and says what to write instead. A time zone that was not loaded before is
+ * loaded before the first thread; FB_UNSUPPORTED after fb_layout_seal.
  */
 enum fb_status fb_layout_new(const struct fb_layout_options *options, struct fb_layout **ret_layout,
                              struct fb_error *error) FB_MUST_CHECK;
 void fb_layout_free(struct fb_layout *layout);
+
+/* There are threads from now on: no time zone can be loaded any more that is not known already. */
+void fb_layout_seal(void);
 
 /* One listing: the keys that begin with `prefix`, sort behind start_after and not behind end. */
 struct fb_layout_range {

@@ -98,6 +98,19 @@ static void a_thread_that_has_ended_is_not_missed(void **state)
     assert_true(is_content_from_to(&watchdog, 3, 100, true));
 }
 
+static void a_thread_that_rests_may_be_silent_for_as_long_as_it_takes(void **state)
+{
+    struct fb_watchdog watchdog;
+
+    (void)state;
+    fb_watchdog_init(&watchdog, 10000);
+    atomic_store(&lane.rests, true);
+    assert_true(is_content_from_to(&watchdog, 1, 100, false));
+    atomic_store(&lane.rests, false);
+    assert_true(is_content_from_to(&watchdog, 101, 104, false));
+    assert_false(is_content_from_to(&watchdog, 105, 106, false));
+}
+
 static void a_period_that_is_very_short_leaves_time_for_a_beat(void **state)
 {
     struct fb_watchdog watchdog;
@@ -178,6 +191,7 @@ int main(void)
         CASE(one_thread_that_hangs_for_half_of_the_period_is_enough),
         CASE(a_thread_that_comes_back_makes_it_content_again),
         CASE(a_thread_that_has_ended_is_not_missed),
+        CASE(a_thread_that_rests_may_be_silent_for_as_long_as_it_takes),
         CASE(a_period_that_is_very_short_leaves_time_for_a_beat),
         CASE(after_a_gap_of_its_own_it_waits_for_the_next_beats),
         CASE(a_thread_that_waits_for_an_event_or_a_stop_beats),
