@@ -37,13 +37,13 @@ bool fb_watchdog_is_content(struct fb_watchdog *watchdog, int64_t now_ms)
     fb_heartbeat_look(now_ms, &silence);
     hangs = silence.silent_ms > watchdog->limit_ms && now_ms >= watchdog->lenient_until_ms;
     if (hangs && !watchdog->has_told)
-        fb_log_event(FB_EVENT_THREAD_SILENT, NULL,
+        fb_log_event(FB_EVENT_THREAD_HANGS, NULL,
                      "thread %s (%ld) has not shown any sign of life for %lld s: the watchdog is "
                      "not fed any more, so that the service manager starts firebridge again; "
                      "nothing is lost by that",
                      silence.name, (long)silence.thread_id, (long long)silence.silent_ms / 1000);
     if (!hangs && watchdog->has_told)
-        fb_log_notice("all threads show signs of life again");
+        fb_log_event(FB_EVENT_THREADS_LIVE, NULL, "all threads show signs of life again");
     watchdog->has_told = hangs;
     return !hangs;
 }

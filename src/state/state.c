@@ -41,9 +41,9 @@ static enum fb_status connect(struct fb_state *state, struct fb_error *error)
     if (sqlite3_open_v2(state->path, &state->db, flags, NULL) != SQLITE_OK)
         return fb_sql_fail(state, error);
     sqlite3_busy_timeout(state->db, BUSY_TIMEOUT_MS);
-    sqlite3_progress_handler(state->db, STEPS_A_BEAT, beat, NULL);
     /* Closing would write the -wal file into a damaged database, and remove it. */
     sqlite3_db_config(state->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_progress_handler(state->db, STEPS_A_BEAT, beat, NULL);
     return FB_OK;
 }
 
