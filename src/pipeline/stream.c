@@ -15,7 +15,7 @@
 /* How often the end is looked for once nothing is read any more. */
 #define DRAIN_LOOK_MS 20
 
-/* A key that holds all up is told of as long as it does. */
+/* For so long after the last word of it a key is said to hold all up. */
 #define HOLDING_LATELY_MS 120000
 
 static void tell_change(struct fb_stream *stream)
