@@ -207,42 +207,64 @@ format:                      ## clang-format over everything
 bindir  := $(PREFIX)/bin
 docdir  := $(PREFIX)/share/doc/firebridge
 mandir  := $(PREFIX)/share/man
-unitdir ?= /usr/lib/systemd/system
-confdir ?= /etc/firebridge
 bashdir ?= $(PREFIX)/share/bash-completion/completions
 zshdir  ?= $(PREFIX)/share/zsh/vendor-completions
+# systemd and journald look here whatever PREFIX is.
+unitdir ?= /usr/lib/systemd/system
+catalogdir ?= /usr/lib/systemd/catalog
+confdir ?= /etc/firebridge
 MAN     := $(sort $(wildcard docs/man/*.[0-9]))
-DOCS    := README.md CHANGELOG.md $(sort $(wildcard docs/*.md))
+DOCS    := README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md))
+EXAMPLES := $(sort $(shell find docs/examples -type f))
 INSTALL ?= install
 
+# SOURCE:TARGET of every file that install puts there and uninstall removes.
+FILES = build/firebridge:$(bindir)/firebridge \
+    $(foreach unit,firebridge.service firebridge@.service,build/systemd/$(unit):$(unitdir)/$(unit)) \
+    systemd/firebridge.catalog:$(catalogdir)/firebridge.catalog \
+    build/completion/bash:$(bashdir)/firebridge \
+    build/completion/zsh:$(zshdir)/_firebridge \
+    $(foreach page,$(MAN),$(page):$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+    $(foreach doc,$(DOCS),$(doc):$(docdir)/$(notdir $(doc))) \
+    $(foreach file,$(EXAMPLES),$(file):$(docdir)/$(file:docs/%=%)) \
+    systemd/credential-process.conf:$(docdir)/examples/credential-process.conf
+
+instance := s,@FOR_INSTANCE@, (%i),; s,@CONF@, -c $(confdir)/%i.conf,; s,@INSTANCE@,-%i,
+build/systemd/firebridge@.service: fill = s,@BINDIR@,$(bindir),; $(instance)
+build/systemd/firebridge.service: fill = s,@BINDIR@,$(bindir),; s,@[A-Z_]*@,,
+build/systemd/%.service: systemd/firebridge.service FORCE
+	@mkdir -p $(@D) && sed '$(fill)' $< > $@.$$$$ && mv -f $@.$$$$ $@
+
+build/completion/%: build/firebridge
+	@mkdir -p $(@D) && build/firebridge completion $* > $@.$$$$ && mv -f $@.$$$$ $@
+
+# What runs now is told of new and gone units and catalogs; a DESTDIR is not what runs.
+tell_systemd = @[ -n "$(DESTDIR)" ] || { journalctl --update-catalog; \
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload; }
+
 .PHONY: install
-install: build/firebridge    ## program, conf, unit, manual pages (PREFIX, DESTDIR)
-	$(INSTALL) -D -m 755 build/firebridge $(DESTDIR)$(bindir)/firebridge
-	$(INSTALL) -d $(DESTDIR)$(confdir)/firebridge.conf.d $(DESTDIR)$(unitdir)
+install: $(foreach file,$(FILES),$(firstword $(subst :, ,$(file)))) ## program, conf, units, message catalog, manual pages (PREFIX, DESTDIR)
+	@for file in $(FILES); do \
+	    mode=644; [ "$${file%%:*}" != build/firebridge ] || mode=755; \
+	    echo $(INSTALL) -D -m $$mode "$${file%%:*}" "$(DESTDIR)$${file#*:}"; \
+	    $(INSTALL) -D -m $$mode "$${file%%:*}" "$(DESTDIR)$${file#*:}" || exit 1; \
+	done
+	$(INSTALL) -d $(DESTDIR)$(confdir)/firebridge.conf.d
 	@# A conf that is there belongs to the administrator.
 	@conf=$(DESTDIR)$(confdir)/firebridge.conf; \
 	if [ -e $$conf ] && ! cmp -s etc/firebridge.conf $$conf; then conf=$$conf.new; fi; \
 	echo $(INSTALL) -m 644 etc/firebridge.conf $$conf; \
 	$(INSTALL) -m 644 etc/firebridge.conf $$conf
-	sed 's,@BINDIR@,$(bindir),' systemd/firebridge.service \
-	    > $(DESTDIR)$(unitdir)/firebridge.service
-	chmod 644 $(DESTDIR)$(unitdir)/firebridge.service
-	@for page in $(MAN); do \
-	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit 1; \
-	done
-	$(INSTALL) -d $(DESTDIR)$(bashdir) $(DESTDIR)$(zshdir)
-	build/firebridge completion bash > $(DESTDIR)$(bashdir)/firebridge
-	build/firebridge completion zsh > $(DESTDIR)$(zshdir)/_firebridge
-	chmod 644 $(DESTDIR)$(bashdir)/firebridge $(DESTDIR)$(zshdir)/_firebridge
-	$(INSTALL) -d $(DESTDIR)$(docdir)
-	$(INSTALL) -m 644 $(DOCS) LICENSE $(DESTDIR)$(docdir)
+	$(tell_systemd)
 
 .PHONY: uninstall
-uninstall:                   ## all that install put there, but conf and state
-	rm -f $(DESTDIR)$(bindir)/firebridge $(DESTDIR)$(unitdir)/firebridge.service
-	rm -f $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
-	rm -f $(DESTDIR)$(bashdir)/firebridge $(DESTDIR)$(zshdir)/_firebridge
+uninstall:                   ## stops it and removes all that install put there, but conf and state
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || { \
+	    systemctl disable firebridge.service firebridge@.service; \
+	    systemctl stop firebridge.service 'firebridge@*.service'; } 2>/dev/null || :
+	rm -f $(foreach file,$(FILES),$(DESTDIR)$(lastword $(subst :, ,$(file))))
 	rm -rf $(DESTDIR)$(docdir)
+	$(tell_systemd)
 
 .PHONY: man
 man: $(MAN:docs/man/%=build/man/%.txt) ## the manual pages as text, in build/man

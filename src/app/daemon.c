@@ -87,7 +87,8 @@ static void open_control(struct fb_daemon *daemon)
     if (status == FB_OK)
         status = fb_control_start(&options, &daemon->control, &error);
     if (status != FB_OK)
-        fb_log_error("no control socket, so status, pause and the like do not reach this daemon: "
+        fb_log_event(FB_EVENT_CONTROL_FAILED, FB_ABOUT(.error = &error),
+                     "no control socket, so status, pause and the like do not reach this daemon: "
                      "%s",
                      error.message);
     free(directory);
@@ -124,6 +125,8 @@ static enum fb_status set_up(struct fb_daemon *daemon, struct fb_error *error)
                                     fb_clock_system(), &setup->refresher, error);
     for (size_t i = 0; status == FB_OK && i < daemon->stream_count; i++)
         status = fb_daemon_stream_start(daemon->streams[i], error);
+    if (status == FB_OK)
+        status = fb_keeper_start(daemon->state, &daemon->keeper, error);
     if (status == FB_OK)
         open_control(daemon);
     return status;
@@ -214,6 +217,7 @@ void fb_daemon_done(struct fb_daemon *daemon)
     for (size_t i = 0; i < daemon->stream_count; i++)
         fb_daemon_stream_free(daemon->streams[i]);
     free_setup(daemon->setup);
+    fb_keeper_free(daemon->keeper);
     fb_state_close(daemon->state);
     free(daemon->streams);
     free(daemon->state_directory);

@@ -15,6 +15,7 @@
 #include "firebridge/app/control.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
+#include "firebridge/app/keeper.h"
 #include "firebridge/app/refresher.h"
 #include "firebridge/pipeline/stream.h"
 #include "firebridge/state/state.h"
@@ -49,6 +50,7 @@ struct fb_daemon {
     const struct fb_run_options *options;
     struct fb_setup *setup; /* as the conf is now */
     struct fb_state *state;
+    struct fb_keeper *keeper;
     struct fb_control *control; /* NULL: none; commands are not answered */
     char *state_directory, *dead_letter_directory;
     uint64_t seed; /* of all that is hashed; no two runs have the same */

@@ -65,6 +65,7 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
                      daemon->stream_count, totals.unhealthy);
     }
     sd_notify(0, "WATCHDOG=1");
+    fb_log_tick();
     *ret_all_finished = totals.finished == daemon->stream_count;
 }
 

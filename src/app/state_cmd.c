@@ -9,6 +9,7 @@
 #include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/app/identity.h"
+#include "state_cmd.h"
 
 static enum fb_status open_state(const struct fb_conf *conf, char **ret_directory,
                                  struct fb_state **ret_state, struct fb_error *error)
@@ -83,13 +84,11 @@ static int adopt_stream(const struct fb_conf *conf, const char *name)
     return FB_EXIT_OK;
 }
 
-static int run_adopt(const char *conf_path, const char *stream)
+static int run_adopt(const struct fb_conf *conf, const struct fb_state_options *options,
+                     char *const *operands)
 {
-    struct fb_conf *conf = fb_cli_read_conf(conf_path);
-    int status = conf != NULL ? adopt_stream(conf, stream) : FB_EXIT_WRONG;
-
-    fb_conf_free(conf);
-    return status;
+    (void)options;
+    return adopt_stream(conf, operands[0]);
 }
 
 /* The stream's dead letters go with it; a stream that never had one has no folder. */
@@ -143,50 +142,87 @@ static int rename_stream(const struct fb_conf *conf, const struct fb_conf_stream
 }
 
 /* The new name must be in the conf, or its checkpoint would belong to nobody. */
-static int run_rename(const char *conf_path, const char *old_name, const char *new_name)
+static int run_rename(const struct fb_conf *conf, const struct fb_state_options *options,
+                      char *const *operands)
 {
-    struct fb_conf *conf = fb_cli_read_conf(conf_path);
-    const struct fb_conf_stream *stream = conf == NULL ? NULL : fb_cli_find_stream(conf, new_name);
-    int status = FB_EXIT_WRONG;
+    const struct fb_conf_stream *stream = fb_cli_find_stream(conf, operands[1]);
 
-    if (stream != NULL)
-        status = rename_stream(conf, stream, old_name);
+    (void)options;
+    return stream != NULL ? rename_stream(conf, stream, operands[0]) : FB_EXIT_WRONG;
+}
+
+static const struct verb {
+    const char *name;
+    int operand_count;
+    bool takes_replace, takes_understand;
+    int (*run)(const struct fb_conf *conf, const struct fb_state_options *options,
+               char *const *operands);
+} verbs[] = {
+    {"adopt", 1, false, false, run_adopt},
+    {"rename", 2, false, false, run_rename},
+    {"backup", 1, false, false, fb_state_cmd_backup},
+    {"restore", 1, true, false, fb_state_cmd_restore},
+    {"reset", 0, false, true, fb_state_cmd_reset},
+};
+
+static int run_verb(const struct verb *verb, const struct fb_state_options *options,
+                    char *const *operands)
+{
+    struct fb_conf *conf = fb_cli_read_conf(options->conf_path);
+    int status = conf != NULL ? verb->run(conf, options, operands) : FB_EXIT_WRONG;
+
     fb_conf_free(conf);
     return status;
 }
 
-struct state_options {
-    const char *conf_path;
-};
-
 static int run_state(const void *row, char *const *operands, int operand_count)
 {
-    const struct state_options *options = row;
+    const struct fb_state_options *options = row;
 
-    if (operand_count == 2 && strcmp(operands[0], "adopt") == 0)
-        return run_adopt(options->conf_path, operands[1]);
-    if (operand_count == 3 && strcmp(operands[0], "rename") == 0)
-        return run_rename(options->conf_path, operands[1], operands[2]);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        const struct verb *verb = &verbs[i];
+
+        if (strcmp(operands[0], verb->name) != 0)
+            continue;
+        if (operand_count != 1 + verb->operand_count ||
+            (options->replace && !verb->takes_replace) ||
+            (options->understand && !verb->takes_understand))
+            return FB_EXIT_USAGE;
+        return run_verb(verb, options, operands + 1);
+    }
     return FB_EXIT_USAGE;
 }
 
-static const struct fb_option options[] = {FB_OPTION_CONFIG(struct state_options)};
+static const struct fb_option options[] = {
+    FB_OPTION_CONFIG(struct fb_state_options),
+    {.name = "replace",
+     .kind = FB_OPTION_FLAG,
+     .offset = offsetof(struct fb_state_options, replace),
+     .help = "restore: move a state file that is there aside"},
+    {.name = "i-understand",
+     .kind = FB_OPTION_FLAG,
+     .offset = offsetof(struct fb_state_options, understand),
+     .help = "reset: every object may be processed again"},
+};
 
 extern const struct fb_command fb_command_state;
 const struct fb_command fb_command_state = {
     .name = "state",
-    .operands = "adopt STREAM | rename OLD NEW",
-    .verbs = "adopt|rename",
-    .operands_min = 2,
+    .operands = "VERB [OPERAND...]",
+    .verbs = "adopt|rename|backup|restore|reset",
+    .operands_min = 1,
     .operands_max = 3,
-    .summary = "change what a checkpoint belongs to",
+    .summary = "keep, bring back or change the checkpoint",
     .help = "adopt STREAM      the checkpoint of STREAM goes on with the source and the table\n"
             "                  that the conf names now, though it was made with others\n"
             "rename OLD NEW    the checkpoint and the dead letters of OLD become those of NEW\n"
+            "backup FILE       a copy of the state file; the daemon may run meanwhile\n"
+            "restore FILE      the state file from a backup\n"
+            "reset             moves the state file aside: all begins anew\n"
             "\n"
-            "The daemon must be stopped.\n",
+            "But for backup, the daemon must be stopped.\n",
     FB_OPTIONS(options),
-    .defaults = &(const struct state_options){.conf_path = FB_CONF_DEFAULT_PATH},
-    .options_size = sizeof(struct state_options),
+    .defaults = &(const struct fb_state_options){.conf_path = FB_CONF_DEFAULT_PATH},
+    .options_size = sizeof(struct fb_state_options),
     .run = run_state,
 };

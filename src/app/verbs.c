@@ -19,7 +19,8 @@ static enum fb_status set_log_level(void *context, const json_t *request, json_t
                        "log-level: expected error, warning, notice, info or debug");
     fb_log_set_level(level);
     if (level != was)
-        fb_log_notice("log level: %s from now on, until a restart or another command", name);
+        fb_log_event(FB_EVENT_LOG_LEVEL_CHANGED, NULL,
+                     "log level: %s from now on, until a restart or another command", name);
     json_object_set_new(answer, "was", json_string(fb_log_level_name(was)));
     return FB_OK;
 }

@@ -27,8 +27,12 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "conf-refused", "9225fa3ec45d406ba412d8770fe05953", FB_LOG_ERROR, 0},
     [FB_EVENT_START_FAILED] = {
         "start-failed", "81c5e51ce33345bbbcc14053a151a775", FB_LOG_ERROR, ERROR},
+    [FB_EVENT_CONTROL_FAILED] = {
+        "control-failed", "a13d3b65698a47b18ed487b86ceb9887", FB_LOG_ERROR, ERROR},
     [FB_EVENT_READY] = {
         "ready", "94aeb13d91964a5bb1d5ca38e10669c4", FB_LOG_INFO, 0},
+    [FB_EVENT_LOG_LEVEL_CHANGED] = {
+        "log-level-changed", "4adb5925bb46416eaba4ac7d17e6e097", FB_LOG_NOTICE, 0},
     [FB_EVENT_STOPPING] = {
         "stopping", "6b561f54d20d4219ae4d729cac54d579", FB_LOG_NOTICE, 0},
     [FB_EVENT_STOPPING_NOW] = {

@@ -11,94 +11,40 @@
 
 #include "sql.h"
 
-/* "FbSt": marks the file as ours to file(1) and to ourselves. */
-#define APPLICATION_ID 0x46625374
-#define SCHEMA_VERSION 3
+/*
+ * A check reads every page. So much of it takes a moment; 200 MB take half a second of CPU and,
+ * from a disk of 125 MB/s, two seconds, for which no start is held up: a larger file is checked
+ * when work has begun (fb_state_check). What is read meanwhile from a damaged page is an error all
+ * the same.
+ */
+#define CHECK_AT_ONCE_BYTES (INT64_C(16) << 20)
 
-#define TEXT_OF(value) #value
-#define TEXT(value)    TEXT_OF(value)
-
-#define WHAT_TO_DO                                                                                 \
-    "restore it from a backup, or move it and its -wal file aside: then every object is processed" \
-    " again"
-
-/* Of objects that are pending because an operator asked for history, and of how far that is. */
-#define BACKFILL_SCHEMA                                                                            \
-    "CREATE INDEX object_pending ON object"                                                        \
-    " (stream_id, backfill, key_time_ms, last_modified_ms, key) WHERE state = 0;"                  \
-    "CREATE INDEX object_backfill ON object (stream_id, state) WHERE backfill = 1;"                \
-    "CREATE TABLE backfill ("                                                                      \
-    " stream_id INTEGER PRIMARY KEY, state INTEGER NOT NULL, from_ms INTEGER NOT NULL,"            \
-    " to_ms INTEGER NOT NULL, rate INTEGER NOT NULL, if_absent INTEGER NOT NULL,"                  \
-    " total_objects INTEGER NOT NULL, total_bytes INTEGER NOT NULL,"                               \
-    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL DEFAULT 0,"                           \
-    " window_ms INTEGER NOT NULL, cursor TEXT,"                                                    \
-    " objects_listed INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,"              \
-    " bytes INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0,"                       \
-    " dead_letters INTEGER NOT NULL DEFAULT 0,"                                                    \
-    " covered_from_ms INTEGER NOT NULL, covered_to_ms INTEGER NOT NULL);"
-
-static const char schema[] =
-    "BEGIN;"
-    "CREATE TABLE stream ("
-    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, source TEXT NOT NULL,"
-    " table_arn TEXT NOT NULL, table_created_ms INTEGER NOT NULL, fingerprint TEXT NOT NULL,"
-    " backlog_listed INTEGER NOT NULL DEFAULT 0, backlog_cursor TEXT,"
-    " backlog_objects INTEGER NOT NULL DEFAULT 0, backlog_bytes INTEGER NOT NULL DEFAULT 0,"
-    " start_ms INTEGER NOT NULL, last_sweep_start_ms INTEGER NOT NULL DEFAULT 0,"
-    " low_water_ms INTEGER NOT NULL DEFAULT 0,"
-    " next_sequence INTEGER NOT NULL DEFAULT 1);"
-    "CREATE TABLE object ("
-    " stream_id INTEGER NOT NULL, key TEXT NOT NULL, etag TEXT NOT NULL,"
-    " size_bytes INTEGER NOT NULL, key_time_ms INTEGER NOT NULL, last_modified_ms INTEGER NOT NULL,"
-    " sequence INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL DEFAULT 0,"
-    " records INTEGER NOT NULL DEFAULT 0, dead_letters INTEGER NOT NULL DEFAULT 0,"
-    " frontier_record INTEGER NOT NULL DEFAULT 0,"
-    " frontier_offset_bytes INTEGER NOT NULL DEFAULT 0,"
-    " frontier_part INTEGER NOT NULL DEFAULT 0,"
-    " backfill INTEGER NOT NULL DEFAULT 0, if_absent INTEGER NOT NULL DEFAULT 0,"
-    " again_ms INTEGER NOT NULL DEFAULT 0, reason TEXT,"
-    " PRIMARY KEY (stream_id, key, etag)) WITHOUT ROWID;"
-    "CREATE INDEX object_open ON object (stream_id, sequence)"
-    " WHERE state IN (1, 2);" BACKFILL_SCHEMA "PRAGMA application_id = " TEXT(
-        APPLICATION_ID) ";"
-                        "PRAGMA user_version = " TEXT(SCHEMA_VERSION) ";"
-                                                                      "COMMIT;";
-
-/* From each version to the next. */
-static const char *const upgrades[SCHEMA_VERSION] = {
-    NULL,
-    /* The frontier moves from the stream to its first open object, as there may be one for each.
-     * Its record is enough; the offset was that of another byte. */
-    [1] = "ALTER TABLE object ADD COLUMN frontier_record INTEGER NOT NULL DEFAULT 0;"
-          "ALTER TABLE object ADD COLUMN frontier_offset_bytes INTEGER NOT NULL DEFAULT 0;"
-          "ALTER TABLE object ADD COLUMN frontier_part INTEGER NOT NULL DEFAULT 0;"
-          "UPDATE object SET frontier_record ="
-          " (SELECT frontier_record FROM stream WHERE id = stream_id)"
-          " WHERE state IN (1, 2) AND sequence = (SELECT min(sequence) FROM object AS first"
-          " WHERE first.stream_id = object.stream_id AND first.state IN (1, 2));"
-          "ALTER TABLE stream DROP COLUMN frontier_record;"
-          "ALTER TABLE stream DROP COLUMN frontier_offset_bytes;",
-    /* Objects may be skipped, replayed and backfilled. */
-    [2] = "ALTER TABLE object ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;"
-          "ALTER TABLE object ADD COLUMN if_absent INTEGER NOT NULL DEFAULT 0;"
-          "ALTER TABLE object ADD COLUMN again_ms INTEGER NOT NULL DEFAULT 0;"
-          "ALTER TABLE object ADD COLUMN reason TEXT;"
-          "DROP INDEX object_pending;" BACKFILL_SCHEMA,
-};
-
-static enum fb_status fail_errno(struct fb_error *error, const char *path, const char *what)
+enum fb_status fb_state_fail_errno(struct fb_error *error, const char *path, const char *what)
 {
     return fb_fail(error, FB_IO, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
-static long read_pid(int fd)
-{
-    char text[32] = "";
+#define HOLDER_SIZE 64
 
-    if (pread(fd, text, sizeof text - 1, 0) <= 0)
-        return 0;
-    return strtol(text, NULL, 10);
+/* "4711 (firebridge)", as far as it can be found out. */
+static const char *describe_holder(int fd, char holder[HOLDER_SIZE])
+{
+    char pid[24] = "";
+    char path[48];
+    char name[24] = "";
+    FILE *comm;
+
+    if (pread(fd, pid, sizeof pid - 1, 0) <= 0)
+        return "?";
+    pid[strspn(pid, "0123456789")] = '\0';
+    snprintf(path, sizeof path, "/proc/%s/comm", pid);
+    comm = fopen(path, "re");
+    if (comm != NULL && fgets(name, sizeof name, comm) != NULL)
+        name[strcspn(name, "\n")] = '\0';
+    if (comm != NULL)
+        fclose(comm);
+    snprintf(holder, HOLDER_SIZE, name[0] != '\0' ? "%s (%s)" : "%s", pid, name);
+    return holder;
 }
 
 static void write_pid(int fd)
@@ -113,6 +59,7 @@ static void write_pid(int fd)
 
 enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd, struct fb_error *error)
 {
+    char holder[HOLDER_SIZE];
     enum fb_status status;
     char *path = NULL;
     int fd;
@@ -121,18 +68,18 @@ enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd, struc
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        status = fail_errno(error, path, "open the lock file");
+        status = fb_state_fail_errno(error, path, "open the lock file");
     } else if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         write_pid(fd);
         *ret_lock_fd = fd;
         status = FB_OK;
     } else if (errno == EWOULDBLOCK) {
         status = fb_fail(error, FB_CONFLICT,
-                         "%s: process %ld holds the state directory; stop it, or give this one "
+                         "%s: process %s holds the state directory; stop it, or give this one "
                          "another state_dir",
-                         path, read_pid(fd));
+                         path, describe_holder(fd, holder));
     } else {
-        status = fail_errno(error, path, "lock");
+        status = fb_state_fail_errno(error, path, "lock");
     }
     if (status != FB_OK && fd >= 0)
         close(fd);
@@ -140,13 +87,13 @@ enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd, struc
     return status;
 }
 
-static enum fb_status sync_directory(const char *directory, struct fb_error *error)
+enum fb_status fb_state_sync_directory(const char *directory, struct fb_error *error)
 {
     enum fb_status status = FB_OK;
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0 || fsync(fd) != 0)
-        status = fail_errno(error, directory, "sync the state directory");
+        status = fb_state_fail_errno(error, directory, "sync the state directory");
     if (fd >= 0)
         close(fd);
     return status;
@@ -160,12 +107,12 @@ static enum fb_status build(const char *path, struct fb_error *error)
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        return fail_errno(error, path, "make the state file");
+        return fb_state_fail_errno(error, path, "make the state file");
     close(fd);
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
         sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL,
                      NULL) != SQLITE_OK ||
-        sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(db, fb_state_schema, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) != SQLITE_OK)
         status = fb_fail(error, FB_IO, "%s: cannot make the state file: %s", path,
                          db != NULL ? sqlite3_errmsg(db) : "out of memory");
@@ -173,7 +120,7 @@ static enum fb_status build(const char *path, struct fb_error *error)
     return status;
 }
 
-static void remove_with_wal(const char *path)
+void fb_state_file_remove(const char *path)
 {
     char *wal = NULL;
 
@@ -196,10 +143,10 @@ static enum fb_status refuse_orphan_wal(const char *path, struct fb_error *error
     if (asprintf(&wal, "%s-wal", path) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     if (stat(wal, &found) == 0 && found.st_size > 0)
-        status = fb_fail(error, FB_CORRUPT,
-                         "%s is there, but the state file itself is gone; put it back, or move "
-                         "this file aside too: then every object is processed again",
-                         wal);
+        status = fb_fail(
+            error, FB_CORRUPT,
+            "%s is there, but the state file itself is gone; put it back, or " FB_STATE_WHAT_TO_DO,
+            wal);
     free(wal);
     return status;
 }
@@ -216,109 +163,51 @@ enum fb_status fb_state_file_make(const char *directory, const char *path, struc
     if (access(path, F_OK) == 0)
         return FB_OK;
     if (errno != ENOENT)
-        return fail_errno(error, path, "open the state file");
+        return fb_state_fail_errno(error, path, "open the state file");
     status = refuse_orphan_wal(path, error);
     if (status != FB_OK)
         return status;
     if (asprintf(&new_path, "%s.new", path) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    remove_with_wal(new_path);
+    fb_state_file_remove(new_path);
     status = build(new_path, error);
     if (status == FB_OK && rename(new_path, path) != 0)
-        status = fail_errno(error, path, "rename the new state file");
+        status = fb_state_fail_errno(error, path, "rename the new state file");
     if (status == FB_OK)
-        status = sync_directory(directory, error);
+        status = fb_state_sync_directory(directory, error);
     else
-        remove_with_wal(new_path);
+        fb_state_file_remove(new_path);
     free(new_path);
     return status;
 }
 
-/* The first value of a pragma as text, into `text`. */
-static enum fb_status ask(struct fb_state *state, const char *pragma, char text[256],
-                          struct fb_error *error)
+enum fb_status fb_state_file_check_pages(struct fb_state *state, struct fb_error *error)
 {
-    enum fb_status status = FB_OK;
-    sqlite3_stmt *statement = NULL;
+    char text[256];
+    enum fb_status status = fb_sql_ask(state, "PRAGMA quick_check(1)", text, error);
 
-    text[0] = '\0';
-    if (sqlite3_prepare_v2(state->db, pragma, -1, &statement, NULL) != SQLITE_OK ||
-        sqlite3_step(statement) != SQLITE_ROW)
-        status = fb_sql_fail(state, error);
-    else
-        snprintf(text, 256, "%s", (const char *)sqlite3_column_text(statement, 0));
-    sqlite3_finalize(statement);
+    if (status == FB_OK && strcmp(text, "ok") != 0)
+        status =
+            fb_fail(error, FB_CORRUPT, "%s: the state file is damaged (%s); " FB_STATE_WHAT_TO_DO,
+                    state->path, text);
     return status;
 }
 
-static enum fb_status upgrade_once(struct fb_state *state, long version, struct fb_error *error)
-{
-    char sql[4096];
-
-    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; %s PRAGMA user_version = %ld; COMMIT",
-             upgrades[version], version + 1);
-    if (sqlite3_exec(state->db, sql, NULL, NULL, NULL) == SQLITE_OK)
-        return FB_OK;
-    return fb_sql_fail(state, error);
-}
-
-enum fb_status fb_state_file_upgrade(struct fb_state *state, struct fb_error *error)
-{
-    char text[256];
-    enum fb_status status = ask(state, "PRAGMA user_version", text, error);
-    long version = status == FB_OK ? strtol(text, NULL, 10) : SCHEMA_VERSION;
-
-    for (; status == FB_OK && version < SCHEMA_VERSION; version++)
-        status = upgrade_once(state, version, error);
-    return status;
-}
-
-enum fb_status fb_state_file_check_version(struct fb_state *state, bool *ret_is_current,
-                                           struct fb_error *error)
-{
-    enum fb_status status;
-    char text[256];
-    long version;
-
-    status = ask(state, "PRAGMA application_id", text, error);
-    if (status != FB_OK)
-        return status;
-    if (strtol(text, NULL, 10) != APPLICATION_ID)
-        return fb_fail(error, FB_CORRUPT, "%s: this is no state file of firebridge; " WHAT_TO_DO,
-                       state->path);
-    status = ask(state, "PRAGMA user_version", text, error);
-    if (status != FB_OK)
-        return status;
-    version = strtol(text, NULL, 10);
-    if (version > SCHEMA_VERSION)
-        return fb_fail(error, FB_UNSUPPORTED,
-                       "%s: made by a newer firebridge (state version %ld, this program knows up "
-                       "to %d); install that version again, or restore a backup from before",
-                       state->path, version, SCHEMA_VERSION);
-    if (version < 1)
-        return fb_fail(error, FB_CORRUPT, "%s: the state file has no version; " WHAT_TO_DO,
-                       state->path);
-    *ret_is_current = version == SCHEMA_VERSION;
-    return FB_OK;
-}
-
-enum fb_status fb_state_file_check(struct fb_state *state, struct fb_error *error)
+enum fb_status fb_state_file_check(struct fb_state *state, bool *ret_is_checked,
+                                   struct fb_error *error)
 {
     enum fb_status status;
     struct stat file;
-    char text[256];
     bool is_current;
 
     if (stat(state->path, &file) != 0)
-        return fail_errno(error, state->path, "open the state file");
+        return fb_state_fail_errno(error, state->path, "open the state file");
     if (file.st_size == 0)
-        return fb_fail(error, FB_CORRUPT, "%s: the state file is empty; " WHAT_TO_DO, state->path);
+        return fb_fail(error, FB_CORRUPT, "%s: the state file is empty; " FB_STATE_WHAT_TO_DO,
+                       state->path);
     status = fb_state_file_check_version(state, &is_current, error);
-    if (status != FB_OK)
-        return status;
-    status = ask(state, "PRAGMA quick_check(1)", text, error);
-    if (status == FB_OK && strcmp(text, "ok") != 0)
-        status = fb_fail(error, FB_CORRUPT, "%s: the state file is damaged (%s); " WHAT_TO_DO,
-                         state->path, text);
+    if (status == FB_OK && file.st_size <= CHECK_AT_ONCE_BYTES)
+        status = fb_state_file_check_pages(state, error);
+    *ret_is_checked = file.st_size <= CHECK_AT_ONCE_BYTES;
     return status;
 }

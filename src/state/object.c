@@ -388,25 +388,33 @@ static void count_state(struct fb_state_counts *counts, enum fb_object_state sta
         counts->pending_bytes = bytes;
 }
 
+static enum fb_status read_counts(struct fb_state *state, int64_t stream_id,
+                                  struct fb_state_counts *counts, struct fb_error *error)
+{
+    sqlite3_stmt *query = fb_sql_start(state, FB_SQL_OBJECT_COUNT, "i", stream_id);
+    enum fb_status status = FB_OK;
+    bool row = true;
+
+    while (status == FB_OK && row) {
+        status = fb_sql_step(state, query, &row, error);
+        if (status == FB_OK && row)
+            count_state(counts, (enum fb_object_state)sqlite3_column_int(query, 0),
+                        (uint64_t)sqlite3_column_int64(query, 1),
+                        (uint64_t)sqlite3_column_int64(query, 2));
+    }
+    sqlite3_reset(query);
+    return status;
+}
+
 enum fb_status fb_state_count(struct fb_state *state, int64_t stream_id,
                               struct fb_state_counts *ret_counts, struct fb_error *error)
 {
     struct fb_state_counts counts = {0};
-    sqlite3_stmt *query;
-    bool row = true;
-    enum fb_status status = fb_sql_begin(state, error);
+    enum fb_status status;
 
-    if (status != FB_OK)
-        return status;
-    query = fb_sql_start(state, FB_SQL_OBJECT_COUNT, "i", stream_id);
-    while (status == FB_OK && row) {
-        status = fb_sql_step(state, query, &row, error);
-        if (status == FB_OK && row)
-            count_state(&counts, (enum fb_object_state)sqlite3_column_int(query, 0),
-                        (uint64_t)sqlite3_column_int64(query, 1),
-                        (uint64_t)sqlite3_column_int64(query, 2));
-    }
-    status = fb_sql_end(state, status, error);
+    pthread_mutex_lock(&state->lock);
+    status = read_counts(state, stream_id, &counts, error);
+    pthread_mutex_unlock(&state->lock);
     if (status == FB_OK)
         *ret_counts = counts;
     return status;
@@ -417,9 +425,7 @@ static void add_backlog(struct fb_state_backlog *backlog, sqlite3_stmt *query)
 {
     const int64_t oldest_ms = sqlite3_column_int64(query, 2);
 
-    if (sqlite3_column_int64(query, 0) == 0)
-        return;
-    if (backlog->objects == 0 || oldest_ms < backlog->oldest_ms)
+    if (oldest_ms != 0 && (backlog->oldest_ms == 0 || oldest_ms < backlog->oldest_ms))
         backlog->oldest_ms = oldest_ms;
     backlog->objects += (uint64_t)sqlite3_column_int64(query, 0);
     backlog->bytes += (uint64_t)sqlite3_column_int64(query, 1);

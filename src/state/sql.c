@@ -2,6 +2,7 @@
 #include "sql.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The states as they stand in the file: FB_OBJECT_PENDING 0, ACTIVE 1, WRITTEN 2, DONE 3, CHANGED
@@ -9,6 +10,17 @@
 #define PENDING "state = 0"
 #define OPEN    "state IN (1, 2)"
 #define ENDED   "state IN (3, 4)"
+
+/*
+ * Without statistics SQLite takes the primary key, which begins with the stream too, and goes over
+ * every object that is known. Named, an index that does not serve is an error at once.
+ */
+#define BY_PENDING  "INDEXED BY object_pending"
+#define BY_OPEN     "INDEXED BY object_open"
+#define BY_BACKFILL "INDEXED BY object_backfill"
+
+/* NULL: to the last key. Any blob comes behind all texts, and so it stays one range of the key. */
+#define UP_TO(parameter) "key <= coalesce(" parameter ", x'')"
 
 /* What may be processed again; damaged and skipped objects' rows stay until then. */
 #define OVER "state IN (3, 4, 5, 6)"
@@ -46,36 +58,41 @@ static const char *const texts[FB_SQL_COUNT] = {
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
     [FB_SQL_OBJECT_REPLACE] =
         "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND etag <> ?3 AND " PENDING,
-    [FB_SQL_OBJECT_FIRST_PENDING] =
-        "SELECT " COLUMNS " FROM object WHERE stream_id = ?1 AND backfill = ?2 AND " PENDING
-        " ORDER BY key_time_ms, last_modified_ms, key LIMIT 1",
+    [FB_SQL_OBJECT_FIRST_PENDING] = "SELECT " COLUMNS " FROM object " BY_PENDING
+                                    " WHERE stream_id = ?1 AND backfill = ?2 AND " PENDING
+                                    " ORDER BY key_time_ms, last_modified_ms, key LIMIT 1",
     [FB_SQL_OBJECT_ACTIVATE] = "UPDATE object SET state = 1, sequence = ?4"
                                " WHERE stream_id = ?1 AND key = ?2 AND etag = ?3",
     [FB_SQL_OBJECT_RESUME] =
-        "SELECT " COLUMNS " FROM object WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN
-        " ORDER BY sequence LIMIT 1",
+        "SELECT " COLUMNS " FROM object " BY_OPEN
+        " WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN " ORDER BY sequence LIMIT 1",
     [FB_SQL_OBJECT_RESTART] =
-        "UPDATE object SET state = 1, records = 0, dead_letters = 0, frontier_record = 0,"
-        " frontier_offset_bytes = 0, frontier_part = 0 WHERE stream_id = ?1 AND " OPEN,
+        "UPDATE object " BY_OPEN " SET state = 1, records = 0, dead_letters = 0,"
+        " frontier_record = 0, frontier_offset_bytes = 0, frontier_part = 0"
+        " WHERE stream_id = ?1 AND " OPEN,
     [FB_SQL_OBJECT_PROGRESS] =
-        "UPDATE object SET state = ?3, records = ?4, dead_letters = ?5, frontier_record = ?6,"
-        " frontier_offset_bytes = ?7, frontier_part = ?8,"
+        "UPDATE object " BY_OPEN " SET state = ?3, records = ?4, dead_letters = ?5,"
+        " frontier_record = iif(?3 IN (1, 2), ?6, 0),"
+        " frontier_offset_bytes = iif(?3 IN (1, 2), ?7, 0),"
+        " frontier_part = iif(?3 IN (1, 2), ?8, 0),"
         " reason = CASE WHEN ?3 IN (1, 2, 6) THEN reason END"
         " WHERE stream_id = ?1 AND sequence = ?2 AND " OPEN,
-    [FB_SQL_OBJECT_FIRST_OPEN] =
-        "SELECT sequence FROM object WHERE stream_id = ?1 AND " OPEN " ORDER BY sequence LIMIT 1",
-    [FB_SQL_OBJECT_PRUNE] = "DELETE FROM object WHERE stream_id = ?1 AND " ENDED
-                            " AND backfill = 0 AND key_time_ms < ?2 AND last_modified_ms < ?2",
+    [FB_SQL_OBJECT_FIRST_OPEN] = "SELECT sequence FROM object " BY_OPEN
+                                 " WHERE stream_id = ?1 AND " OPEN " ORDER BY sequence LIMIT 1",
+    [FB_SQL_OBJECT_SLICE] = "SELECT key FROM object WHERE stream_id = ?1 AND key > ?2"
+                            " ORDER BY key LIMIT 1 OFFSET 9999",
+    [FB_SQL_OBJECT_PRUNE] = "DELETE FROM object WHERE stream_id = ?1 AND key > ?3 AND " UP_TO(
+        "?4") " AND " ENDED " AND backfill = 0 AND key_time_ms < ?2 AND last_modified_ms < ?2",
     [FB_SQL_OBJECT_ENDED_KEYS] = "SELECT DISTINCT key FROM object WHERE stream_id = ?1 AND key > ?2"
-                                 " AND (?3 IS NULL OR key <= ?3) AND " ENDED " ORDER BY key",
+                                 " AND " UP_TO("?3") " AND " ENDED " ORDER BY key",
     [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
-    [FB_SQL_OBJECT_COUNT] = "SELECT state, count(*), sum(size_bytes) FROM object"
-                            " WHERE stream_id = ?1 GROUP BY state",
-    /* Left to itself, SQLite reads all objects of the stream. */
+    [FB_SQL_OBJECT_COUNT] = "SELECT state, objects, bytes FROM tally WHERE stream_id = ?1",
+    /* How late a stream is does not depend on what a backfill has still to do. */
     [FB_SQL_OBJECT_BACKLOG] =
-        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object INDEXED BY object_pending"
-        " WHERE stream_id = ?1 AND " PENDING " UNION ALL "
-        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object INDEXED BY object_open"
+        "SELECT objects, bytes, (SELECT min(key_time_ms) FROM object " BY_PENDING
+        " WHERE stream_id = ?1 AND backfill = 0 AND " PENDING ")"
+        " FROM tally WHERE stream_id = ?1 AND state = 0 UNION ALL "
+        "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object " BY_OPEN
         " WHERE stream_id = ?1 AND " OPEN " AND state = 1",
     [FB_SQL_OBJECT_OF_KEY] = "SELECT count(*) FROM object WHERE stream_id = ?1 AND key = ?2",
     [FB_SQL_OBJECT_SKIP] = "UPDATE object SET state = 6, reason = ?3"
@@ -86,7 +103,7 @@ static const char *const texts[FB_SQL_COUNT] = {
         "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms, last_modified_ms,"
         " reason, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 6) ON CONFLICT DO NOTHING",
     [FB_SQL_OBJECT_NEXT_ASKED] =
-        "SELECT sequence FROM object WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN
+        "SELECT sequence FROM object " BY_OPEN " WHERE stream_id = ?1 AND sequence > ?2 AND " OPEN
         " AND reason IS NOT NULL ORDER BY sequence LIMIT 1",
     [FB_SQL_BACKFILL_FIND] =
         "SELECT state, from_ms, to_ms, rate, if_absent, total_objects, total_bytes, started_ms,"
@@ -107,7 +124,7 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_BACKFILL_CANCEL] =
         "UPDATE backfill SET state = 2, ended_ms = ?2 WHERE stream_id = ?1 AND state = 0",
     [FB_SQL_BACKFILL_DROP_PENDING] =
-        "DELETE FROM object WHERE stream_id = ?1 AND backfill = 1 AND " PENDING,
+        "DELETE FROM object " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1 AND " PENDING,
     [FB_SQL_BACKFILL_ADD_OBJECT] =
         "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms, last_modified_ms,"
         " backfill, if_absent) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 1, backfill.if_absent"
@@ -119,15 +136,16 @@ static const char *const texts[FB_SQL_COUNT] = {
         " WHERE stream_id = ?1 AND state = 0",
     [FB_SQL_BACKFILL_ENDED] =
         "SELECT count(*), sum(size_bytes), sum(records), sum(dead_letters) FROM object"
-        " WHERE stream_id = ?1 AND backfill = 1 AND " OVER,
+        " " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1 AND " OVER,
     [FB_SQL_BACKFILL_COUNT_ENDED] =
         "UPDATE backfill SET objects = objects + ?2, bytes = bytes + ?3, records = records + ?4,"
         " dead_letters = dead_letters + ?5 WHERE stream_id = ?1",
     [FB_SQL_BACKFILL_FORGET_ENDED] =
-        "DELETE FROM object WHERE stream_id = ?1 AND backfill = 1 AND " ENDED,
-    [FB_SQL_BACKFILL_KEEP_ENDED] =
-        "UPDATE object SET backfill = 0 WHERE stream_id = ?1 AND backfill = 1 AND " OVER,
-    [FB_SQL_BACKFILL_LEFT] = "SELECT count(*) FROM object WHERE stream_id = ?1 AND backfill = 1",
+        "DELETE FROM object " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1 AND " ENDED,
+    [FB_SQL_BACKFILL_KEEP_ENDED] = "UPDATE object " BY_BACKFILL " SET backfill = 0"
+                                   " WHERE stream_id = ?1 AND backfill = 1 AND " OVER,
+    [FB_SQL_BACKFILL_LEFT] =
+        "SELECT count(*) FROM object " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1",
     [FB_SQL_BACKFILL_COMPLETE] = "UPDATE backfill SET state = 1, ended_ms = ?2"
                                  " WHERE stream_id = ?1 AND state = 0 AND window_ms >= to_ms",
 };
@@ -143,9 +161,8 @@ enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return fb_fail(error, FB_CORRUPT,
-                       "%s: the state file is damaged (%s); restore it from a backup, or move it "
-                       "and its -wal file aside: then every object is processed again",
-                       state->path, text);
+                       "%s: the state file is damaged (%s); " FB_STATE_WHAT_TO_DO, state->path,
+                       text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return fb_fail(error, FB_IO, "%s: another program holds the state file open for writing",
@@ -154,6 +171,22 @@ enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)
         return fb_fail(error, FB_IO, "%s: cannot use the state file: %s (SQLite %d)", state->path,
                        text, sqlite3_extended_errcode(state->db));
     }
+}
+
+enum fb_status fb_sql_ask(struct fb_state *state, const char *sql, char text[256],
+                          struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+    sqlite3_stmt *statement = NULL;
+
+    text[0] = '\0';
+    if (sqlite3_prepare_v2(state->db, sql, -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        status = fb_sql_fail(state, error);
+    else
+        snprintf(text, 256, "%s", (const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    return status;
 }
 
 enum fb_status fb_sql_prepare_all(struct fb_state *state, struct fb_error *error)
@@ -228,7 +261,8 @@ enum fb_status fb_sql_begin(struct fb_state *state, struct fb_error *error)
     enum fb_status status;
 
     pthread_mutex_lock(&state->lock);
-    status = run(state, FB_SQL_BEGIN, error);
+    status = state->damage[0] != '\0' ? fb_fail(error, FB_CORRUPT, "%s", state->damage)
+                                      : run(state, FB_SQL_BEGIN, error);
     if (status != FB_OK)
         pthread_mutex_unlock(&state->lock);
     return status;

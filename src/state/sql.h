@@ -34,6 +34,7 @@ enum fb_sql {
     FB_SQL_OBJECT_RESTART,
     FB_SQL_OBJECT_PROGRESS,
     FB_SQL_OBJECT_FIRST_OPEN,
+    FB_SQL_OBJECT_SLICE,
     FB_SQL_OBJECT_PRUNE,
     FB_SQL_OBJECT_ENDED_KEYS,
     FB_SQL_OBJECT_FORGET,
@@ -66,6 +67,8 @@ struct fb_state {
     sqlite3_stmt *statements[FB_SQL_COUNT];
     char *path;
     int lock_fd;
+    bool is_checked;
+    char damage[FB_ERROR_MESSAGE_SIZE]; /* that a check found after the start; empty: none */
 };
 
 /* Turns SQLite's last error into ours, with its text, the path and what to do. */
@@ -98,12 +101,31 @@ enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status,
 /* A copy of a text column; NULL where it is NULL or memory is out. */
 char *fb_sql_column_text(sqlite3_stmt *statement, int column);
 
+/* The first column of a statement's first row as text, into `text`. */
+enum fb_status fb_sql_ask(struct fb_state *state, const char *sql, char text[256],
+                          struct fb_error *error) FB_MUST_CHECK;
+
+/* What a person can do about a damaged file: the end of a message. */
+#define FB_STATE_WHAT_TO_DO                                                                        \
+    "bring a backup back with firebridge state restore, or move it aside with firebridge state"    \
+    " reset --i-understand: then every object is processed again"
+
 /* The file itself: makes it where there is none, checks it where there is one. (file.c) */
 enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd,
                                   struct fb_error *error) FB_MUST_CHECK;
 enum fb_status fb_state_file_make(const char *directory, const char *path,
                                   struct fb_error *error) FB_MUST_CHECK;
-enum fb_status fb_state_file_check(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+/* All pages too, unless they are too many to wait for. */
+enum fb_status fb_state_file_check(struct fb_state *state, bool *ret_is_checked,
+                                   struct fb_error *error) FB_MUST_CHECK;
+enum fb_status fb_state_file_check_pages(struct fb_state *state,
+                                         struct fb_error *error) FB_MUST_CHECK;
+void fb_state_file_remove(const char *path); /* with what SQLite keeps beside it */
+enum fb_status fb_state_sync_directory(const char *directory, struct fb_error *error) FB_MUST_CHECK;
+enum fb_status fb_state_fail_errno(struct fb_error *error, const char *path, const char *what);
+
+/* What is in it. (schema.c) */
+extern const char fb_state_schema[];
 /* Whether it is ours, and of no newer version. */
 enum fb_status fb_state_file_check_version(struct fb_state *state, bool *ret_is_current,
                                            struct fb_error *error) FB_MUST_CHECK;

@@ -29,12 +29,15 @@ static enum fb_status connect(struct fb_state *state, struct fb_error *error)
     if (sqlite3_open_v2(state->path, &state->db, flags, NULL) != SQLITE_OK)
         return fb_sql_fail(state, error);
     sqlite3_busy_timeout(state->db, BUSY_TIMEOUT_MS);
+    /* Closing would write the -wal file into a damaged database, and remove it. */
+    sqlite3_db_config(state->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return FB_OK;
 }
 
 /* Once it is known to be ours and sound. */
 static enum fb_status set_up(struct fb_state *state, struct fb_error *error)
 {
+    sqlite3_db_config(state->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     if (sqlite3_db_readonly(state->db, "main"))
         return fb_fail(error, FB_IO, "%s: the state file cannot be written", state->path);
     if (sqlite3_exec(state->db, settings, NULL, NULL, NULL) != SQLITE_OK)
@@ -48,7 +51,7 @@ static enum fb_status open_database(struct fb_state *state, struct fb_error *err
 
     /* Before anything is changed in a file that may not be ours. */
     if (status == FB_OK)
-        status = fb_state_file_check(state, error);
+        status = fb_state_file_check(state, &state->is_checked, error);
     if (status == FB_OK)
         status = set_up(state, error);
     if (status == FB_OK)
@@ -62,14 +65,17 @@ static enum fb_status make(const char *directory, struct fb_state **ret_state,
 {
     struct fb_state *state = calloc(1, sizeof *state);
 
-    if (state == NULL)
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (state == NULL) {
+        fb_fail(error, FB_NO_MEMORY, "out of memory");
+        return FB_NO_MEMORY;
+    }
     pthread_mutex_init(&state->lock, NULL);
     state->lock_fd = -1;
     if (asprintf(&state->path, "%s/firebridge.db", directory) < 0) {
         state->path = NULL;
         fb_state_close(state);
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+        fb_fail(error, FB_NO_MEMORY, "out of memory");
+        return FB_NO_MEMORY;
     }
     *ret_state = state;
     return FB_OK;
@@ -141,6 +147,33 @@ enum fb_status fb_state_join(const char *directory, struct fb_state **ret_state,
         *ret_state = state;
     else
         fb_state_close(state);
+    return status;
+}
+
+bool fb_state_is_checked(const struct fb_state *state)
+{
+    return state->is_checked;
+}
+
+enum fb_status fb_state_check(struct fb_state *state, struct fb_error *error)
+{
+    struct fb_state own = {.path = state->path};
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    struct fb_error found = {0};
+    enum fb_status status;
+
+    if (sqlite3_open_v2(own.path, &own.db, flags, NULL) != SQLITE_OK)
+        status = fb_sql_fail(&own, &found);
+    else
+        status = fb_state_file_check_pages(&own, &found);
+    sqlite3_close(own.db);
+    if (status == FB_CORRUPT) {
+        pthread_mutex_lock(&state->lock);
+        memcpy(state->damage, found.message, sizeof state->damage);
+        pthread_mutex_unlock(&state->lock);
+    }
+    if (status != FB_OK && error != NULL)
+        *error = found;
     return status;
 }
 

@@ -257,26 +257,78 @@ enum fb_status fb_state_stream_rename(struct fb_state *state, const char *from, 
     return fb_sql_end(state, status, error);
 }
 
-enum fb_status fb_state_sweep_complete(struct fb_state *state, int64_t stream_id,
-                                       int64_t sweep_start_ms, int64_t prune_before_ms,
-                                       uint64_t *ret_pruned, struct fb_error *error)
+static enum fb_status note_sweep(struct fb_state *state, int64_t stream_id, int64_t sweep_start_ms,
+                                 int64_t low_water_ms, struct fb_error *error)
 {
-    uint64_t pruned = 0;
     enum fb_status status = fb_sql_begin(state, error);
 
     if (status != FB_OK)
         return status;
     status = fb_sql_finish(
         state,
-        fb_sql_start(state, FB_SQL_STREAM_SWEPT, "iii", stream_id, sweep_start_ms, prune_before_ms),
+        fb_sql_start(state, FB_SQL_STREAM_SWEPT, "iii", stream_id, sweep_start_ms, low_water_ms),
         error);
-    if (status == FB_OK) {
-        status = fb_sql_finish(
-            state, fb_sql_start(state, FB_SQL_OBJECT_PRUNE, "ii", stream_id, prune_before_ms),
-            error);
-        pruned = (uint64_t)sqlite3_changes64(state->db);
+    return fb_sql_end(state, status, error);
+}
+
+/* The last key of the slice of rows behind `after`; NULL: it goes to the end. */
+static enum fb_status find_slice(struct fb_state *state, int64_t stream_id, const char *after,
+                                 char **ret_up_to, struct fb_error *error)
+{
+    sqlite3_stmt *query = fb_sql_start(state, FB_SQL_OBJECT_SLICE, "it", stream_id, after);
+    bool found = false;
+    enum fb_status status = fb_sql_step(state, query, &found, error);
+
+    if (status == FB_OK && found) {
+        *ret_up_to = fb_sql_column_text(query, 0);
+        if (*ret_up_to == NULL)
+            status = fb_fail(error, FB_NO_MEMORY, "out of memory");
     }
-    status = fb_sql_end(state, status, error);
+    sqlite3_reset(query);
+    return status;
+}
+
+static enum fb_status prune_slice(struct fb_state *state, int64_t stream_id, int64_t before_ms,
+                                  const char *after, char **ret_up_to, uint64_t *pruned,
+                                  struct fb_error *error)
+{
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = find_slice(state, stream_id, after, ret_up_to, error);
+    if (status == FB_OK)
+        status = fb_sql_finish(state,
+                               fb_sql_start(state, FB_SQL_OBJECT_PRUNE, "iitt", stream_id,
+                                            before_ms, after, *ret_up_to),
+                               error);
+    *pruned += status == FB_OK ? (uint64_t)sqlite3_changes64(state->db) : 0;
+    return fb_sql_end(state, status, error);
+}
+
+/*
+ * In slices, for what is found by going over all rows would hold up the checkpoints of all streams.
+ * A row that is left by a crash in between is before the low-water mark, and goes at the next.
+ */
+enum fb_status fb_state_sweep_complete(struct fb_state *state, int64_t stream_id,
+                                       int64_t sweep_start_ms, int64_t prune_before_ms,
+                                       uint64_t *ret_pruned, struct fb_error *error)
+{
+    uint64_t pruned = 0;
+    char *after = NULL;
+    char *up_to = NULL;
+    enum fb_status status = note_sweep(state, stream_id, sweep_start_ms, prune_before_ms, error);
+
+    do {
+        free(after);
+        after = up_to;
+        up_to = NULL;
+        if (status == FB_OK)
+            status = prune_slice(state, stream_id, prune_before_ms, after != NULL ? after : "",
+                                 &up_to, &pruned, error);
+    } while (status == FB_OK && up_to != NULL);
+    free(after);
+    free(up_to);
     if (status == FB_OK && ret_pruned != NULL)
         *ret_pruned = pruned;
     return status;

@@ -38,6 +38,14 @@ enum fb_status fb_state_open(const char *directory, struct fb_state **ret_state,
 void fb_state_close(struct fb_state *state);
 
 /*
+ * Whether opening read all of the file's pages. Of a large one it does not: then somebody calls
+ * fb_state_check soon, from a thread that nothing waits for. It has a connection of its own, and
+ * what it finds makes every later transaction fail with FB_CORRUPT and the message.
+ */
+bool fb_state_is_checked(const struct fb_state *state);
+enum fb_status fb_state_check(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+
+/*
  * Opens the state file beside the process that may hold it, to read and to change what the calls
  * for operators do (skip.h, replay.h, backfill.h). FB_NOT_FOUND: there is none. FB_CONFLICT: the
  * process that holds it is of an older version. FB_UNSUPPORTED, FB_CORRUPT, FB_IO as above.
@@ -191,8 +199,8 @@ enum fb_status fb_state_checkpoint(struct fb_state *state, int64_t stream_id,
                                    struct fb_error *error) FB_MUST_CHECK;
 
 /*
- * A complete sweep: notes its start and removes ended objects (done, changed) with a key time and a
- * LastModified before `prune_before_ms`. Rows that are not ended never go.
+ * A complete sweep: notes its start, durably, and removes ended objects (done, changed) with a key
+ * time and a LastModified before `prune_before_ms`. Rows that are not ended never go.
  */
 enum fb_status fb_state_sweep_complete(struct fb_state *state, int64_t stream_id,
                                        int64_t sweep_start_ms, int64_t prune_before_ms,
@@ -211,12 +219,13 @@ struct fb_state_counts {
     uint64_t pending_bytes;
 };
 
-/* What a stream has still to write: pending objects and begun ones. Costs by their number only. */
+/* What a stream has still to write: pending objects and begun ones. */
 struct fb_state_backlog {
     uint64_t objects, bytes;
-    int64_t oldest_ms; /* the least key time; 0: there is none */
+    int64_t oldest_ms; /* the least key time but for a backfill's; 0: there is none */
 };
 
+/* Both cost the same however many objects are known. */
 enum fb_status fb_state_backlog(struct fb_state *state, int64_t stream_id,
                                 struct fb_state_backlog *ret_backlog,
                                 struct fb_error *error) FB_MUST_CHECK;

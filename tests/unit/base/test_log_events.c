@@ -11,8 +11,7 @@
 
 #include <cmocka.h>
 
-#include "firebridge/base/log_events.h"
-#include "firebridge/base/log_line.h"
+#include "firebridge/base/log.h"
 
 static char *read_file(const char *path)
 {

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firebridge/state/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sql.h"
+
+/* A checkpoint of the daemon's, or its recovery after a crash, is over by then. */
+#define BUSY_TIMEOUT_MS 10000
+
+/* No page of a copy is needed twice, and a copy that is not whole is thrown away. */
+static const char copy_settings[] = "PRAGMA cache_size = -256;"
+                                    "PRAGMA journal_mode = OFF;"
+                                    "PRAGMA synchronous = OFF";
+
+/* So that it is one file, which can be read where nothing can be written beside it. */
+static const char copy_finish[] = "PRAGMA journal_mode = DELETE";
+
+static enum fb_status open_source(const char *path, sqlite3 **ret_db, struct fb_error *error)
+{
+    struct fb_state source = {.path = (char *)path};
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    enum fb_status status = FB_OK;
+    bool is_current;
+
+    if (access(path, R_OK) != 0)
+        return fb_fail(error, errno == ENOENT ? FB_NOT_FOUND : FB_IO, "cannot read %s: %s", path,
+                       strerror(errno));
+    if (sqlite3_open_v2(path, &source.db, flags, NULL) != SQLITE_OK)
+        status = fb_sql_fail(&source, error);
+    if (status == FB_OK) {
+        sqlite3_busy_timeout(source.db, BUSY_TIMEOUT_MS);
+        status = fb_state_file_check_version(&source, &is_current, error);
+    }
+    if (status == FB_OK)
+        *ret_db = source.db;
+    else
+        sqlite3_close(source.db);
+    return status;
+}
+
+/* In one step, so that it is of one moment however much is written meanwhile. */
+static enum fb_status copy_pages(sqlite3 *from, sqlite3 *to, const char *to_path,
+                                 struct fb_error *error)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    int result = backup != NULL ? sqlite3_backup_step(backup, -1) : sqlite3_errcode(to);
+
+    if (backup != NULL)
+        sqlite3_backup_finish(backup);
+    if (result == SQLITE_DONE)
+        return FB_OK;
+    return fb_fail(error, (result & 0xff) == SQLITE_CORRUPT ? FB_CORRUPT : FB_IO,
+                   "cannot copy to %s: %s", to_path, sqlite3_errstr(result));
+}
+
+/* A new file at `path`, synced. */
+static enum fb_status copy_to_new(const char *from_path, const char *path, struct fb_error *error)
+{
+    sqlite3 *from = NULL;
+    sqlite3 *to = NULL;
+    enum fb_status status = open_source(from_path, &from, error);
+    int fd = -1;
+
+    if (status != FB_OK)
+        return status;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        status = fb_state_fail_errno(error, path, "make the copy");
+    else if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+             sqlite3_exec(to, copy_settings, NULL, NULL, NULL) != SQLITE_OK)
+        status = fb_fail(error, FB_IO, "cannot make %s: %s", path,
+                         to != NULL ? sqlite3_errmsg(to) : "out of memory");
+    if (status == FB_OK)
+        status = copy_pages(from, to, path, error);
+    if (status == FB_OK && sqlite3_exec(to, copy_finish, NULL, NULL, NULL) != SQLITE_OK)
+        status = fb_fail(error, FB_IO, "cannot make %s: %s", path, sqlite3_errmsg(to));
+    sqlite3_close(to);
+    sqlite3_close(from);
+    if (status == FB_OK && fsync(fd) != 0)
+        status = fb_state_fail_errno(error, path, "sync the copy");
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* What is no state file is not overwritten by one: it may be a slip of the hand. */
+static enum fb_status check_target(const char *path, struct fb_error *error)
+{
+    struct fb_error why = {0};
+    sqlite3 *db = NULL;
+    enum fb_status status;
+
+    if (access(path, F_OK) != 0)
+        return FB_OK;
+    status = open_source(path, &db, &why);
+    sqlite3_close(db);
+    if (status == FB_OK)
+        return FB_OK;
+    return fb_fail(error, FB_CONFLICT, "%s is there, and is no state file: it is not replaced",
+                   path);
+}
+
+static enum fb_status sync_folder_of(const char *path, struct fb_error *error)
+{
+    char *copy = strdup(path);
+    enum fb_status status = copy == NULL ? fb_fail(error, FB_NO_MEMORY, "out of memory")
+                                         : fb_state_sync_directory(dirname(copy), error);
+
+    free(copy);
+    return status;
+}
+
+static enum fb_status rename_whole(const char *from, const char *to, struct fb_error *error)
+{
+    if (rename(from, to) != 0)
+        return fb_state_fail_errno(error, to, "rename the copy");
+    return sync_folder_of(to, error);
+}
+
+enum fb_status fb_state_backup(const char *directory, const char *path, struct fb_error *error)
+{
+    char *source = NULL;
+    char *new_path = NULL;
+    enum fb_status status = check_target(path, error);
+
+    if (status != FB_OK)
+        return status;
+    if (asprintf(&source, "%s/firebridge.db", directory) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (asprintf(&new_path, "%s.new", path) < 0) {
+        free(source);
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    }
+    fb_state_file_remove(new_path);
+    status = copy_to_new(source, new_path, error);
+    if (status == FB_OK)
+        status = rename_whole(new_path, path, error);
+    if (status != FB_OK)
+        fb_state_file_remove(new_path);
+    free(new_path);
+    free(source);
+    return status;
+}
+
+/* `path` with a suffix that is not taken yet. */
+static enum fb_status name_aside(const char *path, char **ret_aside, struct fb_error *error)
+{
+    struct tm day;
+    char text[32];
+    time_t now = time(NULL);
+
+    gmtime_r(&now, &day);
+    strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &day);
+    for (unsigned i = 0; i < 100; i++) {
+        char number[8] = "";
+        char *aside = NULL;
+
+        if (i > 0)
+            snprintf(number, sizeof number, ".%u", i);
+        if (asprintf(&aside, "%s.aside-%s%s", path, text, number) < 0)
+            return fb_fail(error, FB_NO_MEMORY, "out of memory");
+        if (access(aside, F_OK) != 0) {
+            *ret_aside = aside;
+            return FB_OK;
+        }
+        free(aside);
+    }
+    return fb_fail(error, FB_CONFLICT, "%s.aside-%s and 99 more are there already", path, text);
+}
+
+/* The log last: alone, it is seen for what it is at the next start. */
+static enum fb_status rename_both(const char *path, const char *wal, const char *aside,
+                                  struct fb_error *error)
+{
+    char *wal_aside = NULL;
+    enum fb_status status = FB_OK;
+
+    if (asprintf(&wal_aside, "%s-wal", aside) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (rename(path, aside) != 0 && errno != ENOENT)
+        status = fb_state_fail_errno(error, path, "move the state file aside");
+    else if (rename(wal, wal_aside) != 0 && errno != ENOENT)
+        status = fb_state_fail_errno(error, wal, "move the state file's log aside");
+    else
+        fb_state_file_remove(path); /* the -shm file says nothing without the others */
+    free(wal_aside);
+    return status == FB_OK ? sync_folder_of(path, error) : status;
+}
+
+/* *ret_aside stays as it is where there is neither a database nor a log. */
+static enum fb_status set_aside(const char *path, char **ret_aside, struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+    char *aside = NULL;
+    char *wal = NULL;
+
+    if (asprintf(&wal, "%s-wal", path) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (access(path, F_OK) == 0 || access(wal, F_OK) == 0) {
+        status = name_aside(path, &aside, error);
+        if (status == FB_OK)
+            status = rename_both(path, wal, aside, error);
+    }
+    free(wal);
+    if (status == FB_OK && aside != NULL)
+        *ret_aside = aside;
+    else
+        free(aside);
+    return status;
+}
+
+static enum fb_status check_copy(const char *path, struct fb_error *error)
+{
+    struct fb_state copy = {.path = (char *)path};
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    enum fb_status status;
+
+    if (sqlite3_open_v2(path, &copy.db, flags, NULL) != SQLITE_OK)
+        status = fb_sql_fail(&copy, error);
+    else
+        status = fb_state_file_check_pages(&copy, error);
+    sqlite3_close(copy.db);
+    return status;
+}
+
+/* What is in place is not touched before what takes its place is known to be sound. */
+static enum fb_status take_backup(const char *backup, const char *path, const char *new_path,
+                                  bool replace, char **ret_aside, struct fb_error *error)
+{
+    enum fb_status status = copy_to_new(backup, new_path, error);
+
+    if (status == FB_OK)
+        status = check_copy(new_path, error);
+    if (status == FB_CORRUPT)
+        return fb_fail(error, FB_CORRUPT, "%s is damaged, or no backup of firebridge's state",
+                       backup);
+    if (status == FB_OK && replace)
+        status = set_aside(path, ret_aside, error);
+    return status == FB_OK ? rename_whole(new_path, path, error) : status;
+}
+
+static enum fb_status restore_held(const char *path, const char *backup, bool replace,
+                                   char **ret_aside, struct fb_error *error)
+{
+    enum fb_status status;
+    char *new_path = NULL;
+
+    if (!replace && access(path, F_OK) == 0)
+        return fb_fail(error, FB_CONFLICT,
+                       "%s is there already; with --replace it is moved aside first", path);
+    if (asprintf(&new_path, "%s.new", path) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    fb_state_file_remove(new_path);
+    status = take_backup(backup, path, new_path, replace, ret_aside, error);
+    fb_state_file_remove(new_path);
+    free(new_path);
+    return status;
+}
+
+enum fb_status fb_state_restore(const char *directory, const char *path, bool replace,
+                                char **ret_aside, struct fb_error *error)
+{
+    enum fb_status status;
+    char *state_path = NULL;
+    char *aside = NULL;
+    int lock_fd = -1;
+
+    if (asprintf(&state_path, "%s/firebridge.db", directory) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    status = fb_state_file_hold(directory, &lock_fd, error);
+    if (status == FB_OK)
+        status = restore_held(state_path, path, replace, &aside, error);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    free(state_path);
+    if (status == FB_OK)
+        *ret_aside = aside;
+    else
+        free(aside);
+    return status;
+}
+
+enum fb_status fb_state_reset(const char *directory, char **ret_aside, struct fb_error *error)
+{
+    enum fb_status status;
+    char *path = NULL;
+    char *aside = NULL;
+    int lock_fd = -1;
+
+    if (asprintf(&path, "%s/firebridge.db", directory) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    status = fb_state_file_hold(directory, &lock_fd, error);
+    if (status == FB_OK)
+        status = set_aside(path, &aside, error);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    if (status == FB_OK && aside == NULL)
+        status = fb_fail(error, FB_NOT_FOUND, "there is no state file %s", path);
+    free(path);
+    if (status == FB_OK)
+        *ret_aside = aside;
+    return status;
+}

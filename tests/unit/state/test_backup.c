@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firebridge/state/backup.h"
+
+#include "../support/state_bench.h"
+
+struct bench {
+    struct state_bench state;
+    char copies[64]; /* a folder for backups */
+    char backup[80];
+    char *aside;
+    struct fb_error error;
+};
+
+static int set_up(void **test)
+{
+    struct bench *bench = calloc(1, sizeof *bench);
+
+    assert_non_null(bench);
+    state_bench_init(&bench->state, 0);
+    snprintf(bench->copies, sizeof bench->copies, "/tmp/firebridge-copies-XXXXXX");
+    assert_non_null(mkdtemp(bench->copies));
+    snprintf(bench->backup, sizeof bench->backup, "%s/backup", bench->copies);
+    *test = bench;
+    return 0;
+}
+
+static int tear_down(void **test)
+{
+    struct bench *bench = *test;
+    char command[200];
+
+    fb_state_close(bench->state.state);
+    free(bench->aside);
+    snprintf(command, sizeof command, "rm -rf '%s' '%s'", bench->state.directory, bench->copies);
+    free(bench);
+    return system(command); /* NOLINT(cert-env33-c): names made above */
+}
+
+static void close_state(struct bench *bench)
+{
+    fb_state_close(bench->state.state);
+    bench->state.state = NULL;
+}
+
+static void back_up(struct bench *bench)
+{
+    if (fb_state_backup(bench->state.directory, bench->backup, &bench->error) != FB_OK)
+        fail_msg("%s", bench->error.message);
+}
+
+static enum fb_status restore(struct bench *bench, bool replace)
+{
+    free(bench->aside);
+    bench->aside = NULL;
+    return fb_state_restore(bench->state.directory, bench->backup, replace, &bench->aside,
+                            &bench->error);
+}
+
+/* How many files of the folder have a name that begins so. */
+static unsigned count_files(const char *directory, const char *prefix)
+{
+    DIR *folder = opendir(directory);
+    unsigned count = 0;
+
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+    closedir(folder);
+    return count;
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Overwrites what is behind the first pages, so that only a check of all pages sees it. */
+static void damage(const char *path)
+{
+    char noise[4096];
+    int fd = open(path, O_RDWR);
+    struct stat file;
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &file), 0);
+    memset(noise, 0xa5, sizeof noise);
+    for (off_t at = file.st_size / 2; at + 4096 <= file.st_size; at += 4096)
+        assert_int_equal(pwrite(fd, noise, sizeof noise, at), sizeof noise);
+    close(fd);
+}
+
+static void a_backup_of_a_state_in_use_is_one_sound_file_of_that_moment(void **test)
+{
+    struct bench *bench = *test;
+    struct stat file;
+
+    state_bench_process(&bench->state, "a", 1);
+    state_bench_add(&bench->state, "b", 2);
+    back_up(bench);
+    state_bench_take(&bench->state, "b");
+    state_bench_add(&bench->state, "c", 3);
+    assert_int_equal(count_files(bench->copies, "backup"), 1);
+    assert_int_equal(stat(bench->backup, &file), 0);
+    assert_int_equal(file.st_mode & 0777, 0600);
+    close_state(bench);
+    assert_int_equal(restore(bench, true), FB_OK);
+    state_bench_reopen(&bench->state);
+    assert_int_equal(state_bench_count(&bench->state).done, 1);
+    assert_int_equal(state_bench_count(&bench->state).pending, 1);
+    state_bench_take(&bench->state, "b");
+}
+
+static void a_backup_takes_the_place_of_an_older_one_and_of_nothing_else(void **test)
+{
+    struct bench *bench = *test;
+
+    back_up(bench);
+    state_bench_process(&bench->state, "a", 1);
+    back_up(bench);
+    close_state(bench);
+    assert_int_equal(restore(bench, true), FB_OK);
+    state_bench_reopen(&bench->state);
+    assert_int_equal(state_bench_count(&bench->state).done, 1);
+    write_file(bench->backup, "a thesis");
+    assert_int_equal(fb_state_backup(bench->state.directory, bench->backup, &bench->error),
+                     FB_CONFLICT);
+    assert_int_equal(count_files(bench->copies, "backup"), 1);
+}
+
+static void a_backup_that_fails_leaves_the_one_before(void **test)
+{
+    struct bench *bench = *test;
+
+    back_up(bench);
+    assert_int_equal(fb_state_backup("/nonexistent", bench->backup, &bench->error), FB_NOT_FOUND);
+    assert_non_null(strstr(bench->error.message, "/nonexistent/firebridge.db"));
+    assert_int_equal(fb_state_backup(bench->state.directory, "/nonexistent/b", &bench->error),
+                     FB_IO);
+    assert_non_null(strstr(bench->error.message, "/nonexistent/b"));
+    assert_int_equal(count_files(bench->copies, "backup"), 1);
+}
+
+static void a_state_that_is_there_is_replaced_only_when_told_so_and_kept_aside(void **test)
+{
+    struct bench *bench = *test;
+
+    back_up(bench);
+    state_bench_process(&bench->state, "a", 1);
+    close_state(bench);
+    assert_int_equal(restore(bench, false), FB_CONFLICT);
+    assert_non_null(strstr(bench->error.message, "--replace"));
+    assert_int_equal(restore(bench, true), FB_OK);
+    assert_non_null(strstr(bench->aside, "firebridge.db.aside-"));
+    assert_int_equal(access(bench->aside, F_OK), 0);
+    state_bench_reopen(&bench->state);
+    assert_int_equal(state_bench_count(&bench->state).done, 0);
+}
+
+static void a_new_place_takes_a_backup_as_it_is(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state *state = NULL;
+
+    back_up(bench);
+    assert_int_equal(
+        fb_state_restore(bench->copies, bench->backup, false, &bench->aside, &bench->error), FB_OK);
+    assert_null(bench->aside);
+    assert_int_equal(fb_state_open(bench->copies, &state, &bench->error), FB_OK);
+    fb_state_close(state);
+}
+
+static void a_damaged_backup_or_none_changes_nothing(void **test)
+{
+    struct bench *bench = *test;
+    char key[200];
+
+    for (int i = 0; i < 300; i++) {
+        snprintf(key, sizeof key, "%0190d", i);
+        state_bench_add(&bench->state, key, i);
+    }
+    back_up(bench);
+    close_state(bench);
+    damage(bench->backup);
+    assert_int_equal(restore(bench, true), FB_CORRUPT);
+    assert_non_null(strstr(bench->error.message, bench->backup));
+    write_file(bench->backup, "");
+    assert_int_equal(restore(bench, true), FB_CORRUPT);
+    write_file(bench->backup, "a thesis");
+    assert_int_equal(restore(bench, true), FB_CORRUPT);
+    assert_int_equal(unlink(bench->backup), 0);
+    assert_int_equal(restore(bench, true), FB_NOT_FOUND);
+    assert_int_equal(count_files(bench->state.directory, "firebridge.db"), 1);
+    state_bench_reopen(&bench->state);
+    assert_int_equal(state_bench_count(&bench->state).pending, 300);
+}
+
+static void what_a_process_holds_is_neither_replaced_nor_reset(void **test)
+{
+    struct bench *bench = *test;
+
+    back_up(bench);
+    assert_int_equal(restore(bench, true), FB_CONFLICT);
+    assert_int_equal(fb_state_reset(bench->state.directory, &bench->aside, &bench->error),
+                     FB_CONFLICT);
+    state_bench_add(&bench->state, "a", 1);
+}
+
+static void a_reset_moves_database_and_log_aside_and_the_next_start_begins_anew(void **test)
+{
+    struct bench *bench = *test;
+    char path[128];
+
+    state_bench_process(&bench->state, "a", 1);
+    close_state(bench);
+    snprintf(path, sizeof path, "%s/firebridge.db", bench->state.directory);
+    write_file(path, "scrambled");
+    snprintf(path, sizeof path, "%s/firebridge.db-wal", bench->state.directory);
+    write_file(path, "scrambled too");
+    assert_int_equal(fb_state_open(bench->state.directory, &bench->state.state, &bench->error),
+                     FB_CORRUPT);
+    assert_non_null(strstr(bench->error.message, "firebridge state restore"));
+    assert_non_null(strstr(bench->error.message, "firebridge state reset --i-understand"));
+    assert_int_equal(count_files(bench->state.directory, "firebridge.db-wal"), 1);
+    assert_int_equal(fb_state_reset(bench->state.directory, &bench->aside, &bench->error), FB_OK);
+    assert_int_equal(count_files(bench->state.directory, "firebridge.db.aside-"), 2);
+    assert_int_equal(count_files(bench->state.directory, "firebridge.db"), 2);
+    state_bench_reopen(&bench->state);
+    assert_int_equal(state_bench_count(&bench->state).done, 0);
+}
+
+static void a_log_that_a_broken_off_reset_left_goes_too(void **test)
+{
+    struct bench *bench = *test;
+    char path[128];
+
+    close_state(bench);
+    snprintf(path, sizeof path, "%s/firebridge.db", bench->state.directory);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(fb_state_reset(bench->state.directory, &bench->aside, &bench->error),
+                     FB_NOT_FOUND);
+    snprintf(path, sizeof path, "%s/firebridge.db-wal", bench->state.directory);
+    write_file(path, "left");
+    assert_int_equal(fb_state_reset(bench->state.directory, &bench->aside, &bench->error), FB_OK);
+    state_bench_reopen(&bench->state);
+}
+
+/* What a check finds after the start ends all work, for who reads on may read nonsense. */
+static void damage_that_is_found_while_running_ends_every_transaction(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state_object object;
+    char key[200];
+    char path[128];
+
+    for (int i = 0; i < 300; i++) {
+        snprintf(key, sizeof key, "%0190d", i);
+        state_bench_add(&bench->state, key, i);
+    }
+    state_bench_reopen(&bench->state);
+    assert_true(fb_state_is_checked(bench->state.state));
+    assert_int_equal(fb_state_check(bench->state.state, &bench->error), FB_OK);
+    snprintf(path, sizeof path, "%s/firebridge.db", bench->state.directory);
+    damage(path);
+    assert_int_equal(fb_state_check(bench->state.state, &bench->error), FB_CORRUPT);
+    assert_int_equal(
+        fb_state_take_next(bench->state.state, bench->state.stream_id, &object, &bench->error),
+        FB_CORRUPT);
+    assert_non_null(strstr(bench->error.message, "firebridge state restore"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_backup_of_a_state_in_use_is_one_sound_file_of_that_moment),
+        CASE(a_backup_takes_the_place_of_an_older_one_and_of_nothing_else),
+        CASE(a_backup_that_fails_leaves_the_one_before),
+        CASE(a_state_that_is_there_is_replaced_only_when_told_so_and_kept_aside),
+        CASE(a_new_place_takes_a_backup_as_it_is),
+        CASE(a_damaged_backup_or_none_changes_nothing),
+        CASE(what_a_process_holds_is_neither_replaced_nor_reset),
+        CASE(a_reset_moves_database_and_log_aside_and_the_next_start_begins_anew),
+        CASE(a_log_that_a_broken_off_reset_left_goes_too),
+        CASE(damage_that_is_found_while_running_ends_every_transaction),
+    };
+
+    return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
+}
