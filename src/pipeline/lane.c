@@ -126,7 +126,9 @@ static enum fb_status keep_dead_letter(struct fb_lane *lane, const struct fb_ite
         fb_dead_letters_keep(lane->options.letters, &letter, &lane->patience, &error);
 
     /* The stop first: what is given back because of it must not look like idleness. */
-    if (status != FB_OK && status != FB_CANCELED)
+    if (status == FB_OK)
+        fb_span_note_letter(item->span);
+    else if (status != FB_CANCELED)
         lane->options.on_failure(lane->options.context, &error);
     return status;
 }

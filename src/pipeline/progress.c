@@ -28,6 +28,7 @@ struct fb_progress_object {
     enum fb_object_state committed_state; /* as the state file has it */
     struct fb_frontier committed_frontier;
     uint64_t records, dead_letters;
+    atomic_uint_fast64_t refused; /* dead letters of its spans, before they are acknowledged */
     int64_t begun_ms;
 };
 
@@ -166,6 +167,16 @@ void fb_span_acknowledge(struct fb_span *span, uint64_t count)
     atomic_fetch_sub_explicit(&span->open, count, memory_order_release);
 }
 
+void fb_span_note_letter(struct fb_span *span)
+{
+    atomic_fetch_add_explicit(&span->object->refused, 1, memory_order_relaxed);
+}
+
+static uint64_t dead_letters_of(const struct fb_progress_object *object)
+{
+    return object->dead_letters + atomic_load_explicit(&object->refused, memory_order_relaxed);
+}
+
 void fb_progress_span_close(struct fb_progress *progress, struct fb_span *span,
                             struct fb_frontier behind, uint64_t end_ordinal)
 {
@@ -288,7 +299,7 @@ static size_t list_changes(struct fb_progress *progress, fb_progress_hold_fn hol
                 .id = object->identity.id,
                 .state = object->viewed,
                 .records = object->records,
-                .dead_letters = object->dead_letters,
+                .dead_letters = dead_letters_of(object),
                 .frontier = object->frontier,
             };
     }
@@ -340,8 +351,8 @@ void fb_progress_committed(struct fb_progress *progress, fb_progress_ended_fn on
         }
         *link = object->next;
         progress->object_count--;
-        on_ended(context, &object->identity, object->outcome, object->records, object->dead_letters,
-                 object->begun_ms);
+        on_ended(context, &object->identity, object->outcome, object->records,
+                 dead_letters_of(object), object->begun_ms);
         free_object(object);
     }
     pthread_mutex_unlock(&progress->lock);

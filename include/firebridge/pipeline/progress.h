@@ -43,8 +43,8 @@ enum fb_status fb_progress_object_begin(struct fb_progress *progress,
 const struct fb_state_object *fb_progress_object_identity(const struct fb_progress_object *object);
 
 /*
- * No record of the object follows. `outcome` is FB_OBJECT_DONE, _CHANGED or _DAMAGED. An object
- * that is left in the middle (a stop) is not ended.
+ * No record of the object follows. `dead_letters` are those that no span tells of. `outcome` is
+ * FB_OBJECT_DONE, _CHANGED or _DAMAGED. An object that is left in the middle (a stop) is not ended.
  */
 void fb_progress_object_end(struct fb_progress *progress, struct fb_progress_object *object,
                             enum fb_object_state outcome, uint64_t records, uint64_t dead_letters);
@@ -55,6 +55,10 @@ struct fb_span *fb_progress_span_open(struct fb_progress *progress,
 
 /* One more record that must be acknowledged before the span is complete. By the decoder. */
 void fb_span_add(struct fb_span *span);
+
+/* One of its records is a dead letter, which counts among those of the object; before it is
+ * acknowledged, from any thread. */
+void fb_span_note_letter(struct fb_span *span);
 
 /* So many of its records. From any thread. The span may be gone afterwards. */
 void fb_span_acknowledge(struct fb_span *span, uint64_t count);

@@ -707,6 +707,50 @@ static void an_answer_that_describes_no_table_is_corrupt(void **state)
     }
 }
 
+#define TABLE_WITH(capacity)                                                                       \
+    "{\"Table\":{\"TableArn\":\"a\",\"TableStatus\":\"ACTIVE\",\"KeySchema\":[{"                   \
+    "\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":[{"                  \
+    "\"AttributeName\":\"id\",\"AttributeType\":\"S\"}]" capacity "}}"
+
+static void what_a_table_takes_is_told_if_it_says_so(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint64_t write_units;
+        bool is_provisioned;
+    } cases[] = {
+        {TABLE_WITH(""), 0, false},
+        {TABLE_WITH(",\"ProvisionedThroughput\":{\"WriteCapacityUnits\":25}"), 25, true},
+        {TABLE_WITH(",\"BillingModeSummary\":{\"BillingMode\":\"PROVISIONED\"},"
+                    "\"ProvisionedThroughput\":{\"WriteCapacityUnits\":25}"),
+         25, true},
+        {TABLE_WITH(",\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"},"
+                    "\"ProvisionedThroughput\":{\"WriteCapacityUnits\":25}"),
+         0, false},
+        {TABLE_WITH(",\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"},"
+                    "\"OnDemandThroughput\":{\"MaxWriteRequestUnits\":900}"),
+         900, false},
+        {TABLE_WITH(",\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"},"
+                    "\"OnDemandThroughput\":{\"MaxWriteRequestUnits\":-1}"),
+         0, false},
+        {TABLE_WITH(",\"ProvisionedThroughput\":{\"WriteCapacityUnits\":-5}"), 0, false},
+        {TABLE_WITH(",\"ProvisionedThroughput\":[7],\"BillingModeSummary\":7"), 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct script_step steps[] = {{.http_status = 200, .answer = cases[i].answer}};
+        struct fb_table table;
+        struct fixture f;
+
+        SET_UP(f, steps);
+        assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_OK);
+        assert_int_equal(table.write_units, cases[i].write_units);
+        assert_int_equal(table.is_provisioned, cases[i].is_provisioned);
+        tear_down(&f);
+    }
+}
+
 static void a_missing_table_is_not_found(void **state)
 {
     static const struct script_step steps[] = {
@@ -770,6 +814,7 @@ int main(void)
         cmocka_unit_test(a_table_is_described),
         cmocka_unit_test(a_table_by_arn_is_asked_for_in_its_region),
         cmocka_unit_test(an_answer_that_describes_no_table_is_corrupt),
+        cmocka_unit_test(what_a_table_takes_is_told_if_it_says_so),
         cmocka_unit_test(a_missing_table_is_not_found),
         cmocka_unit_test(a_signature_not_yet_current_corrects_the_clock),
     };

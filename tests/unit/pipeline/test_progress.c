@@ -195,6 +195,23 @@ static void a_view_that_was_not_committed_is_said_again(void **state)
     assert_int_equal(view.checkpoint.objects[0].dead_letters, 1);
 }
 
+static void what_a_span_tells_of_dead_letters_counts_among_the_objects(void **state)
+{
+    struct fb_progress_object *object = begin(7);
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+    struct fb_progress_view view;
+
+    (void)state;
+    add(span, 2);
+    close_span(span, 4, 100, 4);
+    fb_span_note_letter(span);
+    acknowledge(span, 2);
+    fb_progress_object_end(progress, object, FB_OBJECT_DONE, 4, 2);
+    view = view_all();
+    assert_int_equal(view.checkpoint.objects[0].state, FB_OBJECT_DONE);
+    assert_int_equal(view.checkpoint.objects[0].dead_letters, 3);
+}
+
 static void the_frontier_stays_behind_an_undecided_dead_letter(void **state)
 {
     struct fb_progress_object *object = begin(1);
@@ -297,6 +314,8 @@ int main(void)
             free_progress),
         cmocka_unit_test_setup_teardown(a_view_that_was_not_committed_is_said_again, make_progress,
                                         free_progress),
+        cmocka_unit_test_setup_teardown(what_a_span_tells_of_dead_letters_counts_among_the_objects,
+                                        make_progress, free_progress),
         cmocka_unit_test_setup_teardown(the_frontier_stays_behind_an_undecided_dead_letter,
                                         make_progress, free_progress),
         cmocka_unit_test_setup_teardown(
