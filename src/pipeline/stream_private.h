@@ -45,7 +45,7 @@ struct fb_stream {
     struct fb_stream_reader *readers; /* options.decoders of them */
     struct fb_client list_client, backfill_client, letters_client, *lane_clients;
     struct fb_patience checkpoint_patience;
-    int64_t looked_ms; /* for what is to be taken off */
+    int64_t looked_ms;    /* for what is to be taken off */
     int64_t next_look_ms; /* at the backlog; monotonic */
 
     pthread_mutex_t lock;            /* guards what follows */
