@@ -229,9 +229,9 @@ FILES = build/firebridge:$(bindir)/firebridge \
     $(foreach file,$(EXAMPLES),$(file):$(docdir)/$(file:docs/%=%)) \
     systemd/credential-process.conf:$(docdir)/examples/credential-process.conf
 
-instance := s,@FOR_INSTANCE@, (%i),; s,@CONF@, -c $(confdir)/%i.conf,; s,@INSTANCE@,-%i,
+instance := s,@FOR_INSTANCE@, (%i),; s,@CONF@, -c $(confdir)/%i.conf,; s,@INSTANCE@,-%i,g
 build/systemd/firebridge@.service: fill = s,@BINDIR@,$(bindir),; $(instance)
-build/systemd/firebridge.service: fill = s,@BINDIR@,$(bindir),; s,@[A-Z_]*@,,
+build/systemd/firebridge.service: fill = s,@BINDIR@,$(bindir),; s,@[A-Z_]*@,,g
 build/systemd/%.service: systemd/firebridge.service FORCE
 	@mkdir -p $(@D) && sed '$(fill)' $< > $@.$$$$ && mv -f $@.$$$$ $@
 

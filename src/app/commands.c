@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/app/command.h"
 
-extern const struct fb_command fb_command_run, fb_command_check, fb_command_explain,
-    fb_command_replay, fb_command_backfill, fb_command_skip, fb_command_redrive, fb_command_verify,
-    fb_command_iam_policy, fb_command_create_table, fb_command_state, fb_command_log_level,
-    fb_command_completion, fb_command_version, fb_command_help;
+/* In the order of the overview. */
+#define COMMANDS(command)                                                                          \
+    command(run) command(check) command(explain) command(status) command(pause) command(resume)    \
+        command(drain) command(replay) command(backfill) command(skip) command(redrive)            \
+            command(verify) command(iam_policy) command(create_table) command(state)               \
+                command(log_level) command(completion) command(version) command(help)
 
-static const struct fb_command *const commands[] = {
-    &fb_command_run,        &fb_command_check,        &fb_command_explain, &fb_command_replay,
-    &fb_command_backfill,   &fb_command_skip,         &fb_command_redrive, &fb_command_verify,
-    &fb_command_iam_policy, &fb_command_create_table, &fb_command_state,   &fb_command_log_level,
-    &fb_command_completion, &fb_command_version,      &fb_command_help,
-};
+#define DECLARE(name) extern const struct fb_command fb_command_##name;
+#define LIST(name)    &fb_command_##name,
+
+COMMANDS(DECLARE)
+
+static const struct fb_command *const commands[] = {COMMANDS(LIST)};
 
 const struct fb_command *fb_command_at(size_t i)
 {

@@ -13,6 +13,7 @@
 #include "control_socket.h"
 #include "firebridge/base/buffer.h"
 #include "firebridge/base/clock.h"
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 
@@ -267,12 +268,12 @@ static void prepare(struct fb_control *control, struct look *look)
 
 static void wait_for(struct look *look)
 {
-    const int64_t left_ms = look->until_ms - now_ms();
+    int64_t wait_ms = look->until_ms - now_ms();
 
-    if (poll(look->polls, look->count,
-             look->until_ms == INT64_MAX ? -1
-             : left_ms > 0               ? (int)left_ms
-                                         : 0) < 0)
+    if (wait_ms > FB_HEARTBEAT_MS)
+        wait_ms = FB_HEARTBEAT_MS;
+    fb_heartbeat();
+    if (poll(look->polls, look->count, wait_ms > 0 ? (int)wait_ms : 0) < 0)
         for (nfds_t i = 0; i < look->count; i++)
             look->polls[i].revents = 0;
 }
@@ -389,6 +390,6 @@ void fb_control_free(struct fb_control *control)
     control->ending = true;
     pthread_mutex_unlock(&control->lock);
     wake(control);
-    pthread_join(control->thread, NULL);
+    fb_thread_join(control->thread);
     free_parts(control);
 }

@@ -32,7 +32,8 @@ static enum fb_status find_place(const char *directory, struct place *ret_place,
                        errno == ENOENT   ? FB_NOT_FOUND
                        : errno == EACCES ? FB_DENIED
                                          : FB_IO,
-                       "cannot look into %s: %s", directory, strerror(errno));
+                       errno == ENOENT ? "no daemon runs: %s: %s" : "cannot look into %s: %s",
+                       directory, strerror(errno));
     snprintf(place.address.sun_path, sizeof place.address.sun_path,
              "/proc/self/fd/%d/" FB_CONTROL_SOCKET, place.directory);
     *ret_place = place;

@@ -93,18 +93,6 @@ static enum fb_status find_key(const struct creator *creator, const struct fb_co
     return status == FB_OK ? fb_conf_check_key(stream, mapping, schema, error) : status;
 }
 
-/* The attribute that as=epoch makes: it stands last in a placeholder. */
-static bool is_expiry(const struct fb_map_assignment *item, const struct fb_mapping *mapping)
-{
-    static const char end[] = "as=epoch}";
-    const size_t size = strlen(item->value);
-    enum fb_key_type type;
-
-    return !item->is_added && size >= sizeof end - 1 &&
-           strcmp(item->value + size - (sizeof end - 1), end) == 0 &&
-           fb_mapping_made_type(mapping, item->name, &type) && type == FB_KEY_NUMBER;
-}
-
 static bool is_of_key(const struct fb_key_schema *schema, const char *name)
 {
     for (size_t i = 0; i < schema->count; i++)
@@ -130,7 +118,7 @@ static enum fb_status find_ttl(const struct creator *creator, const struct fb_ma
     for (size_t i = 0; i < stream->items.count; i++) {
         const struct fb_map_assignment *item = &stream->items.assignments[i];
 
-        if (!is_expiry(item, mapping) || is_of_key(&wanted->schema, item->name))
+        if (!fb_item_is_expiry(item, mapping) || is_of_key(&wanted->schema, item->name))
             continue;
         if (found != NULL && strcmp(found, item->name) != 0)
             return fb_fail(error, FB_INVALID,

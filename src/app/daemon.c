@@ -192,6 +192,8 @@ enum fb_status fb_daemon_run(struct fb_daemon *daemon, struct fb_error *error)
 {
     enum fb_status status;
 
+    daemon->started_ms = fb_realtime_ms(fb_clock_system());
+    fb_notify_init(daemon);
     block_signals(daemon);
     status = set_up(daemon, error);
     if (status == FB_OK)

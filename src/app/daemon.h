@@ -19,6 +19,8 @@
 #include "firebridge/app/refresher.h"
 #include "firebridge/pipeline/stream.h"
 #include "firebridge/state/state.h"
+#include "watchdog.h"
+#include "window.h"
 
 struct fb_run_options {
     const char *conf_path;
@@ -44,6 +46,7 @@ struct fb_daemon_stream {
     struct fb_mapping *mapping; /* NULL: none */
     char fingerprint[FB_FINGERPRINT_SIZE];
     struct fb_stream *stream; /* NULL: not started */
+    struct fb_window window;  /* of its counters */
 };
 
 struct fb_daemon {
@@ -56,10 +59,12 @@ struct fb_daemon {
     uint64_t seed; /* of all that is hashed; no two runs have the same */
     struct fb_daemon_stream **streams;
     size_t stream_count;
+    int64_t started_ms;
     sigset_t signals;
     pthread_t main_thread;
     bool ready, stopping;
     int64_t stop_deadline_ms; /* monotonic */
+    struct fb_watchdog watchdog;
     char last_status[256];
 };
 
@@ -91,8 +96,18 @@ struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const ch
 
 /* ---- notify.c: what the service manager is told (sd_notify(3)) ---- */
 
+void fb_notify_init(struct fb_daemon *daemon);
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
 void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
+
+/* ---- status.c ---- */
+
+/* Notes how far the counters are; at least once every few seconds. */
+void fb_status_look(struct fb_daemon_stream *stream, const struct fb_stream_report *report);
+
+/* Of the stream of "stream", or of all. */
+enum fb_status fb_status_verb(void *context, const json_t *request, json_t *answer,
+                              struct fb_error *error) FB_MUST_CHECK;
 
 /* ---- verbs.c ---- */
 

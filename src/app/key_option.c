@@ -43,3 +43,15 @@ enum fb_status fb_key_option_read(const char *text, const struct fb_mapping *map
     *ret_schema = schema;
     return FB_OK;
 }
+
+/* `as` stands last in a placeholder. */
+bool fb_item_is_expiry(const struct fb_map_assignment *item, const struct fb_mapping *mapping)
+{
+    static const char end[] = "as=epoch}";
+    const size_t size = strlen(item->value);
+    enum fb_key_type type;
+
+    return !item->is_added && size >= sizeof end - 1 &&
+           strcmp(item->value + size - (sizeof end - 1), end) == 0 &&
+           fb_mapping_made_type(mapping, item->name, &type) && type == FB_KEY_NUMBER;
+}

@@ -13,7 +13,7 @@ struct totals {
     char problem[160];
 };
 
-static struct totals add_up(const struct fb_daemon *daemon)
+static struct totals add_up(struct fb_daemon *daemon)
 {
     struct totals totals = {0};
 
@@ -21,6 +21,7 @@ static struct totals add_up(const struct fb_daemon *daemon)
         struct fb_stream_report report;
 
         fb_stream_report(daemon->streams[i]->stream, &report);
+        fb_status_look(daemon->streams[i], &report);
         totals.attempted += report.attempted;
         totals.finished += report.finished;
         totals.objects += report.objects;
@@ -53,6 +54,14 @@ static void tell_status(struct fb_daemon *daemon, const struct totals *totals)
     sd_notifyf(0, "STATUS=%s", status);
 }
 
+void fb_notify_init(struct fb_daemon *daemon)
+{
+    uint64_t period_us = 0;
+
+    fb_watchdog_init(&daemon->watchdog,
+                     sd_watchdog_enabled(0, &period_us) > 0 ? (int64_t)(period_us / 1000) : 0);
+}
+
 void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
 {
     const struct totals totals = add_up(daemon);
@@ -64,7 +73,8 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
         fb_log_event(FB_EVENT_READY, NULL, "ready: %zu streams, %zu of them in trouble",
                      daemon->stream_count, totals.unhealthy);
     }
-    sd_notify(0, "WATCHDOG=1");
+    if (fb_watchdog_is_content(&daemon->watchdog, fb_monotonic_ms(fb_clock_system())))
+        sd_notify(0, "WATCHDOG=1");
     fb_log_tick();
     *ret_all_finished = totals.finished == daemon->stream_count;
 }

@@ -149,6 +149,6 @@ void fb_refresher_free(struct fb_refresher *refresher)
     if (refresher == NULL)
         return;
     fb_stop_request(&refresher->stop, FB_STOP_NOW);
-    pthread_join(refresher->thread, NULL);
+    fb_thread_join(refresher->thread);
     free(refresher);
 }

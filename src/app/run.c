@@ -117,8 +117,8 @@ static int run(const void *row, char *const *operands, int operand_count)
         free(daemon.setup);
         return FB_EXIT_WRONG;
     }
-    choose_log_style(daemon.setup->conf->daemon.log_format);
     fb_log_set_level(daemon.setup->conf->daemon.log_level);
+    choose_log_style(daemon.setup->conf->daemon.log_format);
     fb_log_event(FB_EVENT_STARTING, NULL, "firebridge %s starts: %s, %zu streams%s", FB_VERSION,
                  options->conf_path, daemon.setup->conf->stream_count,
                  options->once ? ", once" : "");

@@ -6,6 +6,12 @@
 #include "firebridge/app/conf_keys.h"
 #include "firebridge/base/log.h"
 
+static const char *const hold_words[] = {
+    [FB_HOLD_NOTHING] = "goes on",
+    [FB_HOLD_TAKING_UP] = "takes up no more objects",
+    [FB_HOLD_READING] = "is paused",
+};
+
 static enum fb_status set_log_level(void *context, const json_t *request, json_t *answer,
                                     struct fb_error *error)
 {
@@ -25,7 +31,51 @@ static enum fb_status set_log_level(void *context, const json_t *request, json_t
     return FB_OK;
 }
 
+static enum fb_status hold(void *context, const json_t *request, json_t *answer,
+                           struct fb_error *error, enum fb_hold hold)
+{
+    struct fb_daemon *daemon = context;
+    const char *name = json_string_value(json_object_get(request, "stream"));
+    struct fb_daemon_stream *only = NULL;
+    json_t *names = json_array();
+
+    if (name != NULL && (only = fb_daemon_find(daemon, name, error)) == NULL) {
+        json_decref(names);
+        return FB_NOT_FOUND;
+    }
+    for (size_t i = 0; i < daemon->stream_count; i++) {
+        struct fb_daemon_stream *stream = daemon->streams[i];
+
+        if (only != NULL && only != stream)
+            continue;
+        fb_stream_hold(stream->stream, hold);
+        fb_log_event(FB_EVENT_STREAM_HELD, FB_ABOUT(.stream = stream->conf->name), "%s, by command",
+                     hold_words[hold]);
+        json_array_append_new(names, json_string(stream->conf->name));
+    }
+    json_object_set_new(answer, "streams", names);
+    return FB_OK;
+}
+
+static enum fb_status pause_streams(void *context, const json_t *request, json_t *answer,
+                                    struct fb_error *error)
+{
+    return hold(context, request, answer, error, FB_HOLD_READING);
+}
+
+static enum fb_status drain_streams(void *context, const json_t *request, json_t *answer,
+                                    struct fb_error *error)
+{
+    return hold(context, request, answer, error, FB_HOLD_TAKING_UP);
+}
+
+static enum fb_status resume_streams(void *context, const json_t *request, json_t *answer,
+                                     struct fb_error *error)
+{
+    return hold(context, request, answer, error, FB_HOLD_NOTHING);
+}
+
 const struct fb_control_verb fb_daemon_verbs[] = {
-    {"log-level", set_log_level},
-    {NULL, NULL},
+    {"status", fb_status_verb}, {"pause", pause_streams},     {"resume", resume_streams},
+    {"drain", drain_streams},   {"log-level", set_log_level}, {NULL, NULL},
 };

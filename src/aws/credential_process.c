@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "firebridge/aws/credentials_json.h"
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/secret.h"
 
 #define OUTPUT_MAX_BYTES   ((size_t)64 * 1024)
@@ -143,6 +144,7 @@ static enum fb_status start(const struct fb_chain_options *options, char *const 
 /* The time that is left, in looks; FB_OK while there is any. */
 static enum fb_status check_time(const struct child *child, struct fb_error *error)
 {
+    fb_heartbeat();
     if (child->stop != NULL && fb_stop_level(child->stop) >= FB_STOP_NOW)
         return fb_fail(error, FB_CANCELED, "stopped");
     if (fb_monotonic_ms(fb_clock_system()) < child->deadline_ms)

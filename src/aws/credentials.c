@@ -9,6 +9,7 @@
 
 #include "firebridge/aws/sigv4.h"
 #include "firebridge/base/backoff.h"
+#include "firebridge/base/event.h"
 #include "firebridge/base/secret.h"
 #include "firebridge/base/time.h"
 
@@ -108,7 +109,7 @@ enum fb_status fb_credentials_cache_new(const struct fb_credentials_cache_option
     snprintf(cache->source, sizeof cache->source, "none");
     fb_random_init(&cache->random, options->seed);
     pthread_mutex_init(&cache->lock, NULL);
-    pthread_cond_init(&cache->refreshed, NULL);
+    fb_condition_init(&cache->refreshed);
     *ret_cache = cache;
     return FB_OK;
 }
@@ -276,7 +277,7 @@ static enum fb_status make_keys_serve(struct fb_credentials_cache *cache)
 
             return keys_serve(cache, fb_realtime_ms(cache->clock)) ? FB_OK : status;
         }
-        pthread_cond_wait(&cache->refreshed, &cache->lock);
+        (void)fb_condition_wait(&cache->refreshed, &cache->lock, NULL);
         if (cache->failed_refreshes != failures)
             return cache->last_error.status; /* asking once more would say the same */
     }

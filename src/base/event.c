@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/base/event.h"
 
+#include <errno.h>
+
+#include "firebridge/base/heartbeat.h"
+
 void fb_condition_init(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
@@ -58,16 +62,31 @@ uint64_t fb_event_count(struct fb_event *event)
     return count;
 }
 
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+bool fb_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                       const struct timespec *until)
+{
+    const struct timespec beat = fb_deadline_after(FB_HEARTBEAT_MS);
+    const bool is_last = until != NULL && is_before(until, &beat);
+
+    fb_heartbeat();
+    return pthread_cond_timedwait(condition, lock, is_last ? until : &beat) != ETIMEDOUT ||
+           !is_last;
+}
+
 bool fb_event_wait(struct fb_event *event, uint64_t seen, int64_t wait_ms)
 {
-    struct timespec deadline = fb_deadline_after(wait_ms);
-    int timed_out = 0;
+    const struct timespec deadline = fb_deadline_after(wait_ms);
+    bool has_time = true;
     bool raised;
 
     pthread_mutex_lock(&event->lock);
-    while (event->count == seen && timed_out == 0)
-        timed_out = wait_ms < 0 ? pthread_cond_wait(&event->raised, &event->lock)
-                                : pthread_cond_timedwait(&event->raised, &event->lock, &deadline);
+    while (event->count == seen && has_time)
+        has_time = fb_condition_wait(&event->raised, &event->lock, wait_ms < 0 ? NULL : &deadline);
     raised = event->count != seen;
     pthread_mutex_unlock(&event->lock);
     return raised;

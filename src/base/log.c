@@ -15,11 +15,6 @@
 
 static void write_line(void *context, const struct fb_log_line *line);
 
-static const char *const level_names[] = {
-    [FB_LOG_ERROR] = "error", [FB_LOG_WARNING] = "warning", [FB_LOG_NOTICE] = "notice",
-    [FB_LOG_INFO] = "info",   [FB_LOG_DEBUG] = "debug",
-};
-
 static atomic_int log_style = FB_LOG_STYLE_PLAIN;
 static atomic_int log_level = FB_LOG_INFO;
 
@@ -41,11 +36,6 @@ void fb_log_set_level(enum fb_log_level level)
 enum fb_log_level fb_log_level(void)
 {
     return (enum fb_log_level)atomic_load(&log_level);
-}
-
-const char *fb_log_level_name(enum fb_log_level level)
-{
-    return level_names[level];
 }
 
 bool fb_log_level_find(const char *name, enum fb_log_level *ret_level)

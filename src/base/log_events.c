@@ -33,6 +33,10 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "ready", "94aeb13d91964a5bb1d5ca38e10669c4", FB_LOG_INFO, 0},
     [FB_EVENT_LOG_LEVEL_CHANGED] = {
         "log-level-changed", "4adb5925bb46416eaba4ac7d17e6e097", FB_LOG_NOTICE, 0},
+    [FB_EVENT_THREAD_HANGS] = {
+        "thread-hangs", "dc6a74c53dbe46ceb5d0d2f7a89863b8", FB_LOG_ERROR, 0},
+    [FB_EVENT_THREADS_LIVE] = {
+        "threads-live", "7befffd0a74c4a80bc43a959e4f5ddcc", FB_LOG_NOTICE, 0},
     [FB_EVENT_STOPPING] = {
         "stopping", "6b561f54d20d4219ae4d729cac54d579", FB_LOG_NOTICE, 0},
     [FB_EVENT_STOPPING_NOW] = {
@@ -55,6 +59,8 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "stream-recovered", "860b899a464f444699d8530981a4dbec", FB_LOG_NOTICE, STREAM, .ends = FB_EVENT_STREAM_TROUBLE},
     [FB_EVENT_STREAM_STOPPED] = {
         "stream-stopped", "c464ec3ecc904ef4acf5c1dbbcec150a", FB_LOG_ERROR, STREAM | ERROR},
+    [FB_EVENT_STREAM_HELD] = {
+        "stream-held", "3a289bc910914ffa8641a69c140389fa", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_STREAM_RESTARTS_OBJECTS] = {
         "stream-restarts-objects", "0d84edcfa4bf4a2284c5b9f07030e216", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_STREAM_SUMMARY] = {
@@ -69,6 +75,10 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "backlog-listed", "0fab696c48ed449298c5727dedf10df6", FB_LOG_INFO, STREAM},
     [FB_EVENT_KEYS_LEFT_OUT] = {
         "keys-left-out", "8fd0e5aa2d694f018470cbc03f40eb2b", FB_LOG_INFO, STREAM},
+    [FB_EVENT_LISTINGS_STRETCHED] = {
+        "listings-stretched", "04202032a9b14360a649cb38e1ea27ef", FB_LOG_WARNING, STREAM},
+    [FB_EVENT_LISTINGS_ON_TIME] = {
+        "listings-on-time", "ec218b7473b346d9ac902c1f78cee2ac", FB_LOG_NOTICE, STREAM},
     [FB_EVENT_OBJECT_BEGUN] = {
         "object-begun", "65a998f499284903a2db33f55c62623a", FB_LOG_INFO, STREAM | OBJECT},
     [FB_EVENT_OBJECT_FORM] = {

@@ -3,10 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "firebridge/base/log.h"
 #include "firebridge/base/log_line.h"
 #include "firebridge/base/status.h"
 #include "firebridge/base/time.h"
+
+static const char *const level_names[] = {
+    [FB_LOG_ERROR] = "error", [FB_LOG_WARNING] = "warning", [FB_LOG_NOTICE] = "notice",
+    [FB_LOG_INFO] = "info",   [FB_LOG_DEBUG] = "debug",
+};
+
+const char *fb_log_level_name(enum fb_log_level level)
+{
+    return level_names[level];
+}
 
 #define TIME_SIZE (FB_TIME_TEXT_SIZE + 8)
 

@@ -43,12 +43,12 @@ enum fb_stop_level fb_stop_level(const struct fb_stop *stop)
 
 bool fb_stop_wait(struct fb_stop *stop, enum fb_stop_level level, int64_t wait_ms)
 {
-    struct timespec until = fb_deadline_after(wait_ms);
-    int timed_out = 0;
+    const struct timespec until = fb_deadline_after(wait_ms);
+    bool has_time = true;
 
     pthread_mutex_lock(&stop_lock);
-    while (fb_stop_level(stop) < level && timed_out == 0)
-        timed_out = pthread_cond_timedwait(&stop_raised, &stop_lock, &until);
+    while (fb_stop_level(stop) < level && has_time)
+        has_time = fb_condition_wait(&stop_raised, &stop_lock, &until);
     pthread_mutex_unlock(&stop_lock);
     return fb_stop_level(stop) >= level;
 }

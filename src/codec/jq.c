@@ -17,9 +17,6 @@
 #include "firebridge/codec/json_text.h"
 #include "jq_wire.h"
 
-/* Far more than the CPU time that a process may use: who says nothing for so long was stopped. */
-#define SILENCE_S 120
-
 /* A record that so many workers were killed over, from outside, is not tried any more. */
 #define KILLS_MAX 5
 
@@ -50,15 +47,15 @@ struct fb_jq_worker {
 
 static bool open_pair(int type, int *ret_ours, int *ret_theirs)
 {
-    const struct timeval silence = {.tv_sec = SILENCE_S};
+    const struct timeval look = {.tv_sec = FB_JQ_LOOK_S};
     int ends[2];
 
     if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0)
         return false;
     *ret_ours = ends[0];
     *ret_theirs = ends[1];
-    return setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence) == 0 &&
-           setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence) == 0;
+    return setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &look, sizeof look) == 0 &&
+           setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &look, sizeof look) == 0;
 }
 
 static void close_end(int *end)

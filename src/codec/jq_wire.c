@@ -4,14 +4,24 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "firebridge/base/heartbeat.h"
+
+/* After a look: whether more of them are to come. */
+static bool is_patient(unsigned *looks)
+{
+    fb_heartbeat();
+    return errno == EAGAIN && ++*looks < FB_JQ_LOOKS;
+}
+
 bool fb_jq_receive(int end, void *bytes, size_t size)
 {
+    unsigned looks = 0;
     char *at = bytes;
 
     while (size > 0) {
         const ssize_t got = recv(end, at, size, 0);
 
-        if (got == 0 || (got < 0 && errno != EINTR))
+        if (got == 0 || (got < 0 && errno != EINTR && !is_patient(&looks)))
             return false;
         if (got > 0) {
             at += got;
@@ -24,6 +34,7 @@ bool fb_jq_receive(int end, void *bytes, size_t size)
 bool fb_jq_send(int end, struct iovec *parts, size_t count)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    unsigned looks = 0;
 
     for (;;) {
         ssize_t sent;
@@ -35,7 +46,7 @@ bool fb_jq_send(int end, struct iovec *parts, size_t count)
         if (message.msg_iovlen == 0)
             return true;
         sent = sendmsg(end, &message, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR)
+        if (sent < 0 && errno != EINTR && !is_patient(&looks))
             return false;
         for (struct iovec *part = message.msg_iov; sent > 0; part++) {
             const size_t used = (size_t)sent < part->iov_len ? (size_t)sent : part->iov_len;

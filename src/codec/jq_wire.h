@@ -47,6 +47,11 @@ struct fb_jq_answer {
     uint64_t outcome;
 };
 
+/* A socket of the daemon's waits for so long at once, and so often: far more than the CPU time that
+ * a process may use. Who says nothing for so long was stopped. */
+#define FB_JQ_LOOK_S 1
+#define FB_JQ_LOOKS  120
+
 /* All of it; false when the other end is gone, or silent for longer than the socket's time. The
  * parts are used up. */
 bool fb_jq_receive(int end, void *bytes, size_t size) FB_MUST_CHECK;

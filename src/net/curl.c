@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "curl_headers.h"
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/secret.h"
 #include "firebridge/net/address.h"
 #include "firebridge/net/http.h"
@@ -190,6 +191,7 @@ static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, c
 
     (void)down_total;
     (void)up_total;
+    fb_heartbeat();
     if (request->stop != NULL && fb_stop_level(request->stop) >= request->stop_at) {
         exchange->is_canceled = true;
         return 1;

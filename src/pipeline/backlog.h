@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* It is looked at so often, if a look costs little. */
-#define FB_BACKLOG_LOOK_MS 10000
+/* It is looked at so often, if a look costs little; looks are kept for longer in such a distance.
+ */
+#define FB_BACKLOG_FRESH_MS 2000
+#define FB_BACKLOG_LOOK_MS  10000
 
 /* Five minutes of looks: a longer memory would still count a throttle that is over. */
 #define FB_BACKLOG_LOOKS 31

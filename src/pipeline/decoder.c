@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decoder_private.h"
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 #include "successor.h"
@@ -17,42 +19,13 @@
 #define OBJECTS_IN_FLIGHT 1000
 #define FRONTIER_LOOK_MS  20
 
-struct fb_decoder {
-    struct fb_decoder_options options;
-    struct fb_patience patience;
-    struct fb_object_reader *reader;
-    pthread_t thread;
-    pthread_mutex_t lock;     /* guards the two below against who takes an object off */
-    uint64_t sequence;        /* of the object at work; 0: none */
-    struct fb_stop stop;      /* a stop, or the object at work is to be left where it is */
-    bool is_busy, is_waiting; /* as the counters have it */
-    char what[1200];
-    char reads_as[160]; /* what was logged last of how objects are read */
-};
-
-/* The object at work. */
-struct reading {
-    struct fb_decoder *decoder;
-    struct fb_outlet *outlet;
-    const struct fb_state_object *identity;
-    uint64_t compressed_bytes;      /* taken from S3 so far; where a Range goes on */
-    struct fb_map_object described; /* for a mapping */
-    struct fb_layout_partitions partitions;
-    bool has_failed; /* what stopped the reading is the outlet's, and nothing of the object's */
-    bool begun;
-    bool is_noted;              /* how it is read was said, if it is another way than before */
-    enum fb_status sink_status; /* why the sink ended the GET */
-    bool held;                  /* ... because our own lanes held it up */
-    struct fb_error error;
-};
-
-static void flush(struct reading *reading)
+static void flush(struct fb_reading *reading)
 {
     if (reading->outlet->functions->flush != NULL)
         reading->outlet->functions->flush(reading->outlet);
 }
 
-static enum fb_status take_record(struct reading *reading, const struct fb_record *record)
+static enum fb_status take_record(struct fb_reading *reading, const struct fb_record *record)
 {
     struct fb_outlet *outlet = reading->outlet;
     enum fb_status status;
@@ -70,32 +43,8 @@ static enum fb_status take_record(struct reading *reading, const struct fb_recor
     return status;
 }
 
-/* Says how objects are read, once for all that are alike. Of a bad first record the form is not
- * known yet. */
-static void note_form(struct fb_decoder *decoder, struct reading *reading)
-{
-    const bool is_auto = decoder->options.reader.form.format == FB_FORMAT_AUTO;
-    const enum fb_format format = fb_object_reader_format(decoder->reader);
-    char compression[64];
-    char reads_as[sizeof decoder->reads_as];
-
-    if (reading->is_noted || format == FB_FORMAT_AUTO)
-        return;
-    reading->is_noted = true;
-    fb_object_reader_describe(decoder->reader, compression, sizeof compression);
-    snprintf(reads_as, sizeof reads_as, "compression %s, format %s%s", compression,
-             fb_format_name(format), is_auto ? " (auto, by the first record)" : "");
-    if (strcmp(reads_as, decoder->reads_as) == 0)
-        return;
-    memcpy(decoder->reads_as, reads_as, sizeof reads_as);
-    fb_log_event(
-        FB_EVENT_OBJECT_FORM,
-        FB_ABOUT(.stream = reading->decoder->options.stream, .object = reading->identity->key),
-        "from object %s on: %s", reading->identity->key, reads_as);
-}
-
 /* FB_NEED_MORE or FB_END when the reader has no record left. */
-static enum fb_status take_records(struct reading *reading)
+static enum fb_status take_records(struct fb_reading *reading)
 {
     struct fb_record record;
     enum fb_status status;
@@ -103,7 +52,7 @@ static enum fb_status take_records(struct reading *reading)
     do {
         status = fb_object_reader_next(reading->decoder->reader, &record, &reading->error);
         if (status == FB_OK)
-            note_form(reading->decoder, reading);
+            fb_decoder_note_form(reading->decoder, reading);
         if (status == FB_OK)
             status = take_record(reading, &record);
     } while (status == FB_OK);
@@ -111,7 +60,7 @@ static enum fb_status take_records(struct reading *reading)
 }
 
 /* With the object's first bytes, or at its end when it has none. */
-static void begin_once(struct reading *reading, const char *content_encoding)
+static void begin_once(struct fb_reading *reading, const char *content_encoding)
 {
     const struct fb_inflate_hints hints = {.content_encoding = content_encoding,
                                            .key = reading->identity->key};
@@ -124,7 +73,7 @@ static void begin_once(struct reading *reading, const char *content_encoding)
 }
 
 /* Uses up all of `bytes`, or says why not. */
-static enum fb_status decode(struct reading *reading, const char *bytes, size_t size)
+static enum fb_status decode(struct fb_reading *reading, const char *bytes, size_t size)
 {
     struct fb_object_reader *reader = reading->decoder->reader;
     enum fb_status status;
@@ -135,23 +84,53 @@ static enum fb_status decode(struct reading *reading, const char *bytes, size_t 
     return status == FB_NEED_MORE ? FB_OK : status;
 }
 
+static enum fb_hold hold_of(const struct fb_decoder *decoder)
+{
+    return fb_hold_of(decoder->options.hold);
+}
+
+/* Which object is at work; NULL: none. */
+static void note_work(const struct fb_decoder *decoder, const struct fb_state_object *object)
+{
+    struct fb_decoder_work *work = decoder->options.work;
+
+    if (work == NULL)
+        return;
+    pthread_mutex_lock(&work->lock);
+    snprintf(work->key, sizeof work->key, "%s", object == NULL ? "" : object->key);
+    work->size_bytes = object == NULL ? 0 : object->size_bytes;
+    pthread_mutex_unlock(&work->lock);
+    atomic_store(&work->read_bytes, 0);
+}
+
+static void note_read(const struct fb_reading *reading)
+{
+    struct fb_decoder_work *work = reading->decoder->options.work;
+
+    if (work != NULL)
+        atomic_store_explicit(&work->read_bytes, reading->compressed_bytes, memory_order_relaxed);
+}
+
 static enum fb_status on_body(void *context, const struct fb_http_response *response,
                               const char *bytes, size_t size)
 {
-    struct reading *reading = context;
+    struct fb_reading *reading = context;
     struct fb_decoder *decoder = reading->decoder;
     int64_t began_ms = fb_monotonic_ms(decoder->options.clock);
 
+    fb_heartbeat();
     reading->described.now_ms = fb_realtime_ms(decoder->options.clock);
     begin_once(reading, response->content_encoding);
     atomic_fetch_add_explicit(&decoder->options.counters->bytes_read, size, memory_order_relaxed);
     fb_patience_success(&decoder->patience);
     reading->sink_status = decode(reading, bytes, size);
     flush(reading);
+    note_read(reading);
     if (reading->sink_status == FB_OK && fb_stop_level(&decoder->stop) != FB_STOP_NOT)
         reading->sink_status = FB_CANCELED;
     if (reading->sink_status == FB_OK &&
-        fb_monotonic_ms(decoder->options.clock) - began_ms > HOLD_LIMIT_MS) {
+        (hold_of(decoder) == FB_HOLD_READING ||
+         fb_monotonic_ms(decoder->options.clock) - began_ms > HOLD_LIMIT_MS)) {
         reading->held = true;
         return FB_CANCELED;
     }
@@ -164,12 +143,31 @@ static bool is_archived(const struct fb_error *error)
     return strcmp(error->code, "InvalidObjectState") == 0;
 }
 
+/* As long as a person holds the reading. What was read goes its way meanwhile. */
+static enum fb_status stand_still(struct fb_reading *reading)
+{
+    const struct fb_decoder_options *options = &reading->decoder->options;
+    enum fb_status status = reading->outlet->functions->finish(reading->outlet, &reading->error);
+
+    reading->has_failed = status != FB_OK;
+    while (status == FB_OK && hold_of(reading->decoder) == FB_HOLD_READING) {
+        const uint64_t seen = fb_event_count(options->event);
+
+        fb_event_raise(options->changed);
+        if (fb_stop_level(options->stop) != FB_STOP_NOT)
+            return FB_CANCELED;
+        if (hold_of(reading->decoder) == FB_HOLD_READING)
+            fb_event_wait(options->event, seen, -1);
+    }
+    return status;
+}
+
 /*
  * GETs until the object's last byte was decoded. FB_CHANGED, FB_NOT_FOUND: it was replaced or
  * deleted meanwhile; FB_CORRUPT: its bytes are damaged; all with reading->error. FB_CANCELED; or
  * gave up.
  */
-static enum fb_status read_body(struct reading *reading)
+static enum fb_status read_body(struct fb_reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
     struct fb_error error = {0};
@@ -190,6 +188,11 @@ static enum fb_status read_body(struct reading *reading)
 
         if (fb_stop_level(&decoder->stop) != FB_STOP_NOT)
             return FB_CANCELED;
+        if (hold_of(decoder) == FB_HOLD_READING) {
+            status = stand_still(reading);
+            if (status != FB_OK)
+                return status;
+        }
         reading->sink_status = FB_OK;
         reading->held = false;
         status = decoder->options.get(&decoder->options.client, &request, &error);
@@ -218,7 +221,7 @@ static enum fb_status read_body(struct reading *reading)
 }
 
 /* The last bytes: what the codec and the reader still hold. */
-static enum fb_status finish_body(struct reading *reading)
+static enum fb_status finish_body(struct fb_reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
     enum fb_status status;
@@ -229,51 +232,7 @@ static enum fb_status finish_body(struct reading *reading)
     return status == FB_END ? FB_OK : status;
 }
 
-/* One dead letter stands for all that could not be read of a damaged object. */
-static enum fb_status note_damage(struct reading *reading)
-{
-    const struct fb_error damage = reading->error;
-
-    fb_log_event(
-        FB_EVENT_OBJECT_DAMAGED,
-        FB_ABOUT(.stream = reading->decoder->options.stream, .object = reading->identity->key,
-                 .error = &damage, .record = &reading->outlet->next.record),
-        "object %s cannot be read: %s. The %llu records before that are written; deliver "
-        "what is missing again, as a new object in a folder of now",
-        reading->identity->key, damage.message, (unsigned long long)reading->outlet->next.record);
-    return fb_outlet_note_damage(reading->outlet, damage.message, &reading->error);
-}
-
-/* What was read before the damage is written before the stream ends, which leaves all else. */
-static void stop_at_damage(struct reading *reading)
-{
-    const struct fb_error damage = reading->error;
-
-    if (reading->outlet->functions->settle != NULL)
-        reading->outlet->functions->settle(reading->outlet);
-    fb_fail(&reading->error, FB_CORRUPT,
-            "object %.300s cannot be read: %.150s. on_damaged_object = stop, so the stream stands "
-            "here. Replace, delete or skip the object, or set on_damaged_object = dead-letter, and "
-            "start "
-            "firebridge again",
-            reading->identity->key, damage.message);
-}
-
-static void note_change(struct reading *reading, bool vanished)
-{
-    struct fb_decoder_counters *counters = reading->decoder->options.counters;
-
-    fb_log_event(vanished ? FB_EVENT_OBJECT_VANISHED : FB_EVENT_OBJECT_CHANGED,
-                 FB_ABOUT(.stream = reading->decoder->options.stream,
-                          .object = reading->identity->key, .error = &reading->error),
-                 "object %s %s while it was read: %s. What was read of it (%llu records) stays "
-                 "written",
-                 reading->identity->key, vanished ? "vanished" : "changed", reading->error.message,
-                 (unsigned long long)reading->outlet->next.record);
-    atomic_fetch_add(vanished ? &counters->objects_vanished : &counters->objects_changed, 1);
-}
-
-static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *status)
+static enum fb_object_state outcome_of(struct fb_reading *reading, enum fb_status *status)
 {
     struct fb_decoder_counters *counters = reading->decoder->options.counters;
 
@@ -283,15 +242,15 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
         return FB_OBJECT_DONE;
     case FB_CHANGED:
     case FB_NOT_FOUND:
-        note_change(reading, *status == FB_NOT_FOUND);
+        fb_decoder_note_change(reading, *status == FB_NOT_FOUND);
         *status = FB_OK;
         return FB_OBJECT_CHANGED;
     case FB_CORRUPT:
         if (reading->decoder->options.on_damage == FB_DAMAGE_STOP) {
-            stop_at_damage(reading);
+            fb_decoder_stop_at_damage(reading);
             return FB_OBJECT_ACTIVE;
         }
-        *status = note_damage(reading);
+        *status = fb_decoder_note_damage(reading);
         atomic_fetch_add(&counters->objects_damaged, 1);
         return FB_OBJECT_DAMAGED;
     default:
@@ -299,7 +258,7 @@ static enum fb_object_state outcome_of(struct reading *reading, enum fb_status *
     }
 }
 
-static void begin_reading(struct reading *reading)
+static void begin_reading(struct fb_reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
     const int64_t now_ms = fb_realtime_ms(decoder->options.clock);
@@ -329,7 +288,7 @@ static void begin_reading(struct reading *reading)
             : "");
 }
 
-static void count_others(const struct reading *reading)
+static void count_others(const struct fb_reading *reading)
 {
     struct fb_decoder *decoder = reading->decoder;
     const struct fb_record_tally tally = fb_object_reader_tally(decoder->reader);
@@ -341,14 +300,14 @@ static void count_others(const struct reading *reading)
 }
 
 /* Whether the object is at its end, well or not: all but what a stop or a failure cuts off. */
-static bool is_at_end(const struct reading *reading, enum fb_status status)
+static bool is_at_end(const struct fb_reading *reading, enum fb_status status)
 {
     return !reading->has_failed && (status == FB_OK || status == FB_CORRUPT ||
                                     status == FB_CHANGED || status == FB_NOT_FOUND);
 }
 
 /* Of the object's end; what was read of it is on its way. */
-static enum fb_status end_object(struct reading *reading, enum fb_status status)
+static enum fb_status end_object(struct fb_reading *reading, enum fb_status status)
 {
     struct fb_outlet *outlet = reading->outlet;
     const struct fb_error why = reading->error;
@@ -373,7 +332,7 @@ static bool is_taken_off(const struct fb_decoder *decoder)
 }
 
 /* What is on its way is finished, the rest is not written, and the frontier passes the object. */
-static enum fb_status take_off(struct reading *reading)
+static enum fb_status take_off(struct fb_reading *reading)
 {
     struct fb_outlet *outlet = reading->outlet;
 
@@ -388,7 +347,7 @@ static enum fb_status take_off(struct reading *reading)
     return FB_OK;
 }
 
-static enum fb_status read_object(struct reading *reading)
+static enum fb_status read_object(struct fb_reading *reading)
 {
     enum fb_status status;
 
@@ -427,7 +386,7 @@ void fb_decoder_skip(struct fb_decoder *decoder, uint64_t sequence)
 static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object *object)
 {
     const int64_t begun_ms = fb_monotonic_ms(decoder->options.clock);
-    struct reading reading = {.decoder = decoder, .outlet = decoder->options.outlet};
+    struct fb_reading reading = {.decoder = decoder, .outlet = decoder->options.outlet};
     enum fb_status status;
 
     set_at_work(decoder, object->sequence);
@@ -435,7 +394,9 @@ static enum fb_status process(struct fb_decoder *decoder, struct fb_state_object
     fb_state_object_done(object);
     if (status == FB_OK) {
         reading.identity = reading.outlet->identity;
+        note_work(decoder, reading.identity);
         status = reading.identity->is_skipped ? take_off(&reading) : read_object(&reading);
+        note_work(decoder, NULL);
     }
     set_at_work(decoder, 0);
     if (status == FB_OK && reading.identity->is_backfill)
@@ -522,15 +483,23 @@ static void *run(void *argument)
         uint64_t seen = fb_event_count(options->event);
         bool last_look = atomic_load(options->poller_finished);
 
-        status = next_object(decoder, &object);
+        /* Before the look at the hold: who set it takes us for at rest only when we saw it. */
+        set_busy(decoder, true);
+        if (hold_of(decoder) == FB_HOLD_NOTHING) {
+            status = next_object(decoder, &object);
+        } else {
+            status = FB_END;
+            last_look = false;
+        }
         if (status == FB_OK) {
-            set_busy(decoder, true);
             status = process(decoder, &object);
             wait_for_frontier(decoder);
         } else if (status == FB_END) {
             set_busy(decoder, false);
             if (last_look)
                 break;
+            if (hold_of(decoder) != FB_HOLD_NOTHING)
+                fb_event_raise(options->changed);
             fb_event_wait(options->event, seen, fb_takeup_wait_ms(options->takeup));
             status = FB_OK;
         }
@@ -580,6 +549,6 @@ void fb_decoder_free(struct fb_decoder *decoder)
 {
     if (decoder == NULL)
         return;
-    pthread_join(decoder->thread, NULL);
+    fb_thread_join(decoder->thread);
     free_parts(decoder);
 }

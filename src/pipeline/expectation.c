@@ -84,17 +84,15 @@ static enum fb_status after_update(const struct fb_expectation *before,
 {
     const bool has_attributes =
         before->kind == FB_EXPECT_EXACT || before->kind == FB_EXPECT_ATTRIBUTES;
+    const bool may_be_none = before->kind == FB_EXPECT_NONE || before->kind == FB_EXPECT_UNKNOWN;
     json_t *update = load(write->item, write->item_size);
     enum fb_status status = FB_OK;
 
     *ret_after = (struct fb_expectation){FB_EXPECT_ATTRIBUTES, write->item, write->item_size};
-    if (update == NULL)
+    if (update == NULL || (may_be_none && may_make_none(update, write)))
         ret_after->kind = FB_EXPECT_UNKNOWN;
     else if (has_attributes)
         status = merge(before, update, scratch, ret_after);
-    else if ((before->kind == FB_EXPECT_NONE || before->kind == FB_EXPECT_UNKNOWN) &&
-             may_make_none(update, write))
-        ret_after->kind = FB_EXPECT_UNKNOWN;
     json_decref(update);
     return status;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firebridge/base/event.h"
+
 #include "firebridge/codec/json_text.h"
 
 /* Classes of 512, 768, 1024, 1536, ... 98,304 bytes; what is larger is allocated to measure. */
@@ -59,7 +61,7 @@ enum fb_status fb_item_pool_new(uint64_t max_bytes, struct fb_item_pool **ret_po
         return fb_fail(error, FB_NO_MEMORY, "no memory for the item pool");
     pool->max_bytes = max_bytes;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->came_back, NULL);
+    fb_condition_init(&pool->came_back);
     *ret_pool = pool;
     return FB_OK;
 }
@@ -161,7 +163,7 @@ static void wait_for_room(struct fb_item_pool *pool)
     uint64_t most = in_use_bytes(pool);
 
     pool->wake_at_bytes = pool->returned_bytes + (wanted < most ? wanted : most);
-    pthread_cond_wait(&pool->came_back, &pool->lock);
+    (void)fb_condition_wait(&pool->came_back, &pool->lock, NULL);
     pool->wake_at_bytes = 0;
 }
 

@@ -171,6 +171,8 @@ static void tell_holding(struct fb_lane *lane, const struct fb_write *write)
         lane->options.max_in_flight == 0)
         return;
     fb_key_digest(fb_item_key(write->first), write->first->key_size, digest);
+    if (lane->options.on_holding != NULL)
+        lane->options.on_holding(lane->options.context, digest);
     fb_log_event(FB_EVENT_KEY_THROTTLED, FB_ABOUT(.stream = lane->options.stream),
                  "table %s throttles one key, which holds %llu of the %llu bytes of "
                  "max_in_flight, so the source waits for it; the hash of the key is %s",
@@ -431,11 +433,12 @@ static enum fb_status take_in(struct fb_lane *lane, bool *ret_finishing)
 /* Until `when_ms`, or there is more to look at than was known. */
 static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
 {
-    const size_t wake_at = fb_waiting_room(lane->waiting);
+    const bool is_held = fb_hold_of(lane->options.hold) != FB_HOLD_NOTHING;
+    const size_t wake_at = is_held ? 1 : fb_waiting_room(lane->waiting);
     const int64_t look_ms = lane->options.coalesce_for_ms / LOOKS_WHILE_COALESCING;
     int64_t wait_ms = when_ms - fb_monotonic_ms(lane->options.clock);
     struct timespec deadline;
-    int timed_out = 0;
+    bool has_time = true;
 
     /* The producer wakes nobody for items that are to wait, but their time runs. */
     if (look_ms > 0 && wait_ms > look_ms)
@@ -443,11 +446,10 @@ static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
     deadline = fb_deadline(lane->options.clock, wait_ms);
     pthread_mutex_lock(&lane->lock);
     lane->wake_at = wake_at;
-    while (timed_out == 0 && lane->queued < wake_at && !lane->woken &&
-           lane->finishing == finishing && fb_stop_level(lane->options.stop) < FB_STOP_NOW)
-        timed_out = when_ms == INT64_MAX
-                        ? pthread_cond_wait(&lane->filled, &lane->lock)
-                        : pthread_cond_timedwait(&lane->filled, &lane->lock, &deadline);
+    while (has_time && lane->queued < wake_at && !lane->woken && lane->finishing == finishing &&
+           fb_stop_level(lane->options.stop) < FB_STOP_NOW)
+        has_time =
+            fb_condition_wait(&lane->filled, &lane->lock, when_ms == INT64_MAX ? NULL : &deadline);
     lane->wake_at = 0;
     pthread_mutex_unlock(&lane->lock);
 }
@@ -456,7 +458,8 @@ static void wait_until(struct fb_lane *lane, int64_t when_ms, bool finishing)
 static bool is_in_hurry(struct fb_lane *lane, bool finishing)
 {
     return finishing || fb_stop_level(lane->options.stop) != FB_STOP_NOT ||
-           fb_item_pool_is_short(lane->options.pool);
+           fb_item_pool_is_short(lane->options.pool) ||
+           fb_hold_of(lane->options.hold) != FB_HOLD_NOTHING;
 }
 
 /* One call's worth, when it is time. *ret_when_ms: when to look again; 0: at once. */
@@ -586,7 +589,7 @@ void fb_lane_free(struct fb_lane *lane)
     if (lane == NULL)
         return;
     fb_lane_finish(lane);
-    pthread_join(lane->thread, NULL);
+    fb_thread_join(lane->thread);
     fb_item_pool_put(lane->options.pool, fb_waiting_drain(lane->waiting));
     fb_item_pool_put(lane->options.pool, lane->first);
     free_parts(lane);

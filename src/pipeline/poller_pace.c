@@ -52,20 +52,21 @@ static void tell_stretched(struct fb_poller *poller)
     write_span(atomic_load(&counters->sweep_every_ms), sweeps);
     write_span(poller->options.poll_interval_ms, poll_set);
     write_span(poller->options.sweep_interval_ms, sweep_set);
-    fb_log_warning("stream %s: list_budget (%llu LIST calls an hour) does not suffice: polls take "
-                   "%s (poll_interval %s), sweeps %s or more (sweep_interval %s). New and late "
-                   "objects are found that much later, none is missed. Put the time before the "
-                   "partitions in the delivery stream's prefix, use S3 event notifications, or "
-                   "raise list_budget",
-                   poller->options.stream, (unsigned long long)poller->options.list_budget, polls,
-                   poll_set, sweeps, sweep_set);
+    fb_log_event(FB_EVENT_LISTINGS_STRETCHED, FB_ABOUT(.stream = poller->options.stream),
+                 "list_budget (%llu LIST calls an hour) does not suffice: polls take "
+                 "%s (poll_interval %s), sweeps %s or more (sweep_interval %s). New and late "
+                 "objects are found that much later, none is missed. Put the time before the "
+                 "partitions in the delivery stream's prefix, use S3 event notifications, or "
+                 "raise list_budget",
+                 (unsigned long long)poller->options.list_budget, polls, poll_set, sweeps,
+                 sweep_set);
 }
 
 /* At a sweep's end nothing was late since the one before. */
 static void tell_well_again(struct fb_poller *poller)
 {
-    fb_log_notice("stream %s: list_budget suffices again: listings come as they are set to",
-                  poller->options.stream);
+    fb_log_event(FB_EVENT_LISTINGS_ON_TIME, FB_ABOUT(.stream = poller->options.stream),
+                 "list_budget suffices again: listings come as they are set to");
     for (unsigned i = 0; i < FB_LISTINGS; i++)
         poller->paces[i].told_ms = 0;
 }

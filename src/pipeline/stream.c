@@ -15,6 +15,9 @@
 /* How often the end is looked for once nothing is read any more. */
 #define DRAIN_LOOK_MS 20
 
+/* For so long after the last word of it a key is said to hold all up. */
+#define HOLDING_LATELY_MS 120000
+
 static void tell_change(struct fb_stream *stream)
 {
     if (stream->options.on_change != NULL)
@@ -36,8 +39,10 @@ void fb_stream_on_health(void *context, const char *what, const struct fb_error 
         tell = stream->unhealthy_parts == 0 && !stream->failed;
     } else {
         stream->unhealthy_parts += first ? 1 : 0;
-        if (!stream->failed)
+        if (!stream->failed) {
             memcpy(stream->problem, problem, sizeof problem);
+            stream->problem_ms = fb_realtime_ms(stream->options.clock);
+        }
     }
     pthread_mutex_unlock(&stream->lock);
     if (!tell)
@@ -60,8 +65,10 @@ void fb_stream_on_failure(void *context, const struct fb_error *error)
     pthread_mutex_lock(&stream->lock);
     first = !stream->failed;
     stream->failed = true;
-    if (first)
+    if (first) {
         snprintf(stream->problem, sizeof stream->problem, "%.500s", error->message);
+        stream->problem_ms = fb_realtime_ms(stream->options.clock);
+    }
     pthread_mutex_unlock(&stream->lock);
     if (first)
         fb_log_event(FB_EVENT_STREAM_STOPPED,
@@ -69,6 +76,16 @@ void fb_stream_on_failure(void *context, const struct fb_error *error)
                      error->message);
     fb_stream_stop(stream, FB_STOP_NOW);
     tell_change(stream);
+}
+
+void fb_stream_on_holding(void *context, const char *key_digest)
+{
+    struct fb_stream *stream = context;
+
+    pthread_mutex_lock(&stream->lock);
+    snprintf(stream->holding_digest, sizeof stream->holding_digest, "%s", key_digest);
+    stream->holding_ms = fb_monotonic_ms(stream->options.clock);
+    pthread_mutex_unlock(&stream->lock);
 }
 
 static void note_attempt(struct fb_stream *stream)
@@ -261,6 +278,27 @@ static bool is_drained(struct fb_stream *stream)
     return atomic_load(&stream->read.running) == 0 && fb_stream_is_settled(stream);
 }
 
+/* Whether dead letters that are gathered hold something up. */
+static bool is_waited_for(struct fb_stream *stream)
+{
+    return atomic_load(&stream->read.waiting) > 0 || atomic_load(&stream->hold) != FB_HOLD_NOTHING;
+}
+
+/* What a hold waits for. Nothing begins that a decoder has not seen the hold before. */
+static void look_at_rest(struct fb_stream *stream)
+{
+    const bool at_rest = atomic_load(&stream->read.busy) == 0 && fb_stream_is_settled(stream) &&
+                         fb_progress_objects(stream->progress) == 0;
+    bool is_news;
+
+    pthread_mutex_lock(&stream->lock);
+    is_news = at_rest != stream->at_rest;
+    stream->at_rest = at_rest;
+    pthread_mutex_unlock(&stream->lock);
+    if (is_news && atomic_load(&stream->hold) != FB_HOLD_NOTHING)
+        tell_change(stream);
+}
+
 /* Commits checkpoints until the stream is drained or told to leave everything. */
 static void supervise(struct fb_stream *stream)
 {
@@ -274,11 +312,12 @@ static void supervise(struct fb_stream *stream)
         enum fb_status status;
 
         over = drained || fb_stop_level(&stream->stop) == FB_STOP_NOW;
-        status = checkpoint(stream, drained || atomic_load(&stream->read.waiting) > 0, &error);
+        status = checkpoint(stream, drained || is_waited_for(stream), &error);
         fb_stream_take_off(stream);
         fb_stream_look_at_backlog(stream, over);
         if (status == FB_OK) {
             fb_patience_success(&stream->checkpoint_patience);
+            look_at_rest(stream);
             if (!over)
                 fb_event_wait(&stream->changed, seen,
                               finished ? DRAIN_LOOK_MS : CHECKPOINT_INTERVAL_MS);
@@ -363,6 +402,7 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
     if (stream == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a stream");
     stream->options = *options;
+    stream->at_rest = true;
     fb_stop_init(&stream->stop, NULL);
     fb_budget_init(&stream->budget, options->max_write_units);
     fb_event_init(&stream->changed);
@@ -380,9 +420,9 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
     return FB_OK;
 }
 
-void fb_stream_stop(struct fb_stream *stream, enum fb_stop_level level)
+/* Whoever waits looks again at what he must not pass over. */
+static void wake_all(struct fb_stream *stream)
 {
-    fb_stop_request(&stream->stop, level);
     fb_event_raise(&stream->pending);
     fb_event_raise(&stream->changed);
     pthread_mutex_lock(&stream->lock);
@@ -394,11 +434,27 @@ void fb_stream_stop(struct fb_stream *stream, enum fb_stop_level level)
     pthread_mutex_unlock(&stream->lock);
 }
 
+void fb_stream_stop(struct fb_stream *stream, enum fb_stop_level level)
+{
+    fb_stop_request(&stream->stop, level);
+    wake_all(stream);
+}
+
+void fb_stream_hold(struct fb_stream *stream, enum fb_hold hold)
+{
+    pthread_mutex_lock(&stream->lock);
+    /* Until the supervisor has looked again, if there is anything to look at. */
+    stream->at_rest = stream->works == NULL;
+    pthread_mutex_unlock(&stream->lock);
+    atomic_store(&stream->hold, (int)hold);
+    wake_all(stream);
+}
+
 void fb_stream_free(struct fb_stream *stream)
 {
     if (stream == NULL)
         return;
-    pthread_join(stream->thread, NULL);
+    fb_thread_join(stream->thread);
     fb_stream_free_parts(stream);
     fb_budget_done(&stream->budget);
     pthread_mutex_destroy(&stream->lock);
@@ -416,6 +472,9 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .healthy = stream->unhealthy_parts == 0 && !stream->failed,
         .failed = stream->failed,
         .left_undone = stream->left_undone,
+        .hold = (enum fb_hold)atomic_load(&stream->hold),
+        .at_rest = stream->at_rest,
+        .problem_ms = stream->problem_ms,
         .objects = atomic_load(&stream->read.objects),
         .objects_changed = atomic_load(&stream->read.objects_changed),
         .objects_vanished = atomic_load(&stream->read.objects_vanished),
@@ -435,6 +494,31 @@ void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_rep
         .retries = atomic_load(&stream->written.retries),
     };
     memcpy(ret_report->problem, stream->problem, sizeof ret_report->problem);
+    if (stream->holding_ms != 0 &&
+        fb_monotonic_ms(stream->options.clock) - stream->holding_ms < HOLDING_LATELY_MS)
+        memcpy(ret_report->holding_digest, stream->holding_digest,
+               sizeof ret_report->holding_digest);
     fb_stream_report_backlog(stream, ret_report);
     pthread_mutex_unlock(&stream->lock);
+}
+
+size_t fb_stream_work(struct fb_stream *stream, struct fb_stream_work *ret_works, size_t count)
+{
+    size_t found = 0;
+
+    pthread_mutex_lock(&stream->lock);
+    for (unsigned i = 0; stream->works != NULL && i < stream->options.decoders; i++) {
+        struct fb_decoder_work *work = &stream->works[i];
+
+        if (found == count)
+            break;
+        pthread_mutex_lock(&work->lock);
+        memcpy(ret_works[found].key, work->key, sizeof work->key);
+        ret_works[found].size_bytes = work->size_bytes;
+        pthread_mutex_unlock(&work->lock);
+        ret_works[found].read_bytes = atomic_load(&work->read_bytes);
+        found += ret_works[found].key[0] != '\0';
+    }
+    pthread_mutex_unlock(&stream->lock);
+    return found;
 }

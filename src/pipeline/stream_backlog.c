@@ -20,7 +20,7 @@ void fb_stream_look_at_backlog(struct fb_stream *stream, bool now)
     ended_ms = fb_monotonic_ms(stream->options.clock);
     pause_ms = LOOK_SHARE * (ended_ms - begun_ms);
     stream->next_look_ms =
-        ended_ms + (pause_ms > FB_BACKLOG_LOOK_MS ? pause_ms : FB_BACKLOG_LOOK_MS);
+        ended_ms + (pause_ms > FB_BACKLOG_FRESH_MS ? pause_ms : FB_BACKLOG_FRESH_MS);
     if (status != FB_OK) {
         /* The checkpoint meets the same trouble, and says so. */
         fb_log_debug("stream %s: its backlog: %s", stream->options.name, error.message);

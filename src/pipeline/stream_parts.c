@@ -116,9 +116,12 @@ static enum fb_status make_rooms(struct fb_stream *stream, struct fb_error *erro
     pthread_mutex_lock(&stream->lock);
     stream->pools = calloc(decoders, sizeof *stream->pools);
     stream->lanes = calloc(lanes, sizeof *stream->lanes);
+    stream->works = calloc(decoders, sizeof *stream->works);
+    for (unsigned i = 0; stream->works != NULL && i < decoders; i++)
+        pthread_mutex_init(&stream->works[i].lock, NULL);
     pthread_mutex_unlock(&stream->lock);
     if (stream->readers == NULL || stream->lane_clients == NULL || stream->pools == NULL ||
-        stream->lanes == NULL)
+        stream->lanes == NULL || stream->works == NULL)
         return fb_fail(error, FB_NO_MEMORY, "no memory for %zu lanes", lanes);
     return FB_OK;
 }
@@ -157,9 +160,11 @@ static enum fb_status start_lane(struct fb_stream *stream, struct fb_item_pool *
         .coalesce_for_ms = stream->options.coalesce_for_ms,
         .coalesce_items = stream->options.coalesce_items,
         .budget = stream->options.max_write_units > 0 ? &stream->budget : NULL,
+        .hold = &stream->hold,
         .max_in_flight = stream->options.max_in_flight / stream->options.decoders,
         .seed = stream->options.seed,
         .on_failure = fb_stream_on_failure,
+        .on_holding = fb_stream_on_holding,
         .context = stream,
     };
     const size_t number = stream->lane_count;
@@ -251,6 +256,8 @@ static enum fb_status start_decoder(struct fb_stream *stream, unsigned number,
         .outlet = reader->outlet,
         .seed = stream->options.seed + number,
         .counters = &stream->read,
+        .work = &stream->works[number],
+        .hold = &stream->hold,
         .stop = &stream->stop,
         .clock = stream->options.clock,
         .event = &stream->pending,
@@ -411,7 +418,7 @@ void fb_stream_end_parts(struct fb_stream *stream)
     for (unsigned i = 0; stream->readers != NULL && i < stream->options.decoders; i++)
         fb_decoder_free(stream->readers[i].decoder);
     if (stream->poller_started)
-        pthread_join(stream->poller_thread, NULL);
+        fb_thread_join(stream->poller_thread);
     fb_poller_free(stream->poller);
     if (stream->backfill_started)
         pthread_join(stream->backfill_thread, NULL);
@@ -448,6 +455,9 @@ void fb_stream_free_parts(struct fb_stream *stream)
     fb_stream_disconnect(stream, &stream->letters_client);
     for (size_t i = 0; i < stream->pool_count; i++)
         fb_item_pool_free(stream->pools[i]);
+    for (unsigned i = 0; stream->works != NULL && i < stream->options.decoders; i++)
+        pthread_mutex_destroy(&stream->works[i].lock);
+    free(stream->works);
     free(stream->pools);
     free(stream->lanes);
 }

@@ -25,6 +25,7 @@ struct fb_stream {
     struct fb_event pending;     /* objects may be pending, or a stop */
     atomic_bool may_take;        /* as the poller says */
     atomic_bool poller_finished; /* nothing will become pending any more */
+    fb_hold_level hold;
     struct fb_decoder_counters read;
     struct fb_lane_counters written;
     struct fb_poller_counters listed;
@@ -54,10 +55,15 @@ struct fb_stream {
     size_t pool_count;
     struct fb_lane **lanes; /* the same number for each decoder */
     size_t lane_count;
+    struct fb_decoder_work *works; /* a decoder's each; NULL: none is made yet */
+    bool at_rest;
     bool attempted, finished, failed, left_undone;
     unsigned unhealthy_parts; /* calls that a person must help */
     char problem[512];
-    struct fb_state_backlog left; /* to be written, as of the last look */
+    int64_t problem_ms;
+    char holding_digest[FB_KEY_DIGEST_SIZE]; /* of the key that all waited for ... */
+    int64_t holding_ms;                      /* ... then; monotonic; 0: never */
+    struct fb_state_backlog left;            /* to be written, as of the last look */
     struct fb_backlog backlog;
 };
 
@@ -69,6 +75,9 @@ void fb_stream_on_health(void *context, const char *what, const struct fb_error 
 
 /* The stream cannot go on: it stops where it is. */
 void fb_stream_on_failure(void *context, const struct fb_error *error);
+
+/* All waits for this key. */
+void fb_stream_on_holding(void *context, const char *key_digest);
 
 /* How the stream's calls meet failure; a wait ends at `stop_at`. `what` is still to be set. */
 struct fb_patience_options fb_stream_patience(struct fb_stream *stream, enum fb_stop_level stop_at);

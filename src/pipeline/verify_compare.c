@@ -27,7 +27,7 @@ struct batch {
     size_t count, bytes;
 };
 
-static void done_batch(struct batch *batch)
+static void empty(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         free(batch->asked[i].bytes);
@@ -35,6 +35,13 @@ static void done_batch(struct batch *batch)
         fb_difference_done(&batch->asked[i].difference);
     }
     memset(batch, 0, sizeof *batch);
+}
+
+static void free_batch(struct batch *batch)
+{
+    if (batch != NULL)
+        empty(batch);
+    free(batch);
 }
 
 /* {"id":{"S":"..."}} of an item; NULL without memory, or where jansson does not take it. */
@@ -210,8 +217,10 @@ enum fb_status fb_verify_compare_all(struct fb_verify *verify, struct fb_error *
 {
     struct batch *batch = calloc(1, sizeof *batch);
     struct fb_buffer after;
-    enum fb_status status = batch == NULL ? fb_fail(error, FB_NO_MEMORY, "out of memory") : FB_OK;
+    enum fb_status status = FB_OK;
 
+    if (batch == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
     fb_buffer_init(&after, FB_CANONICAL_KEY_MAX);
     while (status == FB_OK) {
         status = fill(verify, false, &after, batch, error);
@@ -226,11 +235,9 @@ enum fb_status fb_verify_compare_all(struct fb_verify *verify, struct fb_error *
                          ? fb_ledger_drop(verify->ledger, asked->bytes, asked->key_size, error)
                          : suspect(verify, asked, error);
         }
-        done_batch(batch);
+        empty(batch);
     }
-    if (batch != NULL)
-        done_batch(batch);
-    free(batch);
+    free_batch(batch);
     fb_buffer_done(&after);
     return status;
 }
@@ -321,21 +328,21 @@ enum fb_status fb_verify_settle(struct fb_verify *verify, uint64_t newest, struc
 {
     struct batch *batch = calloc(1, sizeof *batch);
     struct fb_buffer after;
-    enum fb_status status = batch == NULL ? fb_fail(error, FB_NO_MEMORY, "out of memory") : FB_OK;
+    enum fb_status status = FB_OK;
 
+    if (batch == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
     fb_buffer_init(&after, FB_CANONICAL_KEY_MAX);
     for (unsigned look = 1; look <= LOOKS_MAX && status == FB_OK; look++) {
         fb_buffer_reset(&after);
         do {
-            done_batch(batch);
+            empty(batch);
             status = fill(verify, true, &after, batch, error);
             if (status == FB_OK && batch->count > 0)
                 status = settle_batch(verify, batch, look == LOOKS_MAX, &newest, error);
         } while (status == FB_OK && batch->count > 0);
     }
-    if (batch != NULL)
-        done_batch(batch);
-    free(batch);
+    free_batch(batch);
     fb_buffer_done(&after);
     return status;
 }

@@ -7,10 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "firebridge/base/heartbeat.h"
 #include "sql.h"
 
 /* A person's sqlite3 may read meanwhile; a write lock is ours alone but for repairs by hand. */
 #define BUSY_TIMEOUT_MS 10000
+
+/* Of SQLite's virtual machine: some milliseconds. */
+#define STEPS_A_BEAT 100000
 
 /*
  * FULL: a commit is on the disk when it returns. The cache is small because the hot pages are few;
@@ -22,6 +26,14 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA journal_size_limit = 4194304;"
                                "PRAGMA temp_store = MEMORY";
 
+/* A query over a million objects takes its time. */
+static int beat(void *context)
+{
+    (void)context;
+    fb_heartbeat();
+    return 0;
+}
+
 static enum fb_status connect(struct fb_state *state, struct fb_error *error)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -31,6 +43,7 @@ static enum fb_status connect(struct fb_state *state, struct fb_error *error)
     sqlite3_busy_timeout(state->db, BUSY_TIMEOUT_MS);
     /* Closing would write the -wal file into a damaged database, and remove it. */
     sqlite3_db_config(state->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_progress_handler(state->db, STEPS_A_BEAT, beat, NULL);
     return FB_OK;
 }
 

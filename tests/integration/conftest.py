@@ -235,6 +235,10 @@ class Process:
         self._stderr.flush()
         return pathlib.Path(self._stderr.name).read_text(errors="replace")
 
+    @property
+    def printed(self):
+        return pathlib.Path(self._stdout.name).read_text(errors="replace")
+
     def alive(self):
         return self.popen.poll() is None
 

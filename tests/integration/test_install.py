@@ -94,6 +94,8 @@ def test_the_instance_has_its_own_conf_and_folders(installed):
          "ExecStart=/usr/bin/firebridge run -c /etc/firebridge/%i.conf"),
         ("StateDirectory=firebridge", "StateDirectory=firebridge-%i"),
         ("RuntimeDirectory=firebridge", "RuntimeDirectory=firebridge-%i"),
+        ("NoExecPaths=/ %S/firebridge %t/firebridge /tmp /var/tmp /dev/shm",
+         "NoExecPaths=/ %S/firebridge-%i %t/firebridge-%i /tmp /var/tmp /dev/shm"),
     ]
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --key NAME[:TYPE][,NAME[:TYPE]]: a table's key, said by hand. Pure; any thread. */
+/* What a table has of a conf: its key, as --key says it by hand, and its expiry. Pure; any thread.
+ */
 #ifndef FIREBRIDGE_APP_KEY_OPTION_H
 #define FIREBRIDGE_APP_KEY_OPTION_H
 
@@ -9,5 +10,8 @@
 enum fb_status fb_key_option_read(const char *text, const struct fb_mapping *mapping,
                                   struct fb_key_schema *ret_schema,
                                   struct fb_error *error) FB_MUST_CHECK;
+
+/* Whether the attribute is a time in seconds, made by as=epoch: by that items may expire. */
+bool fb_item_is_expiry(const struct fb_map_assignment *item, const struct fb_mapping *mapping);
 
 #endif

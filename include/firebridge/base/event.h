@@ -36,4 +36,11 @@ struct timespec fb_deadline_after(int64_t wait_ms);
 /* A condition whose timed waits are on CLOCK_MONOTONIC. */
 void fb_condition_init(pthread_cond_t *condition);
 
+/*
+ * Waits for such a condition until then (NULL: for ever), but comes back every FB_HEARTBEAT_MS, as
+ * it may for no reason at all: to be called in a loop. False: the time is over.
+ */
+bool fb_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                       const struct timespec *until);
+
 #endif

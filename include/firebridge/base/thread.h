@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads with a name and a small stack. */
+/* Threads with a name, a small stack and a heart (heartbeat.h). */
 #ifndef FIREBRIDGE_BASE_THREAD_H
 #define FIREBRIDGE_BASE_THREAD_H
 
@@ -10,5 +10,8 @@
 /* `name` shows in top and gdb; the kernel keeps 15 bytes of it. All signals are blocked in it. */
 enum fb_status fb_thread_start(pthread_t *ret_thread, const char *name, void *(*run)(void *),
                                void *argument, struct fb_error *error) FB_MUST_CHECK;
+
+/* Waits for its end; who waits lives meanwhile. */
+void fb_thread_join(pthread_t thread);
 
 #endif

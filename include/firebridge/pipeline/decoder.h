@@ -15,6 +15,7 @@
 #include "firebridge/aws/s3.h"
 #include "firebridge/base/event.h"
 #include "firebridge/codec/object_reader.h"
+#include "firebridge/pipeline/hold.h"
 #include "firebridge/pipeline/outlet.h"
 #include "firebridge/pipeline/poller.h"
 #include "firebridge/pipeline/takeup.h"
@@ -43,6 +44,14 @@ struct fb_decoder_counters {
     atomic_uint waiting; /* decoders that wait for the frontier: too many objects stand behind it */
 };
 
+/* The object that a decoder reads. */
+struct fb_decoder_work {
+    pthread_mutex_t lock; /* guards the key and the size */
+    char key[1025];       /* S3's keys have 1,024 bytes at most; empty: it reads none */
+    uint64_t size_bytes;
+    atomic_uint_fast64_t read_bytes;
+};
+
 /* GetObject, or a test's idea of it. */
 typedef enum fb_status (*fb_get_object_fn)(struct fb_client *client,
                                            const struct fb_s3_get_request *request,
@@ -63,9 +72,11 @@ struct fb_decoder_options {
     struct fb_outlet *outlet; /* this decoder's alone */
     uint64_t seed;
     struct fb_decoder_counters *counters;
+    struct fb_decoder_work *work; /* kept current; NULL: nobody looks */
+    const fb_hold_level *hold;    /* NULL: nothing is ever held */
     struct fb_stop *stop;
     struct fb_clock *clock;
-    struct fb_event *event;             /* raised when objects may be pending, and at a stop */
+    struct fb_event *event;             /* raised when objects may be pending, at a stop or hold */
     struct fb_event *changed;           /* raised when there is something to checkpoint */
     const atomic_bool *may_take;        /* no listing is in the middle */
     const atomic_bool *poller_finished; /* nothing will become pending any more */

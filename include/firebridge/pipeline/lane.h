@@ -15,6 +15,7 @@
 
 #include "firebridge/aws/write.h"
 #include "firebridge/pipeline/dead_letters.h"
+#include "firebridge/pipeline/hold.h"
 #include "firebridge/pipeline/item.h"
 #include "firebridge/pipeline/patience.h"
 #include "firebridge/pipeline/rate.h"
@@ -53,13 +54,16 @@ struct fb_lane_options {
     struct fb_lane_counters *counters;
     struct fb_patience_options patience;
     int64_t linger_ms;
-    int64_t coalesce_for_ms;  /* an item waits so long for later ones of its key */
-    size_t coalesce_items;    /* unless so many wait; 0: no limit */
-    struct fb_budget *budget; /* of the stream; NULL: no limit */
-    uint64_t max_in_flight;   /* of the pool, in bytes; for messages; 0: not known */
+    int64_t coalesce_for_ms;   /* an item waits so long for later ones of its key */
+    size_t coalesce_items;     /* unless so many wait; 0: no limit */
+    struct fb_budget *budget;  /* of the stream; NULL: no limit */
+    const fb_hold_level *hold; /* while one is, nothing waits for later items; NULL: none ever */
+    uint64_t max_in_flight;    /* of the pool, in bytes; for messages; 0: not known */
     uint64_t seed;
     /* The stream cannot go on: too many dead letters, or `run --once` ran out of patience. */
     void (*on_failure)(void *context, const struct fb_error *error);
+    /* All waits for one throttled key, whose hash this is; NULL: nobody listens. */
+    void (*on_holding)(void *context, const char *key_digest);
     void *context;
 };
 

@@ -6,7 +6,7 @@
  * Streams share nothing but the process, the state file's connection and the credentials. A
  * stream in trouble says so, tries again, and never takes another down.
  *
- * Threads: fb_stream_stop and fb_stream_report from any thread; the rest from one.
+ * Threads: fb_stream_stop, _hold, _report and _work from any thread; the rest from one.
  */
 #ifndef FIREBRIDGE_PIPELINE_STREAM_H
 #define FIREBRIDGE_PIPELINE_STREAM_H
@@ -16,7 +16,9 @@
 
 #include "firebridge/aws/dynamodb.h"
 #include "firebridge/aws/s3.h"
+#include "firebridge/codec/key.h"
 #include "firebridge/pipeline/decoder.h"
+#include "firebridge/pipeline/hold.h"
 #include "firebridge/pipeline/layout.h"
 #include "firebridge/state/state.h"
 
@@ -99,6 +101,9 @@ enum fb_status fb_stream_start(const struct fb_stream_options *options,
 /* FB_STOP_DRAIN: finish what is in flight. FB_STOP_NOW: leave it for next time. */
 void fb_stream_stop(struct fb_stream *stream, enum fb_stop_level level);
 
+/* Holds back what is asked for, or lets go. Listing goes on. It ends with the stream. */
+void fb_stream_hold(struct fb_stream *stream, enum fb_hold hold);
+
 /* Waits for the supervisor and frees. NULL is allowed. */
 void fb_stream_free(struct fb_stream *stream);
 
@@ -106,9 +111,13 @@ struct fb_stream_report {
     bool attempted; /* the first attempt has ended, well or not */
     bool finished;  /* the supervisor is at its end */
     bool healthy;
-    bool failed;       /* it stopped for good; the problem says why */
-    bool left_undone;  /* with once: not everything is written */
-    char problem[512]; /* the last; empty when healthy */
+    bool failed;                             /* it stopped for good; the problem says why */
+    bool left_undone;                        /* with once: not everything is written */
+    enum fb_hold hold;                       /* as a person asked */
+    bool at_rest;                            /* with a hold: nothing that was begun is unfinished */
+    char problem[512];                       /* the last; it may be over: see healthy */
+    char holding_digest[FB_KEY_DIGEST_SIZE]; /* of a key that held all up, lately; or empty */
+    int64_t problem_ms;                      /* when it was met last; 0: never */
     uint64_t objects, objects_changed, objects_vanished, objects_damaged;
     uint64_t records, passed_over, left_out, mismatches, dead_letters, bytes_read;
     uint64_t items_written, items_deleted, items_coalesced, write_units_saved, items_kept;
@@ -125,5 +134,14 @@ struct fb_stream_report {
 };
 
 void fb_stream_report(struct fb_stream *stream, struct fb_stream_report *ret_report);
+
+/* An object that is read. */
+struct fb_stream_work {
+    char key[1025];
+    uint64_t size_bytes, read_bytes; /* as it lies in S3 */
+};
+
+/* What the decoders read, `count` of them at most. Returns how many. */
+size_t fb_stream_work(struct fb_stream *stream, struct fb_stream_work *ret_works, size_t count);
 
 #endif

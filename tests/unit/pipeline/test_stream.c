@@ -48,6 +48,9 @@ static unsigned fault_one_in; /* 0: none */
 static bool throttled_for_ever;
 static atomic_bool rejects_all;
 static atomic_uint batch_calls;
+static atomic_uint get_calls;
+static atomic_uint pieces_read;
+static useconds_t piece_takes_us;
 static int64_t table_created_ms;
 static char directory[64], letters_directory[80];
 static struct fb_state *state_file;
@@ -119,6 +122,7 @@ static enum fb_status get_fake(struct fb_client *client, const struct fb_s3_get_
     size_t at = request->offset_bytes;
 
     (void)client;
+    atomic_fetch_add(&get_calls, 1);
     if (object->vanishes) {
         fb_fail(error, FB_NOT_FOUND, "it is gone");
         snprintf(error->code, sizeof error->code, "NoSuchKey");
@@ -138,6 +142,9 @@ static enum fb_status get_fake(struct fb_client *client, const struct fb_s3_get_
             return fb_fail(error, FB_UNAVAILABLE, "cut off after %zu bytes", at);
         if (piece > object->size - at)
             piece = object->size - at;
+        if (piece_takes_us > 0)
+            usleep(piece_takes_us);
+        atomic_fetch_add(&pieces_read, 1);
         status = request->sink(request->context, &response, object->body + at, piece);
         if (status != FB_OK)
             return status;
@@ -262,6 +269,9 @@ static int set_up(void **state)
     fault_one_in = 0;
     throttled_for_ever = false;
     atomic_store(&batch_calls, 0);
+    atomic_store(&get_calls, 0);
+    atomic_store(&pieces_read, 0);
+    piece_takes_us = 0;
     table_created_ms = 5;
     fb_random_init(&chances, 99);
     fast_clock_init(&hasty, 100);
@@ -738,6 +748,160 @@ static void several_decoders_carry_everything_and_a_second_run_does_nothing(void
     assert_int_equal(atomic_load(&batch_calls), 0);
 }
 
+/* ---- what a person holds back ---- */
+
+static struct fb_stream_report wait_for(struct fb_stream *stream,
+                                        bool (*holds)(const struct fb_stream_report *report))
+{
+    struct fb_stream_report report;
+
+    for (unsigned i = 0; i < 20000; i++) {
+        fb_stream_report(stream, &report);
+        if (holds(&report))
+            return report;
+        usleep(500);
+    }
+    fail_msg("waited in vain");
+    return report;
+}
+
+static bool is_at_rest(const struct fb_stream_report *report)
+{
+    return report->at_rest;
+}
+
+static bool is_finished(const struct fb_stream_report *report)
+{
+    return report->finished;
+}
+
+static bool has_ended_an_object(const struct fb_stream_report *report)
+{
+    return report->objects > 0;
+}
+
+static void wait_until_read(unsigned pieces)
+{
+    while (atomic_load(&pieces_read) < pieces)
+        usleep(200);
+}
+
+static void a_stream_that_drains_ends_what_it_began_and_begins_nothing(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream *stream = NULL;
+    struct fb_stream_report report;
+    struct fb_stream_work work;
+
+    (void)state;
+    add_random_objects(20, 300);
+    piece_takes_us = 200;
+    options.coalesce_for_ms = INT64_C(3600000); /* which nothing waits for then */
+    assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+    wait_until_read(2);
+    fb_stream_hold(stream, FB_HOLD_TAKING_UP);
+    report = wait_for(stream, is_at_rest);
+    assert_in_range(report.objects, 1, 19);
+    assert_int_equal(report.records, 300 * report.objects);
+    assert_int_equal(report.items_written + report.items_coalesced, report.records);
+    assert_int_equal(fb_stream_work(stream, &work, 1), 0);
+    usleep(20000);
+    assert_int_equal(atomic_load(&get_calls), report.objects);
+    fb_stream_stop(stream, FB_STOP_NOW);
+    fb_stream_free(stream);
+    options.coalesce_for_ms = 0;
+    piece_takes_us = 0;
+    assert_int_equal(run_to_end(&options).objects, 20 - report.objects);
+    expect_table();
+}
+
+static void a_stream_that_is_paused_reads_on_where_it_stood(void **state)
+{
+    static char plain[1 << 18];
+    struct fb_stream_options options = options_once();
+    struct fb_stream *stream = NULL;
+    struct fb_stream_report report;
+    struct fb_stream_work work;
+    struct fb_random random;
+    unsigned pieces;
+
+    (void)state;
+    fb_random_init(&random, 6);
+    add_object(1, 1, plain, write_records(plain, sizeof plain, 8000, &random));
+    piece_takes_us = 200;
+    assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+    wait_until_read(20);
+    fb_stream_hold(stream, FB_HOLD_READING);
+    usleep(30000);
+    pieces = atomic_load(&pieces_read);
+    usleep(30000);
+    assert_int_equal(atomic_load(&pieces_read), pieces);
+    assert_int_equal(atomic_load(&get_calls), 1);
+    fb_stream_report(stream, &report);
+    assert_int_equal(report.hold, FB_HOLD_READING);
+    assert_false(report.at_rest);
+    assert_int_equal(fb_stream_work(stream, &work, 1), 1);
+    assert_string_equal(work.key, objects[0].key);
+    assert_int_equal(work.size_bytes, objects[0].size);
+    assert_in_range(work.read_bytes, 1, work.size_bytes - 1);
+    /* What was read is written, and nothing waits for more. */
+    assert_int_equal(report.items_written + report.items_coalesced, report.records);
+    fb_stream_hold(stream, FB_HOLD_NOTHING);
+    report = wait_for(stream, is_finished);
+    assert_false(report.left_undone);
+    assert_int_equal(report.records, 8000);
+    assert_int_equal(atomic_load(&get_calls), 2);
+    fb_stream_free(stream);
+    expect_table();
+}
+
+static void a_paused_stream_can_be_stopped(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream *stream = NULL;
+
+    (void)state;
+    add_random_objects(4, 3000);
+    piece_takes_us = 200;
+    options.once = false;
+    assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+    wait_for(stream, has_ended_an_object);
+    fb_stream_hold(stream, FB_HOLD_READING);
+    usleep(5000);
+    fb_stream_stop(stream, FB_STOP_DRAIN);
+    wait_for(stream, is_finished);
+    fb_stream_free(stream);
+    piece_takes_us = 0;
+    options.once = true;
+    assert_false(run_to_end(&options).left_undone);
+    expect_table();
+}
+
+static void holds_at_random_moments_change_nothing(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report = {0};
+    struct fb_stream *stream = NULL;
+    struct fb_random moments;
+
+    (void)state;
+    fb_random_init(&moments, 8);
+    add_random_objects(24, 400);
+    fault_one_in = 40;
+    assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+    for (unsigned i = 0; i < 40 && !report.finished; i++) {
+        fb_stream_hold(stream, (enum fb_hold)(fb_random_next(&moments) % 3));
+        usleep((useconds_t)(fb_random_next(&moments) % 5000));
+        fb_stream_report(stream, &report);
+    }
+    fb_stream_hold(stream, FB_HOLD_NOTHING);
+    report = wait_for(stream, is_finished);
+    assert_false(report.left_undone);
+    assert_int_equal(report.records, 9600);
+    fb_stream_free(stream);
+    expect_table();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -756,6 +920,10 @@ int main(void)
         CASE(a_dead_letter_does_not_hold_up_many_small_objects),
         CASE(a_throttled_table_does_not_hold_up_a_stop),
         CASE(without_a_folder_for_dead_letters_once_gives_up),
+        CASE(a_stream_that_drains_ends_what_it_began_and_begins_nothing),
+        CASE(a_stream_that_is_paused_reads_on_where_it_stood),
+        CASE(a_paused_stream_can_be_stopped),
+        CASE(holds_at_random_moments_change_nothing),
         CASE(another_table_under_the_same_name_is_refused),
     };
 
