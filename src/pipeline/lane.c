@@ -161,10 +161,11 @@ static enum fb_status reject(struct fb_lane *lane, struct fb_write *write, const
 }
 
 /* A key behind which the whole stream waits is named, so that a person can find it. */
-static void tell_holding(struct fb_lane *lane, const struct fb_write *write)
+static void put_aside(struct fb_lane *lane, struct fb_write *write, int64_t now_ms)
 {
     char digest[FB_KEY_DIGEST_SIZE];
 
+    fb_waiting_aside(lane->waiting, write, now_ms);
     if (!fb_item_pool_is_short(lane->options.pool) ||
         write->held_bytes * HOLDING_PART < lane->options.max_in_flight ||
         lane->options.max_in_flight == 0)
@@ -177,12 +178,6 @@ static void tell_holding(struct fb_lane *lane, const struct fb_write *write)
                  "max_in_flight, so the source waits for it; the hash of the key is %s",
                  lane->options.table, (unsigned long long)write->held_bytes,
                  (unsigned long long)lane->options.max_in_flight, digest);
-}
-
-static void put_aside(struct fb_lane *lane, struct fb_write *write, int64_t now_ms)
-{
-    fb_waiting_aside(lane->waiting, write, now_ms);
-    tell_holding(lane, write);
 }
 
 /* ---- calls ---- */

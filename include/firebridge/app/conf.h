@@ -53,8 +53,8 @@ struct fb_conf_daemon {
     char *runtime_dir; /* NULL: as fb_environment_runtime_dir says */
     enum fb_log_style log_format; /* FB_LOG_STYLE_AUTO */
     enum fb_log_level log_level;
-    int64_t stop_timeout_ms;  /* 30s */
-    char *state_backup;       /* "s3://BUCKET/KEY"; NULL: none, and so are its parts */
+    int64_t stop_timeout_ms; /* 30s */
+    char *state_backup;      /* "s3://BUCKET/KEY"; NULL: none, and so are its parts */
     char *backup_bucket, *backup_key;
     int64_t state_backup_interval_ms; /* 1h */
     int64_t once_patience_ms; /* 2min: `run --once` gives up after so long without any success */
