@@ -174,10 +174,11 @@ enum fb_status fb_state_backfill_add(struct fb_state *state, int64_t stream_id,
         return status;
     status = add_objects(state, stream_id, page, &added, error);
     if (status == FB_OK)
-        status = change(state,
-                        fb_sql_start(state, FB_SQL_BACKFILL_MOVE, "iiti", stream_id,
-                                     page->window_ms, page->cursor, (int64_t)added),
-                        error);
+        status =
+            change(state,
+                   fb_sql_start(state, FB_SQL_BACKFILL_MOVE, "iitii", stream_id, page->window_ms,
+                                page->cursor, (int64_t)added, page->started_ms),
+                   error);
     status = fb_sql_end(state, status, error);
     if (status == FB_OK)
         *ret_new = added;

@@ -133,7 +133,7 @@ static const char *const texts[FB_SQL_COUNT] = {
         " ON CONFLICT DO NOTHING",
     [FB_SQL_BACKFILL_MOVE] =
         "UPDATE backfill SET window_ms = ?2, cursor = ?3, objects_listed = objects_listed + ?4"
-        " WHERE stream_id = ?1 AND state = 0",
+        " WHERE stream_id = ?1 AND state = 0 AND started_ms = ?5",
     [FB_SQL_BACKFILL_ENDED] =
         "SELECT count(*), sum(size_bytes), sum(records), sum(dead_letters) FROM object"
         " " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1 AND " OVER,
