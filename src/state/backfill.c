@@ -153,9 +153,10 @@ static enum fb_status add_objects(struct fb_state *state, int64_t stream_id,
         const struct fb_state_listed *object = &page->objects[i];
 
         status = fb_sql_finish(state,
-                               fb_sql_start(state, FB_SQL_BACKFILL_ADD_OBJECT, "ittiii", stream_id,
+                               fb_sql_start(state, FB_SQL_BACKFILL_ADD_OBJECT, "ittiiii", stream_id,
                                             object->key, object->etag, (int64_t)object->size_bytes,
-                                            object->key_time_ms, object->last_modified_ms),
+                                            object->key_time_ms, object->last_modified_ms,
+                                            (int64_t)page->only_unread),
                                error);
         if (status == FB_OK)
             *added += (uint64_t)sqlite3_changes(state->db);

@@ -158,6 +158,29 @@ static void only_history_that_is_not_known_goes_in(void **test)
     assert_int_equal(add(bench, "pruned", 2000, 0), 1);
 }
 
+/* A late one of before the start was read all the same, and its markers may have gone since. */
+static void where_nothing_may_be_read_twice_what_was_pruned_is_no_history(void **test)
+{
+    struct state_bench *bench = *test;
+    const struct fb_state_listed objects[] = {
+        state_bench_listed("before the start", START_MS - 6),
+        state_bench_listed("delivered late", START_MS - 3),
+    };
+    const struct fb_backfill_page page = {
+        .started_ms = STARTED_MS, .only_unread = true, .objects = objects, .count = 2};
+    struct fb_state_object object;
+    uint64_t added = 99;
+
+    state_bench_process(bench, "delivered late", START_MS - 3);
+    state_bench_sweep(bench, 3000);
+    assert_int_equal(start(bench, 0, START_MS), FB_OK);
+    assert_int_equal(fb_state_backfill_add(bench->state, bench->stream_id, &page, &added, NULL),
+                     FB_OK);
+    assert_int_equal(added, 1);
+    take(bench, "before the start");
+    assert_int_equal(fb_state_take_backfill(bench->state, bench->stream_id, &object, NULL), FB_END);
+}
+
 static void what_is_done_is_counted_once_and_its_row_goes(void **test)
 {
     struct state_bench *bench = *test;
@@ -286,6 +309,7 @@ int main(void)
         CASE(a_page_and_its_place_outlive_a_restart),
         CASE(its_objects_are_a_queue_of_their_own),
         CASE(only_history_that_is_not_known_goes_in),
+        CASE(where_nothing_may_be_read_twice_what_was_pruned_is_no_history),
         CASE(what_is_done_is_counted_once_and_its_row_goes),
         CASE(it_is_complete_when_the_walk_is_over_and_nothing_is_left),
         CASE(one_runs_at_a_time_and_the_next_begins_anew),
