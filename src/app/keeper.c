@@ -70,11 +70,12 @@ static int64_t back_up(struct fb_keeper *keeper)
     uint64_t bytes = 0;
 
     if (put(keeper, &bytes, &error) == FB_OK) {
-        fb_log_info("the state is kept in %s: %llu bytes", conf->state_backup,
-                    (unsigned long long)bytes);
+        fb_log_event(FB_EVENT_STATE_KEPT, NULL, "the state is kept in %s: %llu bytes",
+                     conf->state_backup, (unsigned long long)bytes);
         return interval_ms;
     }
-    fb_log_warning("the state is not kept in %s: %s", conf->state_backup, error.message);
+    fb_log_event(FB_EVENT_STATE_NOT_KEPT, FB_ABOUT(.error = &error),
+                 "the state is not kept in %s: %s", conf->state_backup, error.message);
     return interval_ms < AGAIN_MS ? interval_ms : AGAIN_MS;
 }
 
