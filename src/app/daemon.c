@@ -168,7 +168,8 @@ static enum fb_status insist_on_state(struct fb_daemon *daemon, struct fb_error 
             !is_disk_in_the_way(daemon->state_directory))
             return status;
         if (now_ms - told_ms >= TELL_AGAIN_MS) {
-            fb_log_error("%s; it is tried again", error->message);
+            fb_log_event(FB_EVENT_STATE_AWAITED, FB_ABOUT(.error = error), "%s; it is tried again",
+                         error->message);
             told_ms = now_ms;
         }
         fb_notify_waiting(error->message);

@@ -116,45 +116,6 @@ static const struct {
     [LETTER_OBJECTS] = {"DeadLetterObjects", FB_SIDE_LETTERS, has_letters},
 };
 
-/* Stands for the calls by which the stream's items are written. */
-#define WRITES NULL
-
-static const char *const commands[] = {"run", "check", "verify", "redrive", "create-table"};
-
-enum { RUN, CHECK, VERIFY, REDRIVE, CREATE_TABLE, COMMAND_COUNT };
-
-static const struct {
-    int command;
-    enum place place;
-    const char *operation;
-    bool (*applies)(const struct fb_conf_stream *stream); /* NULL: wherever the place is */
-} needs[] = {
-    {RUN, SOURCE, "ListObjectsV2", NULL},
-    {RUN, OBJECTS, "GetObject", NULL},
-    {RUN, TABLE, "DescribeTable", NULL},
-    {RUN, TABLE, WRITES, NULL},
-    {RUN, MARKERS, "DescribeTable", has_marker_table},
-    {RUN, MARKERS, "PutItem", NULL},
-    {RUN, MARKERS, "GetItem", NULL},
-    {RUN, LETTER_OBJECTS, "PutObject", NULL},
-    {CHECK, TABLE, "DescribeTimeToLive", NULL},
-    {CHECK, MARKERS, "DescribeTimeToLive", has_marker_table},
-    {VERIFY, TABLE, "BatchGetItem", NULL},
-    {VERIFY, TABLE, "DescribeTimeToLive", NULL},
-    {REDRIVE, LETTERS, "ListObjectsV2", NULL},
-    {REDRIVE, LETTER_OBJECTS, "GetObject", NULL},
-    {REDRIVE, LETTER_OBJECTS, "PutObject", NULL},
-    {REDRIVE, LETTER_OBJECTS, "DeleteObject", NULL},
-    {CREATE_TABLE, TABLE, "CreateTable", NULL},
-    {CREATE_TABLE, TABLE, "DescribeTable", NULL},
-    {CREATE_TABLE, TABLE, "DescribeTimeToLive", NULL},
-    {CREATE_TABLE, TABLE, "UpdateTimeToLive", NULL},
-    {CREATE_TABLE, MARKERS, "CreateTable", has_marker_table},
-    {CREATE_TABLE, MARKERS, "DescribeTable", has_marker_table},
-    {CREATE_TABLE, MARKERS, "DescribeTimeToLive", has_marker_table},
-    {CREATE_TABLE, MARKERS, "UpdateTimeToLive", has_marker_table},
-};
-
 static void add_action(struct fb_policy_grant *grant, const char *operation)
 {
     const char *action = fb_aws_error_action(operation);
@@ -194,6 +155,60 @@ static void add_writes(struct fb_policy_grant *grant, const struct fb_conf_strea
         if ((operations & 1U << i) != 0)
             add_write(grant, stream, (enum fb_operation)i);
 }
+
+/* As --if-absent makes the records be written. The daemon does it for replay and backfill. */
+static void add_inserts(struct fb_policy_grant *grant, const struct fb_conf_stream *stream)
+{
+    const unsigned operations = fb_conf_operations(stream);
+    enum fb_operation insert;
+
+    for (int i = FB_PUT; i < FB_LEAVE_OUT; i++)
+        if ((operations & 1U << i) != 0 && fb_write_mode_if_absent((enum fb_operation)i, &insert))
+            add_write(grant, stream, insert);
+}
+
+static const char *const commands[] = {"run",          "check",  "verify",  "redrive",
+                                       "create-table", "replay", "backfill"};
+
+enum { RUN, CHECK, VERIFY, REDRIVE, CREATE_TABLE, REPLAY, BACKFILL, COMMAND_COUNT };
+
+static const struct {
+    int command;
+    enum place place;
+    const char *operation;                                /* NULL: `add` knows them */
+    bool (*applies)(const struct fb_conf_stream *stream); /* NULL: wherever the place is */
+    void (*add)(struct fb_policy_grant *grant, const struct fb_conf_stream *stream);
+} needs[] = {
+    {RUN, SOURCE, "ListObjectsV2", NULL, NULL},
+    {RUN, OBJECTS, "GetObject", NULL, NULL},
+    {RUN, TABLE, "DescribeTable", NULL, NULL},
+    {RUN, TABLE, NULL, NULL, add_writes},
+    {RUN, MARKERS, "DescribeTable", has_marker_table, NULL},
+    {RUN, MARKERS, "PutItem", NULL, NULL},
+    {RUN, MARKERS, "GetItem", NULL, NULL},
+    {RUN, LETTER_OBJECTS, "PutObject", NULL, NULL},
+    {CHECK, TABLE, "DescribeTimeToLive", NULL, NULL},
+    {CHECK, MARKERS, "DescribeTimeToLive", has_marker_table, NULL},
+    {VERIFY, TABLE, "BatchGetItem", NULL, NULL},
+    {VERIFY, TABLE, "DescribeTimeToLive", NULL, NULL},
+    {REDRIVE, LETTERS, "ListObjectsV2", NULL, NULL},
+    {REDRIVE, LETTER_OBJECTS, "GetObject", NULL, NULL},
+    {REDRIVE, LETTER_OBJECTS, "PutObject", NULL, NULL},
+    {REDRIVE, LETTER_OBJECTS, "DeleteObject", NULL, NULL},
+    {REDRIVE, TABLE, NULL, NULL, add_inserts},
+    {CREATE_TABLE, TABLE, "CreateTable", NULL, NULL},
+    {CREATE_TABLE, TABLE, "DescribeTable", NULL, NULL},
+    {CREATE_TABLE, TABLE, "DescribeTimeToLive", NULL, NULL},
+    {CREATE_TABLE, TABLE, "UpdateTimeToLive", NULL, NULL},
+    {CREATE_TABLE, MARKERS, "CreateTable", has_marker_table, NULL},
+    {CREATE_TABLE, MARKERS, "DescribeTable", has_marker_table, NULL},
+    {CREATE_TABLE, MARKERS, "DescribeTimeToLive", has_marker_table, NULL},
+    {CREATE_TABLE, MARKERS, "UpdateTimeToLive", has_marker_table, NULL},
+    {REPLAY, SOURCE, "ListObjectsV2", NULL, NULL},
+    {REPLAY, TABLE, NULL, NULL, add_inserts},
+    {BACKFILL, SOURCE, "ListObjectsV2", NULL, NULL},
+    {BACKFILL, TABLE, NULL, NULL, add_inserts},
+};
 
 /* ---- whom ---- */
 
@@ -282,8 +297,8 @@ static void collect(const struct fb_conf_stream *stream, int command, enum place
         if (needs[i].command != command || needs[i].place != place ||
             (needs[i].applies != NULL && !needs[i].applies(stream)))
             continue;
-        if (needs[i].operation == WRITES)
-            add_writes(grant, stream);
+        if (needs[i].operation == NULL)
+            needs[i].add(grant, stream);
         else
             add_action(grant, needs[i].operation);
     }

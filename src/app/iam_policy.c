@@ -206,8 +206,8 @@ static bool are_options_good(const struct iam_policy_options *options)
     unsigned ignored;
 
     if (!fb_iam_take_commands(options->with, &ignored)) {
-        fb_cli_report(NULL, "--with: expected run, check, verify, redrive, create-table or all, "
-                            "by commas");
+        fb_cli_report(NULL, "--with: expected run, check, verify, redrive, create-table, replay, "
+                            "backfill or all, by commas");
         return false;
     }
     if (options->account != NULL &&
@@ -276,7 +276,8 @@ static const struct fb_option options[] = {
      .kind = FB_OPTION_TEXT,
      .offset = offsetof(struct iam_policy_options, with),
      .value = "LIST",
-     .help = "what these commands need as well: check, verify,\nredrive, create-table; all"},
+     .help = "what these commands need as well: check, verify,\nredrive, create-table, replay, "
+             "backfill; all"},
     {.name = "trust",
      .kind = FB_OPTION_FLAG,
      .offset = offsetof(struct iam_policy_options, trust),

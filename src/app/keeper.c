@@ -21,6 +21,8 @@ struct fb_keeper {
     struct fb_stop stop; /* drain: the last backup is due; now: none is */
     pthread_t thread;
     atomic_bool is_finished;
+    pthread_mutex_t lock; /* guards the report */
+    struct fb_keeper_report report;
 };
 
 static void check(struct fb_keeper *keeper)
@@ -61,6 +63,16 @@ static enum fb_status put(struct fb_keeper *keeper, uint64_t *ret_bytes, struct 
     return status;
 }
 
+/* NULL: it succeeded. */
+static void note(struct fb_keeper *keeper, const struct fb_error *error)
+{
+    pthread_mutex_lock(&keeper->lock);
+    if (error == NULL)
+        keeper->report.kept_ms = fb_realtime_ms(keeper->options.clock);
+    keeper->report.error = error == NULL ? (struct fb_error){0} : *error;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
 /* Returns when to come again. */
 static int64_t back_up(struct fb_keeper *keeper)
 {
@@ -70,11 +82,14 @@ static int64_t back_up(struct fb_keeper *keeper)
     uint64_t bytes = 0;
 
     if (put(keeper, &bytes, &error) == FB_OK) {
-        fb_log_info("the state is kept in %s: %llu bytes", conf->state_backup,
-                    (unsigned long long)bytes);
+        note(keeper, NULL);
+        fb_log_event(FB_EVENT_STATE_KEPT, NULL, "the state is kept in %s: %llu bytes",
+                     conf->state_backup, (unsigned long long)bytes);
         return interval_ms;
     }
-    fb_log_warning("the state is not kept in %s: %s", conf->state_backup, error.message);
+    note(keeper, &error);
+    fb_log_event(FB_EVENT_STATE_NOT_KEPT, FB_ABOUT(.error = &error),
+                 "the state is not kept in %s: %s", conf->state_backup, error.message);
     return interval_ms < AGAIN_MS ? interval_ms : AGAIN_MS;
 }
 
@@ -97,6 +112,12 @@ static void *run(void *argument)
     return NULL;
 }
 
+static void release(struct fb_keeper *keeper)
+{
+    pthread_mutex_destroy(&keeper->lock);
+    free(keeper);
+}
+
 enum fb_status fb_keeper_start(const struct fb_keeper_options *options,
                                struct fb_keeper **ret_keeper, struct fb_error *error)
 {
@@ -107,12 +128,20 @@ enum fb_status fb_keeper_start(const struct fb_keeper_options *options,
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     keeper->options = *options;
     fb_stop_init(&keeper->stop, NULL);
+    pthread_mutex_init(&keeper->lock, NULL);
     status = fb_thread_start(&keeper->thread, "keeper", run, keeper, error);
     if (status == FB_OK)
         *ret_keeper = keeper;
     else
-        free(keeper);
+        release(keeper);
     return status;
+}
+
+void fb_keeper_report(struct fb_keeper *keeper, struct fb_keeper_report *ret_report)
+{
+    pthread_mutex_lock(&keeper->lock);
+    *ret_report = keeper->report;
+    pthread_mutex_unlock(&keeper->lock);
 }
 
 void fb_keeper_finish(struct fb_keeper *keeper)
@@ -136,5 +165,5 @@ void fb_keeper_free(struct fb_keeper *keeper)
         return;
     fb_keeper_stop(keeper);
     fb_thread_join(keeper->thread);
-    free(keeper);
+    release(keeper);
 }

@@ -143,10 +143,12 @@ static enum fb_status send_delta(struct fb_metrics *metrics, struct push *push,
 static void tell_failure(struct push *push, const struct fb_error *error)
 {
     if (!push->is_failing && error != NULL)
-        fb_log_warning("metrics by %s are not taken: %s; it is tried again each interval",
-                       push->kind->key, error->message);
+        fb_log_event(FB_EVENT_METRICS_REFUSED, FB_ABOUT(.error = error),
+                     "metrics by %s are not taken: %s; it is tried again each interval",
+                     push->kind->key, error->message);
     if (push->is_failing && error == NULL)
-        fb_log_notice("metrics by %s are taken again", push->kind->key);
+        fb_log_event(FB_EVENT_METRICS_TAKEN, NULL, "metrics by %s are taken again",
+                     push->kind->key);
     push->is_failing = error != NULL;
 }
 

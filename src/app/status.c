@@ -7,19 +7,30 @@
 #include "daemon.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/time.h"
+#include "firebridge/pipeline/measures.h"
 
 /* Of a stream's decoders so many show what they read. */
 #define WORKS_MAX 16
 
-void fb_status_look(struct fb_daemon_stream *stream, const struct fb_stream_report *report)
+static void look(struct fb_daemon_stream *stream, const struct fb_stream_report *report,
+                 const struct fb_stream_measures *measures)
 {
     const uint64_t values[FB_WINDOW_VALUES] = {
         [FB_WINDOW_RECORDS] = report->records,
         [FB_WINDOW_ITEMS] = report->items_written + report->items_coalesced,
         [FB_WINDOW_BYTES] = report->bytes_read,
+        [FB_WINDOW_UNITS] = measures->write_units,
     };
 
     fb_window_look(&stream->window, fb_monotonic_ms(fb_clock_system()), values);
+}
+
+void fb_status_look(struct fb_daemon_stream *stream, const struct fb_stream_report *report)
+{
+    struct fb_stream_measures measures;
+
+    fb_stream_measure(stream->stream, &measures);
+    look(stream, report, &measures);
 }
 
 static const char *state_of(const struct fb_daemon *daemon, const struct fb_stream_report *report)
@@ -141,13 +152,27 @@ static void add_counts(json_t *object, const struct fb_stream_report *report)
     set_count(object, "sweep_every_ms", (uint64_t)report->sweep_every_ms);
 }
 
+/* What the table is asked for, and what of it it refuses. */
+static void add_units(json_t *object, const struct fb_stream_measures *measures)
+{
+    const int64_t limit = measures->rate_limit_milliunits;
+
+    set_count(object, "write_units", measures->write_units);
+    set_count(object, "write_units_saved", measures->write_units_saved);
+    json_object_set_new(object, "write_units_limit_per_second",
+                        limit > 0 ? json_real((double)limit / 1000) : json_null());
+    set_count(object, "throttles", fb_tally_view_sum(&measures->throttles));
+}
+
 static json_t *describe(struct fb_daemon_stream *stream)
 {
     struct fb_stream_report report;
+    struct fb_stream_measures measures;
     json_t *object = json_object();
 
     fb_stream_report(stream->stream, &report);
-    fb_status_look(stream, &report);
+    fb_stream_measure(stream->stream, &measures);
+    look(stream, &report, &measures);
     json_object_set_new(object, "stream", text(stream->conf->name));
     json_object_set_new(object, "state", json_string(state_of(stream->daemon, &report)));
     json_object_set_new(object, "healthy", json_boolean(report.healthy));
@@ -159,6 +184,8 @@ static json_t *describe(struct fb_daemon_stream *stream)
     set_rate(object, "records_per_second", &stream->window, FB_WINDOW_RECORDS);
     set_rate(object, "items_per_second", &stream->window, FB_WINDOW_ITEMS);
     set_rate(object, "bytes_per_second", &stream->window, FB_WINDOW_BYTES);
+    set_rate(object, "write_units_per_second", &stream->window, FB_WINDOW_UNITS);
+    add_units(object, &measures);
     add_counts(object, &report);
     json_object_set_new(object, "last_error",
                         report.problem[0] != '\0' ? text(report.problem) : json_null());
@@ -183,6 +210,17 @@ static void add_reload(json_t *answer, const struct fb_reload *reload)
                         reload->outcome[0] != '\0' ? text(reload->outcome) : json_null());
 }
 
+static void add_backup(json_t *answer, struct fb_keeper *keeper)
+{
+    struct fb_keeper_report report = {0};
+
+    if (keeper != NULL)
+        fb_keeper_report(keeper, &report);
+    set_time(answer, "state_backup_time", report.kept_ms);
+    json_object_set_new(answer, "state_backup_error",
+                        report.error.status != FB_OK ? text(report.error.message) : json_null());
+}
+
 enum fb_status fb_status_verb(void *context, const json_t *request, json_t *answer,
                               struct fb_error *error)
 {
@@ -203,6 +241,7 @@ enum fb_status fb_status_verb(void *context, const json_t *request, json_t *answ
     set_time(answer, "started", daemon->started_ms);
     json_object_set_new(answer, "log_level", json_string(fb_log_level_name(fb_log_level())));
     add_reload(answer, &daemon->reload);
+    add_backup(answer, daemon->keeper);
     json_object_set_new(answer, "streams", streams);
     return FB_OK;
 }

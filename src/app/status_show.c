@@ -70,6 +70,20 @@ static void print_work(const json_t *work)
            word(work, "object", key, sizeof key));
 }
 
+/* Nothing where nothing was written. */
+static void print_units(const json_t *stream)
+{
+    char rate[FB_HUMAN_SIZE], used[FB_HUMAN_SIZE], saved[FB_HUMAN_SIZE], throttles[FB_HUMAN_SIZE];
+
+    if (number(stream, "write_units") == 0 && number(stream, "throttles") == 0)
+        return;
+    printf("  writes   %s write units a second; %s used, %s saved by waiting; throttled %s times\n",
+           fb_human_count(number(stream, "write_units_per_second"), rate),
+           fb_human_count(number(stream, "write_units"), used),
+           fb_human_count(number(stream, "write_units_saved"), saved),
+           fb_human_count(number(stream, "throttles"), throttles));
+}
+
 static void print_backlog_end(const json_t *stream)
 {
     const json_t *done_in = json_object_get(stream, "backlog_done_in_ms");
@@ -142,6 +156,7 @@ static void print_stream(const json_t *stream)
     print_row(stream);
     for (size_t i = 0; i < json_array_size(works); i++)
         print_work(json_array_get(works, i));
+    print_units(stream);
     print_backlog_end(stream);
     print_hot_key(stream);
     print_lists(stream);
@@ -152,11 +167,14 @@ static void print_stream(const json_t *stream)
 void fb_status_show(const json_t *answer)
 {
     const json_t *streams = json_object_get(answer, "streams");
-    char refused[600];
+    char refused[600], unkept[600];
 
     if (json_is_string(json_object_get(answer, "conf_refused")))
         printf("the conf is refused, the old one is in force: %s\n",
                word(answer, "conf_refused", refused, sizeof refused));
+    if (json_is_string(json_object_get(answer, "state_backup_error")))
+        printf("the state is not kept in S3, it is tried again: %s\n",
+               word(answer, "state_backup_error", unkept, sizeof unkept));
     print_head();
     for (size_t i = 0; i < json_array_size(streams); i++)
         print_stream(json_array_get(streams, i));
@@ -168,13 +186,15 @@ static void print_line(const json_t *stream, const char *now)
     char name[80], state[24], lag[FB_HUMAN_SIZE], bytes[FB_HUMAN_SIZE];
 
     printf("%.19sZ  %s: %s, lag %s, backlog %llu objects, %s; %llu records/s, %llu items/s, "
-           "%llu retries, %llu dead letters\n",
+           "%llu write units/s, %llu throttles, %llu retries, %llu dead letters\n",
            now, word(stream, "stream", name, sizeof name),
            word(stream, "state", state, sizeof state),
            left > 0 ? fb_human_duration((int64_t)number(stream, "lag_ms"), lag) : "none",
            (unsigned long long)left, fb_human_bytes(number(stream, "backlog_bytes"), bytes),
            (unsigned long long)number(stream, "records_per_second"),
            (unsigned long long)number(stream, "items_per_second"),
+           (unsigned long long)number(stream, "write_units_per_second"),
+           (unsigned long long)number(stream, "throttles"),
            (unsigned long long)number(stream, "retries"),
            (unsigned long long)number(stream, "dead_letters"));
 }

@@ -35,6 +35,12 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "state-sound", "bcdd8b4f57b546579cddc192d310a89a", FB_LOG_INFO, 0},
     [FB_EVENT_STATE_DAMAGED] = {
         "state-damaged", "bf1478c918ec4ef988f787943c93e4c3", FB_LOG_ERROR, ERROR},
+    [FB_EVENT_STATE_AWAITED] = {
+        "state-awaited", "b2f679c5f26242a399b003fc782f5892", FB_LOG_ERROR, ERROR},
+    [FB_EVENT_STATE_KEPT] = {
+        "state-kept", "b9896dc5254c42efbb5631610ca503d7", FB_LOG_INFO, 0},
+    [FB_EVENT_STATE_NOT_KEPT] = {
+        "state-not-kept", "2a60a9590b1c43a687df5eaf5bdff137", FB_LOG_WARNING, ERROR},
     [FB_EVENT_READY] = {
         "ready", "94aeb13d91964a5bb1d5ca38e10669c4", FB_LOG_INFO, 0},
     [FB_EVENT_LOG_LEVEL_CHANGED] = {
@@ -51,6 +57,10 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "conf-reloaded", "02ef55e45eba414283f7ae82be240879", FB_LOG_NOTICE, 0},
     [FB_EVENT_THREAD_SILENT] = {
         "thread-silent", "8c42799f18d54a1baa7f127abc71304c", FB_LOG_ERROR, 0},
+    [FB_EVENT_METRICS_REFUSED] = {
+        "metrics-refused", "55cd7a666c6d444b974a743db29a65b3", FB_LOG_WARNING, ERROR},
+    [FB_EVENT_METRICS_TAKEN] = {
+        "metrics-taken", "b6ce886ecc734018b0ed5e93bf771e27", FB_LOG_NOTICE, 0},
     [FB_EVENT_CREDENTIALS_FOUND] = {
         "credentials-found", "edb92969734a4403b968c3ec5714838b", FB_LOG_INFO, 0},
     [FB_EVENT_CREDENTIALS_BACK] = {
@@ -89,12 +99,20 @@ const struct fb_event_kind fb_event_kinds[FB_EVENT_COUNT] = {
         "listings-stretched", "04202032a9b14360a649cb38e1ea27ef", FB_LOG_WARNING, STREAM},
     [FB_EVENT_LISTINGS_ON_TIME] = {
         "listings-on-time", "ec218b7473b346d9ac902c1f78cee2ac", FB_LOG_NOTICE, STREAM},
+    [FB_EVENT_BACKFILL_RUNNING] = {
+        "backfill-running", "3adeba9708db4f4b8c5f432e7e517d8d", FB_LOG_NOTICE, STREAM},
+    [FB_EVENT_BACKFILL_ENDED] = {
+        "backfill-ended", "8f4d23054b414e5fae7b1e62e6416155", FB_LOG_NOTICE, STREAM},
+    [FB_EVENT_BACKFILL_STANDS] = {
+        "backfill-stands", "04c27e067a844351ac554c9b3985acdd", FB_LOG_ERROR, STREAM | ERROR},
     [FB_EVENT_OBJECT_BEGUN] = {
         "object-begun", "65a998f499284903a2db33f55c62623a", FB_LOG_INFO, STREAM | OBJECT},
     [FB_EVENT_OBJECT_FORM] = {
         "object-form", "78d6e7affb79410f96a2aa8459a3e3c0", FB_LOG_INFO, STREAM | OBJECT},
     [FB_EVENT_OBJECT_ENDED] = {
         "object-ended", "10d12553801b44c9834f5471edba028a", FB_LOG_INFO, STREAM | OBJECT},
+    [FB_EVENT_OBJECT_TAKEN_OFF] = {
+        "object-taken-off", "eaa129197e954fa3bc16f51f20c70611", FB_LOG_NOTICE, STREAM | OBJECT},
     [FB_EVENT_OBJECT_CHANGED] = {
         "object-changed", "7743c1422efc4b17b1f6f9f5ac282523", FB_LOG_WARNING, STREAM | OBJECT | ERROR},
     [FB_EVENT_OBJECT_VANISHED] = {

@@ -36,15 +36,15 @@ static void tell(struct fb_backfiller *backfiller, const struct fb_backfill *fou
     fb_time_format_rfc3339(found->from_ms, from);
     fb_time_format_rfc3339(found->to_ms, to);
     if (is_running)
-        fb_log_notice("stream %s: backfill of %s to %s goes on, %llu objects of it are done",
-                      backfiller->options.stream, from, to, (unsigned long long)found->objects);
+        fb_log_event(FB_EVENT_BACKFILL_RUNNING, FB_ABOUT(.stream = backfiller->options.stream),
+                     "backfill of %s to %s goes on, %llu objects of it are done", from, to,
+                     (unsigned long long)found->objects);
     else
-        fb_log_notice("stream %s: backfill of %s to %s is %s: %llu objects, %llu records, %llu "
-                      "dead letters",
-                      backfiller->options.stream, from, to,
-                      found->state == FB_BACKFILL_COMPLETE ? "complete" : "cancelled",
-                      (unsigned long long)found->objects, (unsigned long long)found->records,
-                      (unsigned long long)found->dead_letters);
+        fb_log_event(FB_EVENT_BACKFILL_ENDED, FB_ABOUT(.stream = backfiller->options.stream),
+                     "backfill of %s to %s is %s: %llu objects, %llu records, %llu dead letters",
+                     from, to, found->state == FB_BACKFILL_COMPLETE ? "complete" : "cancelled",
+                     (unsigned long long)found->objects, (unsigned long long)found->records,
+                     (unsigned long long)found->dead_letters);
 }
 
 static void leave_walk(struct fb_backfiller *backfiller)

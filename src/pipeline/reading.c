@@ -384,9 +384,11 @@ enum fb_status fb_reading_take_off(struct fb_reading *reading)
 {
     struct fb_outlet *outlet = reading->outlet;
 
-    fb_log_notice("stream %s: object %s is taken off behind %llu records, as was asked for",
-                  reading->decoder->options.stream, reading->identity->key,
-                  (unsigned long long)outlet->next.record);
+    fb_log_event(
+        FB_EVENT_OBJECT_TAKEN_OFF,
+        FB_ABOUT(.stream = reading->decoder->options.stream, .object = reading->identity->key),
+        "object %s is taken off behind %llu records, as was asked for", reading->identity->key,
+        (unsigned long long)outlet->next.record);
     fb_patience_success(&reading->decoder->patience);
     outlet->functions->leave(outlet);
     fb_outlet_close_span(outlet);

@@ -355,8 +355,9 @@ static void *run_backfiller(void *argument)
     const enum fb_status status = fb_backfiller_run(stream->backfiller, &error);
 
     if (status != FB_CANCELED)
-        fb_log_error("stream %s: the backfill stands until the next start: %s",
-                     stream->options.name, error.message);
+        fb_log_event(FB_EVENT_BACKFILL_STANDS,
+                     FB_ABOUT(.stream = stream->options.name, .error = &error),
+                     "the backfill stands until the next start: %s", error.message);
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "firebridge/codec/json_text.h"
+#include "firebridge/pipeline/write_mode.h"
 #include "verify_private.h"
 
 /* The object at work. */
@@ -50,10 +51,10 @@ static bool is_order_lost(const struct fb_verify *verify, const struct fb_ledger
             memcmp(entry->item, record->item, record->item_size) != 0);
 }
 
-static enum fb_operation operation_of(const struct fb_ledger_object *object,
-                                      const struct fb_record *record)
+/* As the outlet does it of an object that leaves alone what is in the table. */
+static bool is_written(const struct fb_ledger_object *object, struct fb_record *record)
 {
-    return object->if_absent && record->operation == FB_PUT ? FB_INSERT : record->operation;
+    return !object->if_absent || fb_write_mode_if_absent(record->operation, &record->operation);
 }
 
 static enum fb_status put(struct reading *reading, const struct fb_record *record,
@@ -62,7 +63,7 @@ static enum fb_status put(struct reading *reading, const struct fb_record *recor
     struct fb_verify *verify = reading->verify;
     const uint64_t sequence = reading->object->sequence;
     const struct fb_expected_write write = {
-        .operation = operation_of(reading->object, record),
+        .operation = record->operation,
         .item = record->item,
         .item_size = record->item_size,
         .schema = verify->options->reader.schema,
@@ -126,7 +127,7 @@ static enum fb_status take_records(struct reading *reading)
         verify->counts->records += !verify->only_suspects && !record.is_followed;
         if (record.reason != FB_DEAD_NONE)
             reading->dead_letters++;
-        else
+        else if (is_written(reading->object, &record))
             status = fold(reading, &record);
         if (status != FB_OK)
             break;

@@ -13,6 +13,7 @@ import servers
 import tls
 from fault_proxy import FaultProxy
 from metadata_server import ROLE, MetadataServer, end_of
+from test_metrics import ask, listens
 
 TABLE_ACCOUNT = "222222222222"
 SOURCE_ACCOUNT = "333333333333"
@@ -349,6 +350,38 @@ def secrets_of(proxy, metadata):
     return found
 
 
+def answers_of(firebridge, conf, name, code):
+    """What a daemon that runs says to whoever asks."""
+    texts = {}
+    for command, expected in (("status", code), ("objects", 0)):
+        answer = firebridge(conf, command, "--output", "json")
+        assert answer.code == expected, answer
+        texts[f"{name} {command}"] = (answer.stdout + answer.stderr).encode()
+    if "[metrics]" in conf:
+        answer, text = ask(int(conf.rpartition(":")[2]), "/metrics")
+        assert answer.status == 200
+        texts[f"{name} metrics"] = text.encode()
+    return texts
+
+
+def asked_while_well_and_ill(firebridge, conf, env, proxy, refuse):
+    """The answers of a daemon before and after AWS refuses its keys, and its log, in debug."""
+    if listens(firebridge.program):
+        conf += f"[metrics]\nlisten = 127.0.0.1:{servers.free_port()}\n"
+    daemon = firebridge.start(conf, "run", env=env)
+    daemon.wait_until(lambda: " ready: " in daemon.log)
+    daemon.wait_until(lambda: firebridge(conf, "status").code == 0)
+    texts = answers_of(firebridge, conf, "a well daemon's", 0)
+    proxy.rule = lambda call: refuse
+    daemon.wait_until(lambda: firebridge(conf, "status").code == 1)
+    texts |= answers_of(firebridge, conf, "an ill daemon's", 1)
+    assert b"bad token" in texts["an ill daemon's status"]
+    daemon.terminate()
+    assert daemon.wait().code == 0
+    assert " debug" in daemon.log
+    return {**texts, "a daemon's log": daemon.log.encode()}
+
+
 @pytest.mark.parametrize("provider", EXPECTED)
 def test_no_secret_of_any_provider_is_told(provider, firebridge, one_account, tmp_path):
     folder = tmp_path / "given"
@@ -357,7 +390,7 @@ def test_no_secret_of_any_provider_is_told(provider, firebridge, one_account, tm
             FaultProxy(one_account.url) as proxy:
         env, aws = getattr(Providers(folder, proxy.url, metadata), provider)()
         env = {name: str(value) for name, value in env.items()}
-        conf = moto_conf(firebridge, proxy.url, aws=aws, source="s3://own-bucket/p/")
+        conf = moto_conf(firebridge, proxy.url, "poll_interval = 1s", aws, "s3://own-bucket/p/")
         check = firebridge(conf, "check", env=env)
         assert EXPECTED[provider] in credentials_line(check), check
         once = firebridge.once(conf, env=env)
@@ -367,6 +400,7 @@ def test_no_secret_of_any_provider_is_told(provider, firebridge, one_account, tm
             answer.status = 403
             answer.body = b'{"__type":"x#UnrecognizedClientException","message":"bad token"}'
             exchange.reply(answer)
+        asked = asked_while_well_and_ill(firebridge, conf, env, proxy, refuse)
         proxy.rule = lambda call: refuse if "AssumeRole" not in call.body.decode() else None
         refused = firebridge(conf, "check", env=env)
         assert refused.code == 1, refused
@@ -377,7 +411,7 @@ def test_no_secret_of_any_provider_is_told(provider, firebridge, one_account, tm
         texts = {f"{name}'s {stream}": getattr(result, stream).encode()
                  for name, result in {"check": check, "once": once, "refused": refused,
                                       "failed": failed}.items()
-                 for stream in ("stdout", "stderr")}
+                 for stream in ("stdout", "stderr")} | asked
         assert any(call.operation == "BatchWriteItem" for call in proxy.calls)
         expect_no_secret(texts, firebridge.state, secrets_of(proxy, metadata))
 

@@ -115,10 +115,15 @@ def test_status_tells_a_stream_in_trouble_from_one_that_is_well(job):
                          ill=(f"s3://{job.bucket}/q/", "no-such-table"))
     process = job.firebridge.start(conf, "run")
     process.wait_until(lambda: f"object {key} done" in process.log and "no-such-table" in process.log)
+    # The backlog is some seconds old.
+    process.wait_until(
+        lambda: status(job, conf, code=1)["streams"][0]["backlog_objects"] == 0)
     well, ill = status(job, conf, code=1)["streams"]
     assert (well["state"], well["healthy"], well["last_error"]) == ("healthy", True, None)
     assert (well["objects"], well["records"], well["items_written"]) == (1, 1000, 1000)
     assert (well["dead_letters"], well["table_credentials_expire"]) == (0, None)
+    assert (well["write_units"], well["write_units_saved"], well["throttles"]) == (1000, 0, 0)
+    assert well["write_units_limit_per_second"] is None and well["write_units_per_second"] >= 0
     assert (ill["state"], ill["healthy"]) == ("in trouble", False)
     assert "no-such-table" in ill["last_error"] and ill["last_error_time"]
     assert [s["stream"] for s in status(job, conf, "--stream", "well")["streams"]] == ["well"]
@@ -128,7 +133,9 @@ def test_status_tells_a_stream_in_trouble_from_one_that_is_well(job):
     lines = table.splitlines()
     assert re.match(r"STREAM +STATE +LAG +BACKLOG", lines[0])
     assert re.match(r"well +healthy +none +none ", lines[1])
-    assert re.match(r"ill +in trouble ", lines[2])
+    assert re.match(r"ill +in trouble ", lines[3])
+    assert re.match(r"  writes   [0-9,]+ write units a second; 1,000 used, 0 saved by waiting; "
+                    r"throttled 0 times$", lines[2])
     assert "  error    20" in table and "no-such-table" in table
     assert job.firebridge.env["AWS_SECRET_ACCESS_KEY"] not in table + json.dumps([well, ill])
 

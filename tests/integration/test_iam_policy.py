@@ -186,14 +186,18 @@ def test_what_commands_need_beside_run_is_asked_for(firebridge):
     assert actions("--with", "verify") - run == {"dynamodb:BatchGetItem",
                                                  "dynamodb:DescribeTimeToLive"}
     assert actions("--with", "check") - run == {"dynamodb:DescribeTimeToLive"}
-    assert actions("--with", "redrive") - run == {"s3:DeleteObject"}
+    inserts = {"dynamodb:PartiQLInsert", "dynamodb:PutItem"}
+    assert actions("--with", "redrive") - run == {"s3:DeleteObject", *inserts}
+    assert actions("--with", "replay") - run == inserts
+    assert actions("--with", "backfill") - run == inserts
     assert actions("--with", "create-table,verify") - run == {
         "dynamodb:CreateTable", "dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive",
         "dynamodb:BatchGetItem"}
 
 
 @pytest.mark.parametrize("options, complaint", [
-    (("--with", "verfy"), "--with: expected run, check, verify, redrive, create-table or all"),
+    (("--with", "verfy"), "--with: expected run, check, verify, redrive, create-table, replay, "
+                          "backfill or all"),
     (("--account", "123"), "--account: expected 12 digits"),
     (("--kms-key", "alias/mine"), "--kms-key: expected a key's ARN"),
     (("--principal", "x"), "the conf has none of that name; it has: default"),

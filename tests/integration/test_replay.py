@@ -73,6 +73,8 @@ def test_with_if_absent_a_delete_is_left_out(job):
     result = job.once(stream=CHANGES)
     assert "1 left out" in result.stderr
     job.table.expect([{"id": "x", "n": 1}, {"id": "y", "n": 2}])
+    verified = job.firebridge(job.conf(stream=CHANGES), "verify")
+    assert verified.code == 0, verified
 
 
 def test_a_running_daemon_takes_up_what_is_replayed(job):

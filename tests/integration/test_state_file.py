@@ -175,6 +175,9 @@ def test_a_backup_that_fails_is_told_and_holds_nothing_up(job):
     process = job.firebridge.start(conf, "run")
     process.wait_until(lambda: "the state is not kept in s3://no-such-bucket-here" in process.log)
     process.wait_until(lambda: job.table.count() == 5)
+    shown = json.loads(job.firebridge(conf, "status", "--output", "json").stdout)
+    assert shown["state_backup_time"] is None and "no-such-bucket-here" in shown["state_backup_error"]
+    assert "the state is not kept in S3" in job.firebridge(conf, "status").stdout
     process.terminate()
     assert process.wait(60).code == 0
 
@@ -182,6 +185,8 @@ def test_a_backup_that_fails_is_told_and_holds_nothing_up(job):
 def test_a_backup_goes_to_s3_now_and_then(job):
     process = job.firebridge.start(backed_up(job, "1s"), "run")
     process.wait_until(lambda: process.log.count("the state is kept in") >= 2)
+    shown = json.loads(job.firebridge(backed_up(job, "1s"), "status", "--output", "json").stdout)
+    assert shown["state_backup_time"] and shown["state_backup_error"] is None
     process.terminate()
     assert process.wait().code == 0
 

@@ -28,6 +28,15 @@ struct fb_keeper_options {
 enum fb_status fb_keeper_start(const struct fb_keeper_options *options,
                                struct fb_keeper **ret_keeper, struct fb_error *error) FB_MUST_CHECK;
 
+/* Of the backups in S3. */
+struct fb_keeper_report {
+    int64_t kept_ms;       /* when the last one was put; 0: none since the start */
+    struct fb_error error; /* why the last try failed; its status FB_OK: it did not */
+};
+
+/* From any thread. */
+void fb_keeper_report(struct fb_keeper *keeper, struct fb_keeper_report *ret_report);
+
 /* Nothing more will change the state: the last backup is due. May be said again and again. */
 void fb_keeper_finish(struct fb_keeper *keeper);
 bool fb_keeper_is_finished(const struct fb_keeper *keeper);

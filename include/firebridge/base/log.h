@@ -59,10 +59,6 @@ struct fb_log_place {
  */
 #define fb_log_event(event, about, ...) fb_log_event_at(FB_LOG_PLACE, event, about, __VA_ARGS__)
 
-#define fb_log_error(...)   fb_log_at(FB_LOG_PLACE, FB_LOG_ERROR, __VA_ARGS__)
-#define fb_log_warning(...) fb_log_at(FB_LOG_PLACE, FB_LOG_WARNING, __VA_ARGS__)
-#define fb_log_notice(...)  fb_log_at(FB_LOG_PLACE, FB_LOG_NOTICE, __VA_ARGS__)
-#define fb_log_info(...)    fb_log_at(FB_LOG_PLACE, FB_LOG_INFO, __VA_ARGS__)
 #define fb_log_debug(...)                                                                          \
     do {                                                                                           \
         if (fb_log_enabled(FB_LOG_DEBUG))                                                          \
