@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "firebridge/base/event.h"
 #include "firebridge/base/heartbeat.h"
 
 /* libcurl with OpenSSL and a resolver needs more than musl's 128 KiB, and far less than 8 MiB. */
@@ -70,12 +69,10 @@ enum fb_status fb_thread_start(pthread_t *ret_thread, const char *name, void *(*
     return FB_OK;
 }
 
+/* Whoever hangs has a heart of its own; pthread_clockjoin_np is unknown to the thread sanitizer. */
 void fb_thread_join(pthread_t thread)
 {
-    struct timespec until;
-
-    do {
-        fb_heartbeat();
-        until = fb_deadline_after(FB_HEARTBEAT_MS);
-    } while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+    fb_heartbeat_rest(true);
+    pthread_join(thread, NULL);
+    fb_heartbeat_rest(false);
 }

@@ -430,7 +430,7 @@ void fb_stream_end_parts(struct fb_stream *stream)
         fb_thread_join(stream->poller_thread);
     fb_poller_free(stream->poller);
     if (stream->backfill_started)
-        pthread_join(stream->backfill_thread, NULL);
+        fb_thread_join(stream->backfill_thread);
     fb_backfiller_free(stream->backfiller);
     for (size_t i = 0; i < stream->lane_count; i++)
         fb_lane_finish(stream->lanes[i]);

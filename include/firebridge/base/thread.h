@@ -11,7 +11,7 @@
 enum fb_status fb_thread_start(pthread_t *ret_thread, const char *name, void *(*run)(void *),
                                void *argument, struct fb_error *error) FB_MUST_CHECK;
 
-/* Waits for its end; who waits lives meanwhile. */
+/* Waits for its end; the heart of who waits rests meanwhile. */
 void fb_thread_join(pthread_t thread);
 
 #endif
