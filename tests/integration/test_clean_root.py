@@ -47,7 +47,8 @@ class CleanMachine(container.Container):
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         made = sorted(pathlib.Path(cache, "firebridge").glob("debian-12-*.tar"))
         if not made:
-            raise servers.Missing("no clean Debian 12 is here (scripts/install-deps --soak)")
+            raise servers.Missing("no clean Debian 12 is here (on Debian 12, "
+                                  "scripts/install-deps --soak makes one)")
         self.lower = self.folder / "debian"
         self.lower.mkdir()
         subprocess.run(["tar", "-xf", made[-1], "-C", self.lower, "--exclude=./dev/*"], check=True)
