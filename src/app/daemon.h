@@ -119,7 +119,7 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
 void fb_notify_waiting(const char *what);
 void fb_notify_reloading(const struct fb_daemon *daemon);
 void fb_notify_reloaded(void);
-void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
+void fb_notify_stopping(int64_t timeout_ms);
 
 /* ---- status.c ---- */
 
