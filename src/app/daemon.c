@@ -275,10 +275,11 @@ static bool is_kept(struct fb_daemon *daemon)
         daemon->keep_deadline_ms = now_ms + LAST_BACKUP_MS;
         if (daemon->keeper_setup->conf->daemon.state_backup != NULL)
             fb_notify_stopping(LAST_BACKUP_MS);
-        fb_keeper_finish(daemon->keeper);
-    } else if (now_ms >= daemon->keep_deadline_ms) {
-        fb_keeper_stop(daemon->keeper);
     }
+    if (now_ms >= daemon->keep_deadline_ms)
+        fb_keeper_stop(daemon->keeper);
+    else
+        fb_keeper_finish(daemon->keeper);
     return fb_keeper_is_finished(daemon->keeper);
 }
 

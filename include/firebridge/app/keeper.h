@@ -28,7 +28,8 @@ struct fb_keeper_options {
 enum fb_status fb_keeper_start(const struct fb_keeper_options *options,
                                struct fb_keeper **ret_keeper, struct fb_error *error) FB_MUST_CHECK;
 
-/* Nothing more will change the state: the last backup is due. May be said again and again. */
+/* Nothing more will change the state: a check is broken off, and the last backup is due. To be said
+ * again and again until it has finished. */
 void fb_keeper_finish(struct fb_keeper *keeper);
 bool fb_keeper_is_finished(const struct fb_keeper *keeper);
 
