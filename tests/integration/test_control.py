@@ -88,6 +88,7 @@ REFUSED = {
     "no end": (b'{"verb": "' + b"x" * 200000, "too long"),
     "deep": (b"[" * 16000 + b"\n", "expected a JSON object"),
     "a level that is none": (b'{"verb": "log-level", "level": "loud"}\n', "expected error, warning"),
+    "a stream that is no text": (b'{"verb": "pause", "stream": ["main"]}\n', "expected the name"),
     "a level that is no text": (b'{"verb": "log-level", "level": {}}\n', "expected error, warning"),
 }
 
