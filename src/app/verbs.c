@@ -26,7 +26,7 @@ static enum fb_status set_log_level(void *context, const json_t *request, json_t
     fb_log_set_level(level);
     if (level != was)
         fb_log_event(FB_EVENT_LOG_LEVEL_CHANGED, NULL,
-                     "log level: %s from now on, until a restart or another command", name);
+                     "log level: %s from now on, until the conf is read again", name);
     json_object_set_new(answer, "was", json_string(fb_log_level_name(was)));
     return FB_OK;
 }
