@@ -83,6 +83,8 @@ static enum fb_status store_page(struct fb_backfiller *backfiller, struct fb_err
 {
     const struct fb_backfiller_options *options = &backfiller->options;
     const struct fb_backfill_page page = {
+        .started_ms = backfiller->started_ms,
+        .only_unread = options->only_unread,
         .objects = backfiller->page.objects,
         .count = backfiller->page.count,
         .window_ms = backfiller->page.window_ms,

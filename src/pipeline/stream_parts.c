@@ -369,6 +369,7 @@ static enum fb_status start_backfiller(struct fb_stream *stream, struct fb_error
         .list_page = stream->options.calls.list_page,
         .state = stream->options.state,
         .stream_id = stream->row.id,
+        .only_unread = stream->options.adds,
         .takeup = &stream->takeup,
         .clock = stream->options.clock,
         .stop = &stream->stop,

@@ -153,9 +153,10 @@ static enum fb_status add_objects(struct fb_state *state, int64_t stream_id,
         const struct fb_state_listed *object = &page->objects[i];
 
         status = fb_sql_finish(state,
-                               fb_sql_start(state, FB_SQL_BACKFILL_ADD_OBJECT, "ittiii", stream_id,
+                               fb_sql_start(state, FB_SQL_BACKFILL_ADD_OBJECT, "ittiiii", stream_id,
                                             object->key, object->etag, (int64_t)object->size_bytes,
-                                            object->key_time_ms, object->last_modified_ms),
+                                            object->key_time_ms, object->last_modified_ms,
+                                            (int64_t)page->only_unread),
                                error);
         if (status == FB_OK)
             *added += (uint64_t)sqlite3_changes(state->db);
@@ -174,10 +175,11 @@ enum fb_status fb_state_backfill_add(struct fb_state *state, int64_t stream_id,
         return status;
     status = add_objects(state, stream_id, page, &added, error);
     if (status == FB_OK)
-        status = change(state,
-                        fb_sql_start(state, FB_SQL_BACKFILL_MOVE, "iiti", stream_id,
-                                     page->window_ms, page->cursor, (int64_t)added),
-                        error);
+        status =
+            change(state,
+                   fb_sql_start(state, FB_SQL_BACKFILL_MOVE, "iitii", stream_id, page->window_ms,
+                                page->cursor, (int64_t)added, page->started_ms),
+                   error);
     status = fb_sql_end(state, status, error);
     if (status == FB_OK)
         *ret_new = added;

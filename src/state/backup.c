@@ -234,7 +234,7 @@ static enum fb_status check_copy(const char *path, struct fb_error *error)
 
 /* What is in place is not touched before what takes its place is known to be sound. */
 static enum fb_status take_backup(const char *backup, const char *path, const char *new_path,
-                                  bool replace, char **ret_aside, struct fb_error *error)
+                                  char **ret_aside, struct fb_error *error)
 {
     enum fb_status status = copy_to_new(backup, new_path, error);
 
@@ -243,7 +243,8 @@ static enum fb_status take_backup(const char *backup, const char *path, const ch
     if (status == FB_CORRUPT)
         return fb_fail(error, FB_CORRUPT, "%s is damaged, or no backup of firebridge's state",
                        backup);
-    if (status == FB_OK && replace)
+    /* A log that is left without its database would be read into the backup's. */
+    if (status == FB_OK)
         status = set_aside(path, ret_aside, error);
     return status == FB_OK ? rename_whole(new_path, path, error) : status;
 }
@@ -260,7 +261,7 @@ static enum fb_status restore_held(const char *path, const char *backup, bool re
     if (asprintf(&new_path, "%s.new", path) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     fb_state_file_remove(new_path);
-    status = take_backup(backup, path, new_path, replace, ret_aside, error);
+    status = take_backup(backup, path, new_path, ret_aside, error);
     fb_state_file_remove(new_path);
     free(new_path);
     return status;

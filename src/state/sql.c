@@ -129,11 +129,12 @@ static const char *const texts[FB_SQL_COUNT] = {
         "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms, last_modified_ms,"
         " backfill, if_absent) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 1, backfill.if_absent"
         " FROM backfill JOIN stream ON stream.id = stream_id WHERE stream_id = ?1 AND"
-        " ((?5 < low_water_ms AND ?6 < low_water_ms) OR (?5 < start_ms AND ?6 < start_ms))"
+        " ((NOT ?7 AND ?5 < low_water_ms AND ?6 < low_water_ms) OR (?5 < start_ms AND ?6 < "
+        "start_ms))"
         " ON CONFLICT DO NOTHING",
     [FB_SQL_BACKFILL_MOVE] =
         "UPDATE backfill SET window_ms = ?2, cursor = ?3, objects_listed = objects_listed + ?4"
-        " WHERE stream_id = ?1 AND state = 0",
+        " WHERE stream_id = ?1 AND state = 0 AND started_ms = ?5",
     [FB_SQL_BACKFILL_ENDED] =
         "SELECT count(*), sum(size_bytes), sum(records), sum(dead_letters) FROM object"
         " " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1 AND " OVER,

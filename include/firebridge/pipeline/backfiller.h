@@ -25,6 +25,7 @@ struct fb_backfiller_options {
     struct fb_client client;
     struct fb_state *state;
     int64_t stream_id;
+    bool only_unread; /* of what was read nothing is read again, as where records add */
     struct fb_takeup *takeup;
     struct fb_clock *clock;
     struct fb_stop *stop; /* ends it at FB_STOP_DRAIN */

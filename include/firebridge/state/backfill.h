@@ -57,13 +57,15 @@ enum fb_status fb_state_backfill_cancel(struct fb_state *state, int64_t stream_i
 
 /* A page of the walk: those not known that are history go in, and the place moves. */
 struct fb_backfill_page {
+    int64_t started_ms; /* tells the backfill that it is of from one that was begun since */
+    bool only_unread;   /* what the stream has read and forgotten is not history */
     const struct fb_state_listed *objects;
     size_t count;
     int64_t window_ms;
     const char *cursor;
 };
 
-/* FB_NOT_FOUND: it was cancelled meanwhile, and nothing is changed. */
+/* FB_NOT_FOUND: it was cancelled meanwhile, whether another runs now or not; nothing is changed. */
 enum fb_status fb_state_backfill_add(struct fb_state *state, int64_t stream_id,
                                      const struct fb_backfill_page *page, uint64_t *ret_new,
                                      struct fb_error *error) FB_MUST_CHECK;

@@ -24,7 +24,8 @@ enum fb_status fb_state_backup(const char *directory, const char *path,
 /*
  * Makes the state file of `directory` from the backup at `path`, once all pages of it are found
  * sound. FB_CONFLICT: a process holds the directory, or there is a state file already; with
- * `replace` that one is set aside first. FB_NOT_FOUND, FB_CORRUPT, FB_UNSUPPORTED: of the backup.
+ * `replace` that one is set aside first, as is a -wal file that is left alone in any case.
+ * FB_NOT_FOUND, FB_CORRUPT, FB_UNSUPPORTED: of the backup.
  * ret_aside: where the old file is now, to be freed; NULL: there was none.
  */
 enum fb_status fb_state_restore(const char *directory, const char *path, bool replace,

@@ -30,6 +30,9 @@ static int tear_down(void **test)
     return 0;
 }
 
+/* Of the one that start() begins. */
+#define STARTED_MS 5000
+
 static enum fb_status start(struct state_bench *bench, int64_t from_ms, int64_t to_ms)
 {
     const struct fb_backfill backfill = {.from_ms = from_ms,
@@ -38,7 +41,7 @@ static enum fb_status start(struct state_bench *bench, int64_t from_ms, int64_t 
                                          .if_absent = true,
                                          .total_objects = 3,
                                          .total_bytes = 30,
-                                         .started_ms = 5000};
+                                         .started_ms = STARTED_MS};
 
     return fb_state_backfill_start(bench->state, bench->stream_id, &backfill, &bench->error);
 }
@@ -63,8 +66,11 @@ static uint64_t add(struct state_bench *bench, const char *key, int64_t key_time
                     int64_t window_ms)
 {
     const struct fb_state_listed object = state_bench_listed(key, key_time_ms);
-    const struct fb_backfill_page page = {
-        .objects = &object, .count = 1, .window_ms = window_ms, .cursor = key};
+    const struct fb_backfill_page page = {.started_ms = STARTED_MS,
+                                          .objects = &object,
+                                          .count = 1,
+                                          .window_ms = window_ms,
+                                          .cursor = key};
     uint64_t added = 99;
 
     assert_int_equal(
@@ -74,7 +80,7 @@ static uint64_t add(struct state_bench *bench, const char *key, int64_t key_time
 
 static void end_walk(struct state_bench *bench, int64_t to_ms)
 {
-    const struct fb_backfill_page page = {.window_ms = to_ms};
+    const struct fb_backfill_page page = {.started_ms = STARTED_MS, .window_ms = to_ms};
     uint64_t added;
 
     assert_int_equal(
@@ -152,6 +158,29 @@ static void only_history_that_is_not_known_goes_in(void **test)
     assert_int_equal(add(bench, "pruned", 2000, 0), 1);
 }
 
+/* A late one of before the start was read all the same, and its markers may have gone since. */
+static void where_nothing_may_be_read_twice_what_was_pruned_is_no_history(void **test)
+{
+    struct state_bench *bench = *test;
+    const struct fb_state_listed objects[] = {
+        state_bench_listed("before the start", START_MS - 6),
+        state_bench_listed("delivered late", START_MS - 3),
+    };
+    const struct fb_backfill_page page = {
+        .started_ms = STARTED_MS, .only_unread = true, .objects = objects, .count = 2};
+    struct fb_state_object object;
+    uint64_t added = 99;
+
+    state_bench_process(bench, "delivered late", START_MS - 3);
+    state_bench_sweep(bench, 3000);
+    assert_int_equal(start(bench, 0, START_MS), FB_OK);
+    assert_int_equal(fb_state_backfill_add(bench->state, bench->stream_id, &page, &added, NULL),
+                     FB_OK);
+    assert_int_equal(added, 1);
+    take(bench, "before the start");
+    assert_int_equal(fb_state_take_backfill(bench->state, bench->stream_id, &object, NULL), FB_END);
+}
+
 static void what_is_done_is_counted_once_and_its_row_goes(void **test)
 {
     struct state_bench *bench = *test;
@@ -220,7 +249,7 @@ static void one_runs_at_a_time_and_the_next_begins_anew(void **test)
 static void a_cancelled_one_finishes_what_is_begun_and_takes_no_page_any_more(void **test)
 {
     struct state_bench *bench = *test;
-    const struct fb_backfill_page page = {.window_ms = 500};
+    const struct fb_backfill_page page = {.started_ms = STARTED_MS, .window_ms = 500};
     uint64_t added = 99;
     struct fb_state_object object;
     int64_t id;
@@ -239,6 +268,26 @@ static void a_cancelled_one_finishes_what_is_begun_and_takes_no_page_any_more(vo
     assert_int_equal(collect(bench), 0);
     assert_int_equal(find(bench).state, FB_BACKFILL_CANCELED);
     assert_int_equal(find(bench).objects, 1);
+}
+
+/* Else the next one would go on where that page ended, and leave out what lies before. */
+static void a_page_of_a_cancelled_one_does_not_move_the_next_one(void **test)
+{
+    struct state_bench *bench = *test;
+    const struct fb_state_listed object = state_bench_listed("a", 600);
+    const struct fb_backfill_page late = {.started_ms = STARTED_MS - 1,
+                                          .objects = &object,
+                                          .count = 1,
+                                          .window_ms = 700,
+                                          .cursor = "a"};
+    uint64_t added = 99;
+
+    assert_int_equal(start(bench, 100, 900), FB_OK);
+    assert_int_equal(fb_state_backfill_add(bench->state, bench->stream_id, &late, &added, NULL),
+                     FB_NOT_FOUND);
+    assert_int_equal(find(bench).window_ms, 100);
+    assert_null(find(bench).cursor);
+    assert_int_equal(collect(bench), 0);
 }
 
 static void its_rate_may_change_while_it_runs(void **test)
@@ -260,10 +309,12 @@ int main(void)
         CASE(a_page_and_its_place_outlive_a_restart),
         CASE(its_objects_are_a_queue_of_their_own),
         CASE(only_history_that_is_not_known_goes_in),
+        CASE(where_nothing_may_be_read_twice_what_was_pruned_is_no_history),
         CASE(what_is_done_is_counted_once_and_its_row_goes),
         CASE(it_is_complete_when_the_walk_is_over_and_nothing_is_left),
         CASE(one_runs_at_a_time_and_the_next_begins_anew),
         CASE(a_cancelled_one_finishes_what_is_begun_and_takes_no_page_any_more),
+        CASE(a_page_of_a_cancelled_one_does_not_move_the_next_one),
         CASE(its_rate_may_change_while_it_runs),
     };
 

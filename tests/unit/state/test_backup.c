@@ -188,6 +188,28 @@ static void a_new_place_takes_a_backup_as_it_is(void **test)
     fb_state_close(state);
 }
 
+/* SQLite would read it into whatever database stands beside it. */
+static void a_log_without_its_database_is_kept_aside_and_not_read_into_the_backup(void **test)
+{
+    struct bench *bench = *test;
+    char path[128], wal[128], kept[128];
+
+    snprintf(path, sizeof path, "%s/firebridge.db", bench->state.directory);
+    snprintf(wal, sizeof wal, "%s/firebridge.db-wal", bench->state.directory);
+    snprintf(kept, sizeof kept, "%s/kept", bench->copies);
+    back_up(bench);
+    state_bench_process(&bench->state, "a", 1);
+    assert_int_equal(link(wal, kept), 0);
+    assert_int_equal(unlink(wal), 0);
+    close_state(bench);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(kept, wal), 0);
+    assert_int_equal(restore(bench, false), FB_OK);
+    state_bench_reopen(&bench->state);
+    assert_int_equal(state_bench_count(&bench->state).done, 0);
+    assert_int_equal(count_files(bench->state.directory, "firebridge.db.aside-"), 1);
+}
+
 static void a_damaged_backup_or_none_changes_nothing(void **test)
 {
     struct bench *bench = *test;
@@ -335,6 +357,7 @@ int main(void)
         CASE(a_backup_that_fails_leaves_the_one_before),
         CASE(a_state_that_is_there_is_replaced_only_when_told_so_and_kept_aside),
         CASE(a_new_place_takes_a_backup_as_it_is),
+        CASE(a_log_without_its_database_is_kept_aside_and_not_read_into_the_backup),
         CASE(a_damaged_backup_or_none_changes_nothing),
         CASE(what_a_process_holds_is_neither_replaced_nor_reset),
         CASE(a_reset_moves_database_and_log_aside_and_the_next_start_begins_anew),
