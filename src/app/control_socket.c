@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 
 /* Who finds no room waits there. */
 #define BACKLOG 64
+
+/* ... and where that is full, too, before the daemon, which may hang, counts as one that does. */
+#define CONNECT_TIMEOUT_S 3
 
 struct place {
     int directory;
@@ -45,10 +49,14 @@ static int new_socket(int flags)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 }
 
+/* EAGAIN: somebody listens, and so many wait for him that there is no room. */
 static int connect_to(const struct place *place)
 {
+    const struct timeval patience = {.tv_sec = CONNECT_TIMEOUT_S};
     int fd = new_socket(0);
 
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (fd >= 0 &&
         connect(fd, (const struct sockaddr *)&place->address, sizeof place->address) != 0) {
         const int why = errno;
@@ -81,13 +89,13 @@ static enum fb_status remove_stale(const struct place *place, const char *direct
     const mode_t type = type_of(place);
     int fd = type == S_IFSOCK ? connect_to(place) : -1;
 
-    if (fd >= 0) {
+    if (fd >= 0)
         close(fd);
+    if (fd >= 0 || (type == S_IFSOCK && errno == EAGAIN))
         return fb_fail(error, FB_CONFLICT,
                        "another daemon listens at %s/" FB_CONTROL_SOCKET
                        "; give this one another runtime_dir",
                        directory);
-    }
     if ((type != S_IFSOCK || errno != ECONNREFUSED) && type != S_IFLNK)
         return fb_fail(error, FB_IO, "%s/" FB_CONTROL_SOCKET " is in the way; remove it",
                        directory);
@@ -154,6 +162,10 @@ enum fb_status fb_control_socket_connect(const char *directory, int *ret_socket,
     else if (errno == ENOENT || errno == ECONNREFUSED)
         status = fb_fail(error, FB_NOT_FOUND, "no daemon runs: nobody listens at %s/%s", directory,
                          FB_CONTROL_SOCKET);
+    else if (errno == EAGAIN)
+        status = fb_fail(
+            error, FB_UNAVAILABLE,
+            "the daemon does not answer: too many others wait at %s/" FB_CONTROL_SOCKET, directory);
     else
         status = fb_fail(error, errno == EACCES ? FB_DENIED : FB_IO,
                          "cannot reach the daemon at %s/" FB_CONTROL_SOCKET ": %s", directory,

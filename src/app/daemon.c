@@ -135,7 +135,7 @@ static void begin_stop(struct fb_daemon *daemon, const char *why)
     fb_log_event(FB_EVENT_STOPPING, NULL,
                  "%s: stopping; what is in flight is finished within %lld s", why,
                  (long long)(timeout_ms / 1000));
-    fb_notify_stopping(daemon, timeout_ms);
+    fb_notify_stopping(timeout_ms);
     daemon->stopping = true;
     daemon->stop_deadline_ms = fb_monotonic_ms(fb_clock_system()) + fb_daemon_drain_ms(timeout_ms);
     stop_streams(daemon, FB_STOP_DRAIN);
@@ -275,11 +275,12 @@ static bool is_kept(struct fb_daemon *daemon)
     if (daemon->keep_deadline_ms == 0) {
         daemon->keep_deadline_ms = now_ms + LAST_BACKUP_MS;
         if (daemon->keeper_setup->conf->daemon.state_backup != NULL)
-            fb_notify_stopping(daemon, LAST_BACKUP_MS);
-        fb_keeper_finish(daemon->keeper);
-    } else if (now_ms >= daemon->keep_deadline_ms) {
-        fb_keeper_stop(daemon->keeper);
+            fb_notify_stopping(LAST_BACKUP_MS);
     }
+    if (now_ms >= daemon->keep_deadline_ms)
+        fb_keeper_stop(daemon->keeper);
+    else
+        fb_keeper_finish(daemon->keeper);
     return fb_keeper_is_finished(daemon->keeper);
 }
 

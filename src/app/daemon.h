@@ -107,9 +107,10 @@ enum fb_status fb_daemon_stream_start(struct fb_daemon_stream *stream,
 /* Waits for it to end. NULL is allowed. */
 void fb_daemon_stream_free(struct fb_daemon_stream *stream);
 
-/* NULL, and `error`: there is none of that name. */
-struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const char *name,
-                                        struct fb_error *error);
+/* The stream that "stream" of a request names; NULL where it names none, and so means all. */
+enum fb_status fb_daemon_find(const struct fb_daemon *daemon, const json_t *request,
+                              struct fb_daemon_stream **ret_stream,
+                              struct fb_error *error) FB_MUST_CHECK;
 
 /* ---- notify.c: what the service manager is told (sd_notify(3)) ---- */
 
@@ -119,7 +120,7 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished);
 void fb_notify_waiting(const char *what);
 void fb_notify_reloading(const struct fb_daemon *daemon);
 void fb_notify_reloaded(void);
-void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms);
+void fb_notify_stopping(int64_t timeout_ms);
 
 /* ---- status.c ---- */
 

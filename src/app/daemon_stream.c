@@ -142,19 +142,28 @@ void fb_daemon_stream_free(struct fb_daemon_stream *stream)
     free(stream);
 }
 
-struct fb_daemon_stream *fb_daemon_find(const struct fb_daemon *daemon, const char *name,
-                                        struct fb_error *error)
+enum fb_status fb_daemon_find(const struct fb_daemon *daemon, const json_t *request,
+                              struct fb_daemon_stream **ret_stream, struct fb_error *error)
 {
+    const json_t *wanted = json_object_get(request, "stream");
+    const char *name = json_string_value(wanted);
     struct fb_nearest nearest;
 
+    if (wanted == NULL) {
+        *ret_stream = NULL;
+        return FB_OK;
+    }
+    if (name == NULL)
+        return fb_fail(error, FB_INVALID, "expected the name of a stream as \"stream\"");
     fb_nearest_init(&nearest, name);
     for (size_t i = 0; i < daemon->stream_count; i++) {
-        if (strcmp(daemon->streams[i]->conf->name, name) == 0)
-            return daemon->streams[i];
+        if (strcmp(daemon->streams[i]->conf->name, name) == 0) {
+            *ret_stream = daemon->streams[i];
+            return FB_OK;
+        }
         fb_nearest_offer(&nearest, daemon->streams[i]->conf->name);
     }
-    fb_fail(error, FB_NOT_FOUND, "the daemon has no stream %s%s%s%s", name,
-            nearest.name == NULL ? "" : "; did you mean ", nearest.name == NULL ? "" : nearest.name,
-            nearest.name == NULL ? "" : "?");
-    return NULL;
+    return fb_fail(error, FB_NOT_FOUND, "the daemon has no stream %s%s%s%s", name,
+                   nearest.name == NULL ? "" : "; did you mean ",
+                   nearest.name == NULL ? "" : nearest.name, nearest.name == NULL ? "" : "?");
 }

@@ -35,7 +35,7 @@ static void check(struct fb_keeper *keeper)
     fb_heartbeat_rest(false);
     if (status == FB_OK)
         fb_log_event(FB_EVENT_STATE_SOUND, NULL, "the state file is sound");
-    else
+    else if (status != FB_CANCELED)
         fb_log_event(FB_EVENT_STATE_DAMAGED, FB_ABOUT(.error = &error), "%s", error.message);
 }
 
@@ -99,7 +99,7 @@ static void *run(void *argument)
     const struct fb_keeper_options *options = &keeper->options;
     int64_t wait_ms = options->conf->state_backup_interval_ms;
 
-    if (!fb_state_is_checked(options->state))
+    if (!fb_state_is_checked(options->state) && fb_stop_level(&keeper->stop) == FB_STOP_NOT)
         check(keeper);
     if (options->conf->state_backup != NULL) {
         while (!fb_sleep_ms(options->clock, &keeper->stop, FB_STOP_DRAIN, wait_ms))
@@ -144,9 +144,16 @@ void fb_keeper_report(struct fb_keeper *keeper, struct fb_keeper_report *ret_rep
     pthread_mutex_unlock(&keeper->lock);
 }
 
+/* A check goes through the whole of a large file, for minutes on a slow disk. */
+static void end(struct fb_keeper *keeper, enum fb_stop_level level)
+{
+    fb_stop_request(&keeper->stop, level);
+    fb_state_check_stop(keeper->options.state);
+}
+
 void fb_keeper_finish(struct fb_keeper *keeper)
 {
-    fb_stop_request(&keeper->stop, FB_STOP_DRAIN);
+    end(keeper, FB_STOP_DRAIN);
 }
 
 bool fb_keeper_is_finished(const struct fb_keeper *keeper)
@@ -156,7 +163,7 @@ bool fb_keeper_is_finished(const struct fb_keeper *keeper)
 
 void fb_keeper_stop(struct fb_keeper *keeper)
 {
-    fb_stop_request(&keeper->stop, FB_STOP_NOW);
+    end(keeper, FB_STOP_NOW);
 }
 
 void fb_keeper_free(struct fb_keeper *keeper)

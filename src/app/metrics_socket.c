@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "firebridge/base/heartbeat.h"
+
 #define PATIENCE_MS 1000
 
 void fb_metrics_socket_init(struct fb_metrics_socket *out, const struct fb_metrics_address *address)
@@ -62,12 +64,23 @@ static int connect_to(struct fb_metrics_socket *out, const struct addrinfo *at)
     return number;
 }
 
+/* The resolver tries dead servers one after another, for longer than a thread may be silent. */
+static int find_address(const struct fb_metrics_address *address, struct addrinfo **ret_list)
+{
+    const struct addrinfo hints = {.ai_socktype = address->is_tcp ? SOCK_STREAM : SOCK_DGRAM};
+    int result;
+
+    fb_heartbeat_rest(true);
+    result = getaddrinfo(address->host, address->port, &hints, ret_list);
+    fb_heartbeat_rest(false);
+    return result;
+}
+
 static enum fb_status open_socket(struct fb_metrics_socket *out, struct fb_error *error)
 {
-    const struct addrinfo hints = {.ai_socktype = out->address.is_tcp ? SOCK_STREAM : SOCK_DGRAM};
     struct addrinfo *list = NULL;
     int number = EHOSTUNREACH;
-    const int result = getaddrinfo(out->address.host, out->address.port, &hints, &list);
+    const int result = find_address(&out->address, &list);
 
     if (result != 0)
         return fb_fail(error, FB_UNAVAILABLE, "no address of %s: %s", out->address.host,

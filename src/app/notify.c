@@ -116,7 +116,6 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
     }
     if (fb_watchdog_is_content(&daemon->watchdog, fb_monotonic_ms(fb_clock_system())))
         sd_notify(0, "WATCHDOG=1");
-    fb_log_tick();
     *ret_all_finished = totals.finished == daemon->stream_count;
 }
 
@@ -142,9 +141,8 @@ void fb_notify_reloaded(void)
     sd_notify(0, "READY=1");
 }
 
-void fb_notify_stopping(const struct fb_daemon *daemon, int64_t timeout_ms)
+void fb_notify_stopping(int64_t timeout_ms)
 {
-    (void)daemon;
     sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
                (long long)timeout_ms * 1000 + STOP_EXTRA_US);
 }

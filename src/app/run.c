@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `firebridge run`: reads the conf, lets the daemon live, and says how it went. */
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +107,16 @@ static void tell_mistake(void *context, const char *message)
     fb_log_event(FB_EVENT_CONF_REFUSED, NULL, "%s", message);
 }
 
+/* It would end us while the conf is read. The daemon takes it later, and reads the conf again. */
+static void hold_hangup(void)
+{
+    sigset_t hangup;
+
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
 static int run(const void *row, char *const *operands, int operand_count)
 {
     const struct fb_run_options *options = row;
@@ -115,6 +127,7 @@ static int run(const void *row, char *const *operands, int operand_count)
 
     (void)operands;
     (void)operand_count;
+    hold_hangup();
     choose_log_style(FB_LOG_STYLE_AUTO);
     daemon.setup = calloc(1, sizeof *daemon.setup);
     if (daemon.setup != NULL) {

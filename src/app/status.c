@@ -225,14 +225,13 @@ enum fb_status fb_status_verb(void *context, const json_t *request, json_t *answ
                               struct fb_error *error)
 {
     struct fb_daemon *daemon = context;
-    const char *name = json_string_value(json_object_get(request, "stream"));
-    struct fb_daemon_stream *only = NULL;
-    json_t *streams = json_array();
+    struct fb_daemon_stream *only;
+    enum fb_status status = fb_daemon_find(daemon, request, &only, error);
+    json_t *streams;
 
-    if (name != NULL && (only = fb_daemon_find(daemon, name, error)) == NULL) {
-        json_decref(streams);
-        return FB_NOT_FOUND;
-    }
+    if (status != FB_OK)
+        return status;
+    streams = json_array();
     for (size_t i = 0; i < daemon->stream_count; i++)
         if (only == NULL || only == daemon->streams[i])
             json_array_append_new(streams, describe(daemon->streams[i]));

@@ -26,7 +26,7 @@ static enum fb_status set_log_level(void *context, const json_t *request, json_t
     fb_log_set_level(level);
     if (level != was)
         fb_log_event(FB_EVENT_LOG_LEVEL_CHANGED, NULL,
-                     "log level: %s from now on, until a restart or another command", name);
+                     "log level: %s from now on, until the conf is read again", name);
     json_object_set_new(answer, "was", json_string(fb_log_level_name(was)));
     return FB_OK;
 }
@@ -35,14 +35,13 @@ static enum fb_status hold(void *context, const json_t *request, json_t *answer,
                            struct fb_error *error, enum fb_hold hold)
 {
     struct fb_daemon *daemon = context;
-    const char *name = json_string_value(json_object_get(request, "stream"));
-    struct fb_daemon_stream *only = NULL;
-    json_t *names = json_array();
+    struct fb_daemon_stream *only;
+    enum fb_status status = fb_daemon_find(daemon, request, &only, error);
+    json_t *names;
 
-    if (name != NULL && (only = fb_daemon_find(daemon, name, error)) == NULL) {
-        json_decref(names);
-        return FB_NOT_FOUND;
-    }
+    if (status != FB_OK)
+        return status;
+    names = json_array();
     for (size_t i = 0; i < daemon->stream_count; i++) {
         struct fb_daemon_stream *stream = daemon->streams[i];
 

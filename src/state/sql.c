@@ -164,6 +164,8 @@ enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)
         return fb_fail(error, FB_CORRUPT,
                        "%s: the state file is damaged (%s); " FB_STATE_WHAT_TO_DO, state->path,
                        text);
+    case SQLITE_INTERRUPT:
+        return fb_fail(error, FB_CANCELED, "%s: broken off", state->path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return fb_fail(error, FB_IO, "%s: another program holds the state file open for writing",

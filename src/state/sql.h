@@ -69,6 +69,7 @@ struct fb_state {
     int lock_fd;
     bool is_checked;
     char damage[FB_ERROR_MESSAGE_SIZE]; /* that a check found after the start; empty: none */
+    sqlite3 *checker;                   /* a check's own connection, while it is in one */
 };
 
 /* Turns SQLite's last error into ours, with its text, the path and what to do. */

@@ -169,6 +169,21 @@ bool fb_state_is_checked(const struct fb_state *state)
     return state->is_checked;
 }
 
+static void set_checker(struct fb_state *state, sqlite3 *checker)
+{
+    pthread_mutex_lock(&state->lock);
+    state->checker = checker;
+    pthread_mutex_unlock(&state->lock);
+}
+
+void fb_state_check_stop(struct fb_state *state)
+{
+    pthread_mutex_lock(&state->lock);
+    if (state->checker != NULL)
+        sqlite3_interrupt(state->checker);
+    pthread_mutex_unlock(&state->lock);
+}
+
 enum fb_status fb_state_check(struct fb_state *state, struct fb_error *error)
 {
     struct fb_state own = {.path = state->path};
@@ -176,10 +191,13 @@ enum fb_status fb_state_check(struct fb_state *state, struct fb_error *error)
     struct fb_error found = {0};
     enum fb_status status;
 
-    if (sqlite3_open_v2(own.path, &own.db, flags, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(own.path, &own.db, flags, NULL) != SQLITE_OK) {
         status = fb_sql_fail(&own, &found);
-    else
+    } else {
+        set_checker(state, own.db);
         status = fb_state_file_check_pages(&own, &found);
+        set_checker(state, NULL);
+    }
     sqlite3_close(own.db);
     if (status == FB_CORRUPT) {
         pthread_mutex_lock(&state->lock);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 import time
@@ -87,6 +88,7 @@ REFUSED = {
     "no end": (b'{"verb": "' + b"x" * 200000, "too long"),
     "deep": (b"[" * 16000 + b"\n", "expected a JSON object"),
     "a level that is none": (b'{"verb": "log-level", "level": "loud"}\n', "expected error, warning"),
+    "a stream that is no text": (b'{"verb": "pause", "stream": ["main"]}\n', "expected the name"),
     "a level that is no text": (b'{"verb": "log-level", "level": {}}\n', "expected error, warning"),
 }
 
@@ -134,6 +136,27 @@ def test_clients_that_say_nothing_are_cut_off_and_others_served(running):
     assert control.read_all(silent[0]) == b""
     for client in silent:
         client.close()
+
+
+def test_a_daemon_that_hangs_and_a_full_queue_hold_up_no_command(firebridge):
+    """Who asks again and again would fill the queue, and then wait in connect for good."""
+    conf = control.conf(firebridge)
+    process = control.start(firebridge, conf)
+    os.kill(process.popen.pid, signal.SIGSTOP)
+    waiting = []
+    try:
+        with pytest.raises(BlockingIOError):
+            while len(waiting) < 500:
+                waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                waiting[-1].setblocking(False)
+                waiting[-1].connect(str(control.socket_of(firebridge)))
+        result = firebridge(conf, "status", timeout_s=20)
+        assert result.code == 1 and "the daemon does not answer: " in result.stderr, result
+    finally:
+        for client in waiting:
+            client.close()
+        os.kill(process.popen.pid, signal.SIGCONT)
+    assert control.ask(control.socket_of(firebridge), verb="status")["ok"]
 
 
 def test_a_client_that_goes_away_does_no_harm(running):

@@ -2,6 +2,7 @@
 """SIGHUP and `firebridge reload`: what changes, what runs on, and what is refused."""
 
 import json
+import pathlib
 import re
 import signal
 
@@ -217,6 +218,22 @@ def test_many_signals_and_a_stop_among_them_do_no_harm(firebridge, tmp_path):
     process, _ = start(firebridge, control.conf(firebridge, *BASE), tmp_path)
     for writers in range(1, 12):
         rewrite(firebridge, process, control.conf(firebridge, ("ticker", f"writers = {writers}")))
+    process.terminate()
+    assert process.wait().code == 0
+
+
+def test_a_signal_while_the_conf_is_read_for_the_first_time_ends_nothing(firebridge, tmp_path):
+    """Many jq programs make that long; each has a process."""
+    if "jq" not in firebridge.bare("version").stdout:
+        pytest.skip("this build has no jq")
+    systemd = manager.Manager(tmp_path)
+    conf = control.conf(firebridge, *((f"s{n}", f"filter_jq = .a == {n}") for n in range(12)))
+    process = firebridge.start(conf, "run", env=systemd.env)
+    children = pathlib.Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children")
+    process.wait_until(children.read_text)
+    assert not process.log
+    process.popen.send_signal(signal.SIGHUP)
+    process.wait_until(lambda: "the conf is read anew: 12 streams unchanged" in process.log)
     process.terminate()
     assert process.wait().code == 0
 

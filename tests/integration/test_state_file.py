@@ -242,6 +242,7 @@ def start_with(job, count):
     ready_s = time.monotonic() - process.started
     job.put(firehose.body(records(5)))
     process.wait_until(lambda: job.table.count() == 5, timeout_s=120)
+    process.wait_until(lambda: "the state file is sound" in process.log, timeout_s=120)
     process.terminate()
     result = process.wait()
     assert result.code == 0, str(result)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The watchdog: who hangs trips it, and who waits does not."""
 
+import os
+import socket
 import time
 
 import pytest
@@ -66,3 +68,27 @@ def test_a_daemon_without_work_and_without_peers_goes_on_living(firebridge, tmp_
     began = time.monotonic()
     process.wait_until(lambda: time.monotonic() - began > 4)
     assert systemd.silent_s() < 3 and "sign of life" not in process.log
+
+
+@pytest.mark.skipif("mount" not in os.environ.get("FIREBRIDGE_NAMESPACE", ""),
+                    reason="no mount namespace here to have a resolv.conf of its own in")
+def test_a_name_server_that_is_silent_does_not_trip_it(firebridge, tmp_path):
+    """The C library waits for it in one call, longer than a thread may be silent."""
+    systemd = manager.Manager(tmp_path, watchdog_s=4)
+    resolv = tmp_path / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.53\noptions timeout:5 attempts:1\n")
+    program = tmp_path / "firebridge"
+    program.write_text("#!/bin/sh\nexec unshare --mount sh -c "
+                       f"""'mount --bind {resolv} /etc/resolv.conf && exec "$@"' """
+                       f"""sh {firebridge.program} "$@"\n""")
+    program.chmod(0o755)
+    firebridge.program = program
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.53", 53))
+        server.settimeout(20)
+        process = control.start(firebridge, control.conf(
+            firebridge, daemon="[metrics]\nstatsd = statsd.example:8125\ninterval = 1s"),
+            env=systemd.env)
+        assert b"statsd" in server.recv(1000)
+        process.wait_until(lambda: "metrics by statsd are not taken" in process.log)
+    assert "sign of life" not in process.log

@@ -37,7 +37,8 @@ struct fb_keeper_report {
 /* From any thread. */
 void fb_keeper_report(struct fb_keeper *keeper, struct fb_keeper_report *ret_report);
 
-/* Nothing more will change the state: the last backup is due. May be said again and again. */
+/* Nothing more will change the state: a check is broken off, and the last backup is due. To be said
+ * again and again until it has finished. */
 void fb_keeper_finish(struct fb_keeper *keeper);
 bool fb_keeper_is_finished(const struct fb_keeper *keeper);
 

@@ -46,6 +46,12 @@ bool fb_state_is_checked(const struct fb_state *state);
 enum fb_status fb_state_check(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
 
 /*
+ * Breaks off a check that another thread is in, which then fails with FB_CANCELED; one that is
+ * about to begin is missed. From any thread.
+ */
+void fb_state_check_stop(struct fb_state *state);
+
+/*
  * Opens the state file beside the process that may hold it, to read and to change what the calls
  * for operators do (skip.h, replay.h, backfill.h). FB_NOT_FOUND: there is none. FB_CONFLICT: the
  * process that holds it is of an older version. FB_UNSUPPORTED, FB_CORRUPT, FB_IO as above.

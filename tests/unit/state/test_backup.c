@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,6 +309,44 @@ static void damage_that_is_found_while_running_ends_every_transaction(void **tes
     assert_non_null(strstr(bench->error.message, "firebridge state restore"));
 }
 
+struct stopper {
+    struct fb_state *state;
+    atomic_bool has_ended;
+};
+
+static void *stop_again_and_again(void *argument)
+{
+    struct stopper *stopper = argument;
+
+    while (!atomic_load(&stopper->has_ended))
+        fb_state_check_stop(stopper->state);
+    return NULL;
+}
+
+/* Of a large file it takes minutes, which is too long for the daemon's end. */
+static void a_check_can_be_broken_off_and_then_has_found_nothing(void **test)
+{
+    struct bench *bench = *test;
+    struct stopper stopper = {.state = bench->state.state};
+    enum fb_status status = FB_OK;
+    pthread_t thread;
+    char key[200];
+
+    for (int i = 0; i < 300; i++) {
+        snprintf(key, sizeof key, "%0190d", i);
+        state_bench_add(&bench->state, key, i);
+    }
+    fb_state_check_stop(bench->state.state);
+    assert_int_equal(pthread_create(&thread, NULL, stop_again_and_again, &stopper), 0);
+    for (int i = 0; i < 10000 && status == FB_OK; i++)
+        status = fb_state_check(bench->state.state, &bench->error);
+    atomic_store(&stopper.has_ended, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(status, FB_CANCELED);
+    assert_int_equal(fb_state_check(bench->state.state, &bench->error), FB_OK);
+    state_bench_add(&bench->state, "another", 1000);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -323,6 +363,7 @@ int main(void)
         CASE(a_reset_moves_database_and_log_aside_and_the_next_start_begins_anew),
         CASE(a_log_that_a_broken_off_reset_left_goes_too),
         CASE(damage_that_is_found_while_running_ends_every_transaction),
+        CASE(a_check_can_be_broken_off_and_then_has_found_nothing),
     };
 
     return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
