@@ -3,6 +3,7 @@
 
 import json
 import shlex
+import time
 import uuid
 
 import pytest
@@ -47,7 +48,7 @@ def test_it_makes_the_table_that_the_stream_then_writes_to(firebridge, make_conf
     assert ttl_of(dynamodb, name) == "ttl"
     billing = dynamodb.describe_table(TableName=name)["Table"]["BillingModeSummary"]
     assert billing["BillingMode"] == "PAY_PER_REQUEST"
-    firehose.put(s3, bucket, "p/", firehose.now(), [{"user": "a", "ts": 1700000000}])
+    firehose.put(s3, bucket, "p/", firehose.now(), [{"user": "a", "ts": int(time.time())}])
     firebridge.once(conf)
     assert dynamodb.scan(TableName=name)["Count"] == 1
     again = firebridge(conf, "create-table", "--apply")

@@ -15,7 +15,7 @@ import fault_proxy
 import firehose
 import letters
 from test_bad_input import job  # noqa: F401 (a fixture)
-from test_disk import fill, small_disk  # noqa: F401 (a fixture)
+from test_disk import fill, small_disk, state_folder  # noqa: F401 (fixtures)
 
 KILLS = int(os.environ.get("FIREBRIDGE_KILLS", "50")) // 2
 KILL_TIME_S = 25 if KILLS <= 25 else 1200

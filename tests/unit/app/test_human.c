@@ -33,9 +33,8 @@ static void durations_have_two_units_at_most(void **state)
     static const struct {
         int64_t duration_ms;
         const char *text;
-    } cases[] = {{-5000, "0 s"},      {999, "0 s"},
-                 {59999, "59 s"},     {60000, "1 min"},
-                 {3599999, "59 min"}, {7500000, "2 h 5 min"},
+    } cases[] = {{-5000, "0 s"},       {999, "0 s"},        {59999, "59 s"},
+                 {60000, "1 min"},     {3599999, "59 min"}, {7500000, "2 h 5 min"},
                  {86400000, "1 d 0 h"}};
     char text[FB_HUMAN_SIZE];
 
