@@ -172,6 +172,7 @@ def test_each_record_form_stays_under_32_mib(form, firebridge, make_conf, s3, bu
     assert 0 < peak < 32 * MIB, f"{peak / MIB:.1f} MiB"
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("form", LARGE_RECORDS)
 def test_the_largest_records_stay_under_32_mib(form, firebridge, make_conf, s3, bucket, accepting,

@@ -15,6 +15,7 @@ def on_write(fault, which):
     return lambda call: fault if call.operation == "BatchWriteItem" and which(call.number) else None
 
 
+@pytest.mark.alone
 def test_a_success_between_two_throttles_resets_the_back_off(job, dynamodb_server):
     job.put(firehose.body(records(300)))
     rule = on_write(fault_proxy.throttle, lambda number: number % 2 == 1)
