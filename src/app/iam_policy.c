@@ -51,7 +51,10 @@ static bool fill_policies(struct maker *maker)
             status = fb_iam_allow_stream(&maker->iam, &maker->iam.conf->streams[i], asked_for);
     if (status == FB_OK)
         status = fb_iam_allow_backup(&maker->iam);
-    json_object_foreach(maker->iam.policies, name, policy) fb_policy_finish(policy);
+    json_object_foreach(maker->iam.policies, name, policy)
+    {
+        fb_policy_finish(policy);
+    }
     if (status != FB_OK)
         fb_cli_report(NULL, "out of memory");
     return status == FB_OK;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "firebridge/app/state_store.h"
 #include "firebridge/base/heartbeat.h"
@@ -67,9 +68,11 @@ static enum fb_status put(struct fb_keeper *keeper, uint64_t *ret_bytes, struct 
 static void note(struct fb_keeper *keeper, const struct fb_error *error)
 {
     pthread_mutex_lock(&keeper->lock);
+    memset(&keeper->report.error, 0, sizeof keeper->report.error);
     if (error == NULL)
         keeper->report.kept_ms = fb_realtime_ms(keeper->options.clock);
-    keeper->report.error = error == NULL ? (struct fb_error){0} : *error;
+    else
+        keeper->report.error = *error;
     pthread_mutex_unlock(&keeper->lock);
 }
 

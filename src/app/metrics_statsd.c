@@ -17,7 +17,7 @@ static enum fb_status append_tag(struct fb_buffer *out, const char *name, const 
     char clean[256];
     size_t size = 0;
 
-    for (; value[size] != '\0' && size < sizeof clean - 1; size++)
+    for (; size < sizeof clean - 1 && value[size] != '\0'; size++)
         clean[size] = isalnum((unsigned char)value[size]) || strchr("_-.", value[size]) != NULL
                           ? value[size]
                           : '_';
@@ -35,9 +35,9 @@ static enum fb_status append_tags(const struct line *line, const char *label, co
         status = fb_buffer_append_text(line->out, ",");
     if (status == FB_OK)
         status = append_tag(line->out, "table", line->sample->table);
-    if (status == FB_OK && label != NULL)
+    if (status == FB_OK && word != NULL)
         status = fb_buffer_append_text(line->out, ",");
-    if (status == FB_OK && label != NULL)
+    if (status == FB_OK && word != NULL)
         status = append_tag(line->out, label, word);
     return status == FB_OK ? fb_buffer_append_text(line->out, "\n") : status;
 }

@@ -80,7 +80,7 @@ static size_t escape(const char *at, char escaped[8])
 
 static void put_string(struct json *json, const char *text)
 {
-    char escaped[8];
+    char escaped[8] = "";
 
     put(json, "\"", 1);
     while (*text != '\0') {

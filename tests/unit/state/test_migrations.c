@@ -227,15 +227,15 @@ static void describe_schema(char *text, size_t size)
     size_t used = 0;
 
     assert_int_equal(sqlite3_open(path_in("firebridge.db"), &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_prepare_v2(db,
-                           "SELECT m.type || ' ' || m.name || ' ' || tbl_name || ' ' ||"
-                           " coalesce(c.name || ' ' || c.type || ' ' || \"notnull\" || ' ' ||"
-                           " coalesce(dflt_value, '') || ' ' || pk, iif(m.type = 'table', '', m.sql))"
-                           " FROM sqlite_master AS m LEFT JOIN pragma_table_info(m.name) AS c"
-                           " ON m.type = 'table' ORDER BY m.type, m.name, cid",
-                           -1, &query, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(
+                         db,
+                         "SELECT m.type || ' ' || m.name || ' ' || tbl_name || ' ' ||"
+                         " coalesce(c.name || ' ' || c.type || ' ' || \"notnull\" || ' ' ||"
+                         " coalesce(dflt_value, '') || ' ' || pk, iif(m.type = 'table', '', m.sql))"
+                         " FROM sqlite_master AS m LEFT JOIN pragma_table_info(m.name) AS c"
+                         " ON m.type = 'table' ORDER BY m.type, m.name, cid",
+                         -1, &query, NULL),
+                     SQLITE_OK);
     while (sqlite3_step(query) == SQLITE_ROW)
         used += (size_t)snprintf(text + used, size - used, "%s\n",
                                  (const char *)sqlite3_column_text(query, 0));
