@@ -179,21 +179,26 @@ static void free_jq(struct fb_jq *jq)
     free(jq);
 }
 
-static enum fb_status make(const struct fb_jq_programs *programs, struct fb_jq **ret_jq,
-                           struct fb_error *error)
+/* NULL, and why: it could not be made. */
+static struct fb_jq *make(const struct fb_jq_programs *programs, enum fb_status *ret_status,
+                          struct fb_error *error)
 {
     struct fb_jq *jq;
     enum fb_status status;
 
-    if (is_sealed)
-        return fb_fail(error, FB_UNSUPPORTED,
-                       "%s: the program is new, and a process for it can only be made before the "
-                       "work begins: restart firebridge",
-                       programs->transform == NULL ? "filter_jq" : "transform_jq");
+    if (is_sealed) {
+        *ret_status =
+            fb_fail(error, FB_UNSUPPORTED,
+                    "%s: the program is new, and a process for it can only be made before the "
+                    "work begins: restart firebridge",
+                    programs->transform == NULL ? "filter_jq" : "transform_jq");
+        return NULL;
+    }
     jq = calloc(1, sizeof *jq);
-
-    if (jq == NULL)
-        return fb_fail(error, FB_NO_MEMORY, "no memory for a jq program");
+    if (jq == NULL) {
+        *ret_status = fb_fail(error, FB_NO_MEMORY, "no memory for a jq program");
+        return NULL;
+    }
     jq->filters = programs->filter != NULL;
     jq->transforms = programs->transform != NULL;
     jq->control = -1;
@@ -204,11 +209,11 @@ static enum fb_status make(const struct fb_jq_programs *programs, struct fb_jq *
             : fb_fail(error, FB_NO_MEMORY, "no memory for a jq program");
     if (status == FB_OK)
         status = await_report(jq, programs, error);
+    *ret_status = status;
     if (status == FB_OK)
-        *ret_jq = jq;
-    else
-        free_jq(jq);
-    return status;
+        return jq;
+    free_jq(jq);
+    return NULL;
 }
 
 enum fb_status fb_jq_new(const struct fb_jq_programs *programs, struct fb_jq **ret_jq,
@@ -220,13 +225,13 @@ enum fb_status fb_jq_new(const struct fb_jq_programs *programs, struct fb_jq **r
     pthread_mutex_lock(&all_lock);
     jq = find(programs);
     if (jq == NULL) {
-        status = make(programs, &jq, error);
-        if (status == FB_OK) {
+        jq = make(programs, &status, error);
+        if (jq != NULL) {
             jq->next = all;
             all = jq;
         }
     }
-    if (status == FB_OK) {
+    if (jq != NULL) {
         jq->users++;
         *ret_jq = jq;
     }
