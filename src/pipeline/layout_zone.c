@@ -170,7 +170,9 @@ static enum fb_status learn(const char *name, struct known **ret_known, struct f
             free(known->name);
         }
         free(known);
-        return status == FB_NO_MEMORY ? fb_fail(error, status, "out of memory") : status;
+        if (status == FB_NO_MEMORY)
+            fb_fail(error, status, "out of memory");
+        return status;
     }
     known->next = known_zones;
     *ret_known = known_zones = known;
