@@ -370,6 +370,7 @@ static void add_up(struct totals *totals, const struct daemon *daemon)
     }
 }
 
+/* Behind a history, and before it, where a run that was killed left one. */
 static void remove_state(const char *directory)
 {
     static const char *const names[] = {"firebridge.db", "firebridge.db-wal", "firebridge.db-shm",
@@ -390,6 +391,7 @@ static unsigned run_history(uint64_t seed, const char *directory, struct totals 
     struct fb_error error = {0};
     unsigned faults;
 
+    remove_state(directory);
     history_draw(&history, seed);
     cost_init(&daemon.cost, &history);
     daemon.taken = calloc(history.s3.count + 1, sizeof *daemon.taken);
