@@ -15,20 +15,23 @@ void fb_tally_done(struct fb_tally *tally)
     pthread_mutex_destroy(&tally->lock);
 }
 
-static struct fb_tally_row *find(struct fb_tally_view *view, const char *word)
+/* Its row, or row_count: there is none. */
+static size_t find(const struct fb_tally_view *view, const char *word)
 {
-    for (size_t i = 0; i < view->row_count; i++)
-        if (strncmp(view->rows[i].word, word, FB_TALLY_WORD_SIZE - 1) == 0)
-            return &view->rows[i];
-    return NULL;
+    size_t i = 0;
+
+    while (i < view->row_count && strncmp(view->rows[i].word, word, FB_TALLY_WORD_SIZE - 1) != 0)
+        i++;
+    return i;
 }
 
 static struct fb_tally_row *find_or_make(struct fb_tally_view *view, const char *word)
 {
-    struct fb_tally_row *row = find(view, word);
+    const size_t found = find(view, word);
+    struct fb_tally_row *row;
 
-    if (row != NULL)
-        return row;
+    if (found < view->row_count)
+        return &view->rows[found];
     if (view->row_count == FB_TALLY_MAX_ROWS)
         return &view->rows[FB_TALLY_MAX_ROWS - 1];
     row = &view->rows[view->row_count++];
@@ -58,10 +61,9 @@ void fb_tally_view(struct fb_tally *tally, struct fb_tally_view *ret_view)
 
 uint64_t fb_tally_view_count(const struct fb_tally_view *view, const char *word)
 {
-    for (size_t i = 0; i < view->row_count; i++)
-        if (strncmp(view->rows[i].word, word, FB_TALLY_WORD_SIZE - 1) == 0)
-            return view->rows[i].count;
-    return 0;
+    const size_t found = find(view, word);
+
+    return found < view->row_count ? view->rows[found].count : 0;
 }
 
 uint64_t fb_tally_view_sum(const struct fb_tally_view *view)

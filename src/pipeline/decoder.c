@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "decoder_private.h"
-#include "firebridge/base/heartbeat.h"
-#include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
 
 /* Objects begun but not passed by the frontier; bounds memory behind one stuck key. */
 #define OBJECTS_IN_FLIGHT 1000
 #define FRONTIER_LOOK_MS  20
-
-static enum fb_hold hold_of(const struct fb_decoder *decoder)
-{
-    return fb_hold_of(decoder->options.hold);
-}
 
 /* Which object is at work; NULL: none. */
 static void note_work(const struct fb_decoder *decoder, const struct fb_state_object *object)
@@ -152,7 +144,7 @@ static void *run(void *argument)
 
         /* Before the look at the hold: who set it takes us for at rest only when we saw it. */
         set_busy(decoder, true);
-        if (hold_of(decoder) == FB_HOLD_NOTHING) {
+        if (fb_hold_of(decoder->options.hold) == FB_HOLD_NOTHING) {
             status = next_object(decoder, &object);
         } else {
             status = FB_END;
@@ -165,7 +157,7 @@ static void *run(void *argument)
             set_busy(decoder, false);
             if (last_look)
                 break;
-            if (hold_of(decoder) != FB_HOLD_NOTHING)
+            if (fb_hold_of(decoder->options.hold) != FB_HOLD_NOTHING)
                 fb_event_raise(options->changed);
             fb_event_wait(options->event, seen, fb_takeup_wait_ms(options->takeup));
             status = FB_OK;

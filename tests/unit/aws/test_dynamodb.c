@@ -9,41 +9,8 @@
 
 #include <cmocka.h>
 
-#include "../support/script_transport.h"
-#include "../support/static_credentials.h"
+#include "../support/client_fixture.h"
 #include "firebridge/aws/write.h"
-
-/* 2026-11-22T10:00:00Z */
-#define NOW_MS (INT64_C(1795341600) * 1000)
-
-struct fixture {
-    struct fb_clock_virtual clock;
-    struct static_provider provider;
-    struct fb_credentials_cache *cache;
-    struct fb_client client;
-    struct fb_error error;
-};
-
-static void set_up(struct fixture *f, const struct script_step *steps, size_t count)
-{
-    memset(f, 0, sizeof *f);
-    fb_clock_virtual_init(&f->clock, NOW_MS);
-    static_provider_init(&f->provider, INT64_MAX);
-    f->cache = static_cache_new(&f->provider, &f->clock.clock);
-    f->client = (struct fb_client){.transport = script_transport_new(steps, count),
-                                   .credentials = f->cache,
-                                   .clock = &f->clock.clock,
-                                   .region = "eu-west-1"};
-}
-
-static void tear_down(struct fixture *f)
-{
-    script_transport_assert_done(f->client.transport);
-    fb_transport_free(f->client.transport);
-    fb_credentials_cache_free(f->cache);
-}
-
-#define SET_UP(f, steps) set_up(&(f), steps, sizeof(steps) / sizeof *(steps))
 
 static const struct fb_key_schema schema = {
     .attributes = {{.name = "id", .name_size = 2, .type = FB_KEY_STRING},
@@ -94,7 +61,7 @@ static void free_entries(struct entries *entries)
         fb_buffer_done(&entries->keys[i]);
 }
 
-static enum fb_status write_batch(struct fixture *f, const char *table,
+static enum fb_status write_batch(struct client_fixture *f, const char *table,
                                   struct fb_batch_entry *entries, size_t count)
 {
     const struct fb_write_target target = {.table = table, .schema = &schema};
@@ -104,7 +71,8 @@ static enum fb_status write_batch(struct fixture *f, const char *table,
                              &f->error);
 }
 
-static enum fb_status write_table(struct fixture *f, struct entries *entries, const char *table)
+static enum fb_status write_table(struct client_fixture *f, struct entries *entries,
+                                  const char *table)
 {
     return write_batch(f, table, entries->items, ENTRY_COUNT);
 }
@@ -140,7 +108,7 @@ static void a_batch_is_one_put_per_item(void **state)
          .answer = "{\"UnprocessedItems\":{}}"},
     };
     struct entries entries;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -149,7 +117,7 @@ static void a_batch_is_one_put_per_item(void **state)
     for (size_t i = 0; i < ENTRY_COUNT; i++)
         assert_false(entries.items[i].unprocessed);
     free_entries(&entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 #define KEY(id, n)        "{\"id\":{\"S\":\"" id "\"},\"n\":{\"N\":\"" n "\"}}"
@@ -179,7 +147,7 @@ static void a_batch_holds_puts_and_deletes_as_they_come(void **state)
          .answer = "{\"UnprocessedItems\":{}}"},
     };
     struct entries entries;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -195,7 +163,7 @@ static void a_batch_holds_puts_and_deletes_as_they_come(void **state)
     for (size_t i = 0; i < ENTRY_COUNT; i++)
         assert_false(entries.items[i].unprocessed);
     free_entries(&entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 /* The second and the last of four are deletes. */
@@ -238,7 +206,7 @@ static void a_delete_that_comes_back_is_found_by_its_key_and_operation(void **st
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct script_step steps[] = {{.http_status = 200, .answer = cases[i].answer}};
         struct entries entries;
-        struct fixture f;
+        struct client_fixture f;
         enum fb_status status;
         unsigned back = 0;
 
@@ -254,7 +222,7 @@ static void a_delete_that_comes_back_is_found_by_its_key_and_operation(void **st
         if (status == FB_OK && back != cases[i].back)
             fail_msg("case %zu gives back %u", i, back);
         free_entries(&entries);
-        tear_down(&f);
+        client_fixture_tear_down(&f);
     }
 }
 
@@ -268,7 +236,7 @@ static void what_comes_back_is_found_by_its_key(void **state)
         {.http_status = 200, .answer = " { \"UnprocessedItems\" : { } } "},
     };
     struct entries entries;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -286,7 +254,7 @@ static void what_comes_back_is_found_by_its_key(void **state)
     assert_int_equal(write_table(&f, &entries, "ticker"), FB_OK);
     assert_false(entries.items[0].unprocessed);
     free_entries(&entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void an_answer_that_cannot_be_right_is_corrupt(void **state)
@@ -343,7 +311,7 @@ static void an_answer_that_cannot_be_right_is_corrupt(void **state)
         struct script_step steps[] = {
             {.http_status = 200, .answer = cases[i].answer, .head = cases[i].head}};
         struct entries entries;
-        struct fixture f;
+        struct client_fixture f;
         enum fb_status status;
 
         SET_UP(f, steps);
@@ -353,7 +321,7 @@ static void an_answer_that_cannot_be_right_is_corrupt(void **state)
             fail_msg("case %zu: %s", i, fb_status_name(status));
         assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
         free_entries(&entries);
-        tear_down(&f);
+        client_fixture_tear_down(&f);
     }
 }
 
@@ -362,7 +330,7 @@ static enum fb_status answer_with(const char *answer, size_t size, struct entrie
 {
     const struct script_step steps[] = {
         {.http_status = 200, .answer = answer, .answer_size = size, .piece_bytes = 7}};
-    struct fixture f;
+    struct client_fixture f;
     enum fb_status status;
 
     SET_UP(f, steps);
@@ -371,7 +339,7 @@ static enum fb_status answer_with(const char *answer, size_t size, struct entrie
     if (status == FB_CORRUPT)
         assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
     free_entries(entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
     return status;
 }
 
@@ -463,7 +431,7 @@ static void a_gzipped_answer_is_checked_as_sent_and_inflated(void **state)
                                        .answer = gzipped_nothing,
                                        .answer_size = cases[i].answer_size}};
         struct entries entries;
-        struct fixture f;
+        struct client_fixture f;
         enum fb_status status;
 
         SET_UP(f, steps);
@@ -472,7 +440,7 @@ static void a_gzipped_answer_is_checked_as_sent_and_inflated(void **state)
         if (status != cases[i].status)
             fail_msg("case %zu: %s: %s", i, fb_status_name(status), f.error.message);
         free_entries(&entries);
-        tear_down(&f);
+        client_fixture_tear_down(&f);
     }
 }
 
@@ -485,7 +453,7 @@ static void a_gzip_bomb_is_cut_off(void **state)
     struct script_step steps[] = {
         {.http_status = 200, .head = "Content-Encoding: gzip", .answer = (const char *)bomb}};
     struct entries entries;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     assert_non_null(spaces);
@@ -501,7 +469,7 @@ static void a_gzip_bomb_is_cut_off(void **state)
     assert_int_equal(write_table(&f, &entries, "ticker"), FB_CORRUPT);
     assert_non_null(strstr(f.error.message, "inflates to more"));
     free_entries(&entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
     free(spaces);
 }
 
@@ -522,7 +490,7 @@ static void a_gzipped_refusal_is_read(void **state)
          .answer_size = sizeof refusal - 5},
     };
     struct entries entries;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -531,7 +499,7 @@ static void a_gzipped_refusal_is_read(void **state)
     assert_int_equal(write_table(&f, &entries, "ticker"), FB_INVALID);
     assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
     free_entries(&entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void an_answer_that_is_cut_off_is_corrupt(void **state)
@@ -577,7 +545,7 @@ static void an_endless_answer_is_cut_off(void **state)
     struct script_step steps[] = {
         {.http_status = 200, .answer = spaces, .answer_size = size, .piece_bytes = 4096}};
     struct entries entries;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     assert_non_null(spaces);
@@ -586,7 +554,7 @@ static void an_endless_answer_is_cut_off(void **state)
     make_entries(&entries);
     assert_int_equal(write_table(&f, &entries, "ticker"), FB_CORRUPT);
     free_entries(&entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
     free(spaces);
 }
 
@@ -598,7 +566,7 @@ static void a_throttled_batch_says_so(void **state)
          .answer = "{\"__type\":\"com.amazonaws.dynamodb.v20120810#"
                    "ProvisionedThroughputExceededException\",\"message\":\"too fast\"}"}};
     struct entries entries;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -608,22 +576,22 @@ static void a_throttled_batch_says_so(void **state)
     assert_string_equal(f.error.request_id, "RID");
     assert_non_null(strstr(f.error.message, "BatchWriteItem of table ticker"));
     free_entries(&entries);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void a_batch_outside_the_limits_is_never_sent(void **state)
 {
     struct fb_batch_entry entries[26] = {{0}};
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
-    set_up(&f, NULL, 0);
+    client_fixture_set_up(&f, NULL, 0);
     assert_int_equal(write_batch(&f, "t", entries, 26), FB_INVALID);
     assert_int_equal(write_batch(&f, "t", entries, 0), FB_INVALID);
     assert_int_equal(write_batch(&f, "t\"", entries, 1), FB_INVALID);
     entries[0].item_size = FB_BATCH_MAX_BYTES;
     assert_int_equal(write_batch(&f, "t", entries, 1), FB_TOO_LARGE);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void a_table_is_described(void **state)
@@ -639,7 +607,7 @@ static void a_table_is_described(void **state)
                    "\"TableArn\":\"arn:aws:dynamodb:eu-west-1:1:table/ticker\","
                    "\"CreationDateTime\":1.795341600123E9}}"}};
     struct fb_table table;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -653,7 +621,7 @@ static void a_table_is_described(void **state)
     assert_string_equal(table.schema.attributes[1].name, "n");
     assert_int_equal(table.schema.attributes[1].name_size, 1);
     assert_int_equal(table.schema.attributes[1].type, FB_KEY_NUMBER);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void a_table_by_arn_is_asked_for_in_its_region(void **state)
@@ -665,7 +633,7 @@ static void a_table_by_arn_is_asked_for_in_its_region(void **state)
          .answer = "{\"__type\":\"x#AccessDeniedException\"}"},
     };
     struct fb_table table;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -676,7 +644,7 @@ static void a_table_by_arn_is_asked_for_in_its_region(void **state)
     assert_int_equal(
         fb_dynamodb_describe_table(&f.client, "arn:aws:dynamodb:../x:1:table/t", &table, &f.error),
         FB_INVALID);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void an_answer_that_describes_no_table_is_corrupt(void **state)
@@ -699,11 +667,11 @@ static void an_answer_that_describes_no_table_is_corrupt(void **state)
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         struct script_step steps[] = {{.http_status = 200, .answer = answers[i]}};
         struct fb_table table;
-        struct fixture f;
+        struct client_fixture f;
 
         SET_UP(f, steps);
         assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_CORRUPT);
-        tear_down(&f);
+        client_fixture_tear_down(&f);
     }
 }
 
@@ -741,13 +709,13 @@ static void what_a_table_takes_is_told_if_it_says_so(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct script_step steps[] = {{.http_status = 200, .answer = cases[i].answer}};
         struct fb_table table;
-        struct fixture f;
+        struct client_fixture f;
 
         SET_UP(f, steps);
         assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_OK);
         assert_int_equal(table.write_units, cases[i].write_units);
         assert_int_equal(table.is_provisioned, cases[i].is_provisioned);
-        tear_down(&f);
+        client_fixture_tear_down(&f);
     }
 }
 
@@ -758,13 +726,13 @@ static void a_missing_table_is_not_found(void **state)
          .answer = "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\","
                    "\"message\":\"Cannot do operations on a non-existent table\"}"}};
     struct fb_table table;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
     assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_NOT_FOUND);
     assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void expired_signature(const struct fb_http_request *request)
@@ -785,13 +753,13 @@ static void a_signature_not_yet_current_corrects_the_clock(void **state)
          .answer = "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\"}"},
     };
     struct fb_table table;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
     assert_int_equal(fb_dynamodb_describe_table(&f.client, "t", &table, &f.error), FB_NOT_FOUND);
     assert_int_equal(fb_credentials_cache_skew_ms(f.cache), -30 * 60 * 1000);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 int main(void)

@@ -7,41 +7,8 @@
 
 #include <cmocka.h>
 
-#include "../support/script_transport.h"
-#include "../support/static_credentials.h"
+#include "../support/client_fixture.h"
 #include "firebridge/aws/tables.h"
-
-/* 2026-11-22T10:00:00Z */
-#define NOW_MS (INT64_C(1795341600) * 1000)
-
-struct fixture {
-    struct fb_clock_virtual clock;
-    struct static_provider provider;
-    struct fb_credentials_cache *cache;
-    struct fb_client client;
-    struct fb_error error;
-};
-
-static void set_up(struct fixture *f, const struct script_step *steps, size_t count)
-{
-    memset(f, 0, sizeof *f);
-    fb_clock_virtual_init(&f->clock, NOW_MS);
-    static_provider_init(&f->provider, INT64_MAX);
-    f->cache = static_cache_new(&f->provider, &f->clock.clock);
-    f->client = (struct fb_client){.transport = script_transport_new(steps, count),
-                                   .credentials = f->cache,
-                                   .clock = &f->clock.clock,
-                                   .region = "eu-west-1"};
-}
-
-static void tear_down(struct fixture *f)
-{
-    script_transport_assert_done(f->client.transport);
-    fb_transport_free(f->client.transport);
-    fb_credentials_cache_free(f->cache);
-}
-
-#define SET_UP(f, steps) set_up(&(f), steps, sizeof(steps) / sizeof *(steps))
 
 static const struct fb_key_schema schema = {
     .attributes = {{.name = "pk", .name_size = 2, .type = FB_KEY_STRING},
@@ -66,7 +33,7 @@ static void a_table_is_made_on_demand_with_its_key(void **state)
         {.http_status = 200, .answer = "[]"},
     };
     json_t *creation = fb_table_creation("ticker", &schema);
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -76,7 +43,7 @@ static void a_table_is_made_on_demand_with_its_key(void **state)
     assert_string_equal(f.error.code, "ResourceInUseException");
     assert_int_equal(fb_dynamodb_create_table(&f.client, "ticker", creation, &f.error), FB_CORRUPT);
     json_decref(creation);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void an_attribute_is_named_by_which_items_are_to_expire(void **state)
@@ -89,13 +56,13 @@ static void an_attribute_is_named_by_which_items_are_to_expire(void **state)
          .answer = "{}"},
     };
     json_t *expiry = fb_table_expiry("ticker", "ttl");
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
     assert_int_equal(fb_dynamodb_update_ttl(&f.client, "ticker", expiry, &f.error), FB_OK);
     json_decref(expiry);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void the_attribute_by_which_items_expire_is_told(void **state)
@@ -111,7 +78,7 @@ static void the_attribute_by_which_items_expire_is_told(void **state)
                    "\"AttributeName\":\"expires\"}}"},
     };
     char attribute[FB_KEY_NAME_MAX + 1];
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -119,7 +86,7 @@ static void the_attribute_by_which_items_expire_is_told(void **state)
     assert_string_equal(attribute, "expires");
     assert_int_equal(fb_dynamodb_describe_ttl(&f.client, "ticker", attribute, &f.error), FB_OK);
     assert_string_equal(attribute, "");
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void what_says_nothing_of_expiry_is_not_believed(void **state)
@@ -134,7 +101,7 @@ static void what_says_nothing_of_expiry_is_not_believed(void **state)
         {.http_status = 200, .answer = "<html>"},
     };
     char attribute[FB_KEY_NAME_MAX + 1] = "untouched";
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -142,7 +109,7 @@ static void what_says_nothing_of_expiry_is_not_believed(void **state)
         assert_int_equal(fb_dynamodb_describe_ttl(&f.client, "ticker", attribute, &f.error),
                          FB_CORRUPT);
     assert_string_equal(attribute, "untouched");
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 int main(void)

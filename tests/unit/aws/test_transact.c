@@ -8,48 +8,15 @@
 
 #include <cmocka.h>
 
-#include "../support/script_transport.h"
-#include "../support/static_credentials.h"
+#include "../support/client_fixture.h"
 #include "firebridge/aws/transact.h"
-
-/* 2026-11-22T10:00:00Z */
-#define NOW_MS (INT64_C(1795341600) * 1000)
-
-struct fixture {
-    struct fb_clock_virtual clock;
-    struct static_provider provider;
-    struct fb_credentials_cache *cache;
-    struct fb_client client;
-    struct fb_error error;
-};
-
-static void set_up(struct fixture *f, const struct script_step *steps, size_t count)
-{
-    memset(f, 0, sizeof *f);
-    fb_clock_virtual_init(&f->clock, NOW_MS);
-    static_provider_init(&f->provider, INT64_MAX);
-    f->cache = static_cache_new(&f->provider, &f->clock.clock);
-    f->client = (struct fb_client){.transport = script_transport_new(steps, count),
-                                   .credentials = f->cache,
-                                   .clock = &f->clock.clock,
-                                   .region = "eu-west-1"};
-}
-
-static void tear_down(struct fixture *f)
-{
-    script_transport_assert_done(f->client.transport);
-    fb_transport_free(f->client.transport);
-    fb_credentials_cache_free(f->cache);
-}
-
-#define SET_UP(f, steps) set_up(&(f), steps, sizeof(steps) / sizeof *(steps))
 
 #define PUT    "{\"Put\":{\"TableName\":\"ticker\"}}"
 #define UPDATE "{\"Update\":{\"TableName\":\"ticker\"}}"
 
 #define ACTIONS 3
 
-static enum fb_status write_three(struct fixture *f, struct fb_transact_action *actions)
+static enum fb_status write_three(struct client_fixture *f, struct fb_transact_action *actions)
 {
     const char *const texts[ACTIONS] = {PUT, UPDATE, UPDATE};
 
@@ -71,14 +38,14 @@ static void a_transaction_is_all_of_its_actions(void **state)
          .answer = "{}"},
     };
     struct fb_transact_action actions[ACTIONS];
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
     assert_int_equal(write_three(&f, actions), FB_OK);
     for (size_t i = 0; i < ACTIONS; i++)
         assert_false(actions[i].is_refused);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 #define CANCELED(reasons)                                                                          \
@@ -126,7 +93,7 @@ static void each_reason_for_canceling_has_its_verdict(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         const struct script_step steps[] = {{.http_status = 400, .answer = refusals[i].answer}};
         struct fb_transact_action actions[ACTIONS];
-        struct fixture f;
+        struct client_fixture f;
 
         SET_UP(f, steps);
         assert_int_equal(write_three(&f, actions), refusals[i].status);
@@ -135,7 +102,7 @@ static void each_reason_for_canceling_has_its_verdict(void **state)
         assert_string_equal(f.error.code, refusals[i].code);
         for (unsigned k = 0; k < ACTIONS; k++)
             assert_int_equal(actions[k].is_refused, (refusals[i].refused >> k) & 1);
-        tear_down(&f);
+        client_fixture_tear_down(&f);
     }
 }
 
@@ -147,13 +114,13 @@ static void reasons_with_a_wrong_crc_are_not_believed(void **state)
          .answer = CANCELED(NONE "," BECAUSE("ValidationError") "," NONE)},
     };
     struct fb_transact_action actions[ACTIONS];
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
     assert_int_equal(write_three(&f, actions), FB_CORRUPT);
     assert_int_equal(fb_verdict_of(&f.error) == FB_REJECTED, false);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void an_answer_that_is_none_of_dynamodbs_is_not_believed(void **state)
@@ -164,14 +131,14 @@ static void an_answer_that_is_none_of_dynamodbs_is_not_believed(void **state)
         {.http_status = 200, .answer = "{\"ConsumedCapacity\":[]}"},
     };
     struct fb_transact_action actions[ACTIONS];
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
     assert_int_equal(write_three(&f, actions), FB_CORRUPT);
     assert_int_equal(write_three(&f, actions), FB_CORRUPT);
     assert_int_equal(write_three(&f, actions), FB_OK);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 static void an_item_is_read_as_it_is_now(void **state)
@@ -188,7 +155,7 @@ static void an_item_is_read_as_it_is_now(void **state)
     };
     static const char key[] = "{\"id\":{\"S\":\"a\"}}";
     json_t *item = NULL;
-    struct fixture f;
+    struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
@@ -205,7 +172,7 @@ static void an_item_is_read_as_it_is_now(void **state)
     assert_int_equal(
         fb_dynamodb_get_item(&f.client, "ticker", key, sizeof key - 1, &item, &f.error),
         FB_NOT_FOUND);
-    tear_down(&f);
+    client_fixture_tear_down(&f);
 }
 
 int main(void)
