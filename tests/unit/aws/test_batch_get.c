@@ -7,12 +7,8 @@
 
 #include <cmocka.h>
 
-#include "../support/script_transport.h"
-#include "../support/static_credentials.h"
+#include "../support/client_fixture.h"
 #include "firebridge/aws/batch_get.h"
-
-/* 2026-11-22T10:00:00Z */
-#define NOW_MS (INT64_C(1795341600) * 1000)
 
 #define KEYS 3
 
@@ -29,11 +25,7 @@ static const char *const keys[KEYS] = {"{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"
                                        "{\"id\":{\"S\":\"q\\\"\"},\"n\":{\"N\":\"-2e3\"}}"};
 
 struct fixture {
-    struct fb_clock_virtual clock;
-    struct static_provider provider;
-    struct fb_credentials_cache *cache;
-    struct fb_client client;
-    struct fb_error error;
+    struct client_fixture base;
     struct fb_buffer canonical[KEYS];
     struct fb_get_entry entries[KEYS];
     struct fb_buffer answer;
@@ -42,13 +34,7 @@ struct fixture {
 static void set_up(struct fixture *f, const struct script_step *steps, size_t count)
 {
     memset(f, 0, sizeof *f);
-    fb_clock_virtual_init(&f->clock, NOW_MS);
-    static_provider_init(&f->provider, INT64_MAX);
-    f->cache = static_cache_new(&f->provider, &f->clock.clock);
-    f->client = (struct fb_client){.transport = script_transport_new(steps, count),
-                                   .credentials = f->cache,
-                                   .clock = &f->clock.clock,
-                                   .region = "eu-west-1"};
+    client_fixture_set_up(&f->base, steps, count);
     fb_buffer_init(&f->answer, 65536);
     for (size_t i = 0; i < KEYS; i++) {
         fb_buffer_init(&f->canonical[i], 256);
@@ -67,20 +53,19 @@ static void set_up(struct fixture *f, const struct script_step *steps, size_t co
 
 static void tear_down(struct fixture *f)
 {
-    script_transport_assert_done(f->client.transport);
-    fb_transport_free(f->client.transport);
-    fb_credentials_cache_free(f->cache);
+    client_fixture_tear_down(&f->base);
     for (size_t i = 0; i < KEYS; i++)
         fb_buffer_done(&f->canonical[i]);
     fb_buffer_done(&f->answer);
 }
 
+#undef SET_UP
 #define SET_UP(f, steps) set_up(&(f), steps, sizeof(steps) / sizeof *(steps))
 
 static enum fb_status get(struct fixture *f)
 {
-    return fb_dynamodb_batch_get(&f->client, "ticker", &schema, f->entries, KEYS, &f->answer,
-                                 &f->error);
+    return fb_dynamodb_batch_get(&f->base.client, "ticker", &schema, f->entries, KEYS, &f->answer,
+                                 &f->base.error);
 }
 
 #define A "{\"x\":{\"M\":{\"id\":{\"S\":\"b\"}}},\"n\":{\"N\":\"1.0\"},\"id\":{\"S\":\"\\u0061\"}}"
@@ -147,7 +132,8 @@ static void an_answer_that_gives_what_was_not_asked_for_is_not_believed(void **s
 
         SET_UP(f, steps);
         assert_int_equal(get(&f), FB_CORRUPT);
-        assert_non_null(strstr(f.error.message, "BatchGetItem of table ticker: the answer is not"));
+        assert_non_null(
+            strstr(f.base.error.message, "BatchGetItem of table ticker: the answer is not"));
         tear_down(&f);
     }
 }
@@ -171,11 +157,11 @@ static void a_call_has_1_to_100_keys(void **state)
 
     (void)state;
     set_up(&f, NULL, 0);
-    assert_int_equal(
-        fb_dynamodb_batch_get(&f.client, "ticker", &schema, f.entries, 0, &f.answer, &f.error),
-        FB_INVALID);
-    assert_int_equal(fb_dynamodb_batch_get(&f.client, "ticker", &schema, f.entries,
-                                           FB_GET_MAX_ITEMS + 1, &f.answer, &f.error),
+    assert_int_equal(fb_dynamodb_batch_get(&f.base.client, "ticker", &schema, f.entries, 0,
+                                           &f.answer, &f.base.error),
+                     FB_INVALID);
+    assert_int_equal(fb_dynamodb_batch_get(&f.base.client, "ticker", &schema, f.entries,
+                                           FB_GET_MAX_ITEMS + 1, &f.answer, &f.base.error),
                      FB_INVALID);
     tear_down(&f);
 }
