@@ -308,13 +308,6 @@ static void drop_keys(struct fb_credentials_cache *cache)
     cache->renew_at_ms = 0;
 }
 
-void fb_credentials_cache_expire(struct fb_credentials_cache *cache)
-{
-    pthread_mutex_lock(&cache->lock);
-    drop_keys(cache);
-    pthread_mutex_unlock(&cache->lock);
-}
-
 void fb_credentials_cache_expire_used(struct fb_credentials_cache *cache,
                                       const struct fb_credentials *used)
 {

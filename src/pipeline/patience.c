@@ -41,12 +41,6 @@ void fb_patience_success(struct fb_patience *patience)
     fb_backoff_reset(&patience->backoff);
 }
 
-void fb_patience_progress(struct fb_patience *patience)
-{
-    patience->failing_since_ms = 0;
-    patience->unhealthy_tries = 0;
-}
-
 void fb_patience_tell(struct fb_patience *patience, const struct fb_error *error)
 {
     bool first = !patience->unhealthy;

@@ -316,11 +316,6 @@ enum fb_status fb_waiting_add(struct fb_waiting *waiting, struct fb_item *item, 
 
 /* ---- calls ---- */
 
-size_t fb_waiting_items(const struct fb_waiting *waiting)
-{
-    return waiting->item_count;
-}
-
 size_t fb_waiting_writes(const struct fb_waiting *waiting)
 {
     return waiting->write_count;

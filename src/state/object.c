@@ -372,54 +372,6 @@ enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id
     return status;
 }
 
-static void count_state(struct fb_state_counts *counts, enum fb_object_state state, uint64_t count,
-                        uint64_t bytes)
-{
-    uint64_t *const fields[] = {
-        [FB_OBJECT_PENDING] = &counts->pending, [FB_OBJECT_ACTIVE] = &counts->active,
-        [FB_OBJECT_WRITTEN] = &counts->written, [FB_OBJECT_DONE] = &counts->done,
-        [FB_OBJECT_CHANGED] = &counts->changed, [FB_OBJECT_DAMAGED] = &counts->damaged,
-        [FB_OBJECT_SKIPPED] = &counts->skipped,
-    };
-
-    if ((size_t)state < sizeof fields / sizeof *fields)
-        *fields[state] = count;
-    if (state == FB_OBJECT_PENDING)
-        counts->pending_bytes = bytes;
-}
-
-static enum fb_status read_counts(struct fb_state *state, int64_t stream_id,
-                                  struct fb_state_counts *counts, struct fb_error *error)
-{
-    sqlite3_stmt *query = fb_sql_start(state, FB_SQL_OBJECT_COUNT, "i", stream_id);
-    enum fb_status status = FB_OK;
-    bool row = true;
-
-    while (status == FB_OK && row) {
-        status = fb_sql_step(state, query, &row, error);
-        if (status == FB_OK && row)
-            count_state(counts, (enum fb_object_state)sqlite3_column_int(query, 0),
-                        (uint64_t)sqlite3_column_int64(query, 1),
-                        (uint64_t)sqlite3_column_int64(query, 2));
-    }
-    sqlite3_reset(query);
-    return status;
-}
-
-enum fb_status fb_state_count(struct fb_state *state, int64_t stream_id,
-                              struct fb_state_counts *ret_counts, struct fb_error *error)
-{
-    struct fb_state_counts counts = {0};
-    enum fb_status status;
-
-    pthread_mutex_lock(&state->lock);
-    status = read_counts(state, stream_id, &counts, error);
-    pthread_mutex_unlock(&state->lock);
-    if (status == FB_OK)
-        *ret_counts = counts;
-    return status;
-}
-
 /* Adds what one of the two indexes says. */
 static void add_backlog(struct fb_state_backlog *backlog, sqlite3_stmt *query)
 {

@@ -86,7 +86,6 @@ static const char *const texts[FB_SQL_COUNT] = {
     [FB_SQL_OBJECT_ENDED_KEYS] = "SELECT DISTINCT key FROM object WHERE stream_id = ?1 AND key > ?2"
                                  " AND " UP_TO("?3") " AND " ENDED " ORDER BY key",
     [FB_SQL_OBJECT_FORGET] = "DELETE FROM object WHERE stream_id = ?1 AND key = ?2 AND " ENDED,
-    [FB_SQL_OBJECT_COUNT] = "SELECT state, objects, bytes FROM tally WHERE stream_id = ?1",
     /* How late a stream is does not depend on what a backfill has still to do. */
     [FB_SQL_OBJECT_BACKLOG] =
         "SELECT objects, bytes, (SELECT min(key_time_ms) FROM object " BY_PENDING

@@ -90,10 +90,8 @@ enum fb_status fb_credentials_cache_get(struct fb_credentials_cache *cache,
                                         struct fb_credentials *ret_credentials,
                                         struct fb_error *error) FB_MUST_CHECK;
 
-/* After ExpiredToken and the like: the next get asks the providers. */
-void fb_credentials_cache_expire(struct fb_credentials_cache *cache);
-
-/* The same, unless someone has replaced `used` meanwhile: many threads meet one expiry. */
+/* After ExpiredToken and the like: the next get asks the providers, unless someone has replaced
+ * `used` meanwhile, as many threads meet one expiry. */
 void fb_credentials_cache_expire_used(struct fb_credentials_cache *cache,
                                       const struct fb_credentials *used);
 

@@ -39,11 +39,8 @@ struct fb_patience {
 void fb_patience_init(struct fb_patience *patience, const struct fb_patience_options *options,
                       uint64_t seed);
 
-/* The call succeeded. */
+/* The call succeeded, or something of it did (some items of a batch). */
 void fb_patience_success(struct fb_patience *patience);
-
-/* Something moved though not all did (some items of a batch): the clock of giving up is reset. */
-void fb_patience_progress(struct fb_patience *patience);
 
 /* Says that a person must act, though the call may not be tried again soon. */
 void fb_patience_tell(struct fb_patience *patience, const struct fb_error *error);

@@ -56,8 +56,7 @@ void fb_waiting_free(struct fb_waiting *waiting);
 enum fb_status fb_waiting_add(struct fb_waiting *waiting, struct fb_item *item,
                               int64_t now_ms) FB_MUST_CHECK;
 
-/* Items and writes that wait. */
-size_t fb_waiting_items(const struct fb_waiting *waiting);
+/* Writes that wait. */
 size_t fb_waiting_writes(const struct fb_waiting *waiting);
 
 /* How many more items would fill the next call; at least 1. */

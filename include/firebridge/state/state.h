@@ -220,24 +220,15 @@ enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id
                                        const char *up_to, const char *const *keys, size_t count,
                                        struct fb_error *error) FB_MUST_CHECK;
 
-struct fb_state_counts {
-    uint64_t pending, active, written, done, changed, damaged, skipped;
-    uint64_t pending_bytes;
-};
-
 /* What a stream has still to write: pending objects and begun ones. */
 struct fb_state_backlog {
     uint64_t objects, bytes;
     int64_t oldest_ms; /* the least key time but for a backfill's; 0: there is none */
 };
 
-/* Both cost the same however many objects are known. */
+/* Costs the same however many objects are known. */
 enum fb_status fb_state_backlog(struct fb_state *state, int64_t stream_id,
                                 struct fb_state_backlog *ret_backlog,
                                 struct fb_error *error) FB_MUST_CHECK;
-
-enum fb_status fb_state_count(struct fb_state *state, int64_t stream_id,
-                              struct fb_state_counts *ret_counts,
-                              struct fb_error *error) FB_MUST_CHECK;
 
 #endif

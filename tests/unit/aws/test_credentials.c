@@ -267,7 +267,7 @@ static void expired_keys_are_asked_for_again(void **state)
     set_up_cache(&f, INT64_MAX);
     assert_int_equal(get(&f), FB_OK);
     first = f.keys;
-    fb_credentials_cache_expire(f.cache);
+    fb_credentials_cache_expire_used(f.cache, &first);
     assert_int_equal(get(&f), FB_OK);
     assert_string_equal(f.keys.access_key_id, "AKID2");
     fb_credentials_cache_expire_used(f.cache, &first); /* replaced meanwhile: nothing to do */

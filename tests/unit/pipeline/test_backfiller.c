@@ -148,7 +148,7 @@ static struct fb_backfill find(void)
 static void expect_complete(void)
 {
     const struct fb_backfill found = find();
-    const struct fb_state_counts left = state_bench_count(&bench->file);
+    const struct state_counts left = state_bench_count(&bench->file);
 
     assert_int_equal(found.state, FB_BACKFILL_COMPLETE);
     assert_int_equal(found.objects, OBJECTS);
@@ -162,7 +162,7 @@ static void only_so_many_are_known_at_once_however_many_there_are(void **test)
 {
     (void)test;
     for (unsigned i = 0; i < 400 && find().state == FB_BACKFILL_RUNNING; i++) {
-        struct fb_state_counts counts;
+        struct state_counts counts;
 
         (void)step();
         counts = state_bench_count(&bench->file);

@@ -14,6 +14,7 @@
 #include "firebridge/pipeline/poller.h"
 
 #include "../support/fake_s3.h"
+#include "../support/state_counts.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS   (60 * MINUTE_MS)
@@ -227,12 +228,9 @@ static void run_for(int64_t span_ms)
         step();
 }
 
-static struct fb_state_counts counts(void)
+static struct state_counts counts(void)
 {
-    struct fb_state_counts found;
-
-    assert_int_equal(fb_state_count(bench->state, bench->stream_id, &found, &bench->error), FB_OK);
-    return found;
+    return state_counts_read(bench->directory, bench->stream_id);
 }
 
 /* Takes and ends all that is pending; returns how many. */

@@ -175,7 +175,7 @@ static void items_of_one_key_fold_as_their_modes_say(void **state)
             print_message("%s\n", cases[i].items);
             assert_string_equal(carry_out(0), cases[i].writes);
         }
-        assert_int_equal(fb_waiting_items(waiting), 0);
+        assert_int_equal(fb_waiting_writes(waiting), 0);
         end();
     }
 }
@@ -382,10 +382,10 @@ static void whatever_becomes_of_calls_each_keys_order_is_kept(void **state)
     (void)state;
     make(3, 20, 200);
     fb_random_init(&random, 5);
-    for (int round = 0; round < ROUNDS || fb_waiting_items(waiting) > 0; round++, now_ms += 2) {
+    for (int round = 0; round < ROUNDS || left > 0; round++, now_ms += 2) {
         size_t count;
 
-        for (int i = 0; i < 8 && round < ROUNDS && fb_waiting_items(waiting) < 1000; i++, left++)
+        for (int i = 0; i < 8 && round < ROUNDS && left < 1000; i++, left++)
             add((char)(' ' + fb_random_next(&random) % KEYS), whats[fb_random_next(&random) % 7],
                 now_ms);
         count = fb_waiting_take(waiting, now_ms, round % 5 == 0, BATCH, taken);
@@ -413,7 +413,6 @@ static void whatever_becomes_of_calls_each_keys_order_is_kept(void **state)
             }
         }
     }
-    assert_int_equal(left, 0);
     assert_int_equal(fb_waiting_writes(waiting), 0);
     end();
 }

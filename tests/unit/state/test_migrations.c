@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "../support/state_counts.h"
 #include "firebridge/state/state.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -185,12 +186,12 @@ static void expect_open_object(struct fb_state *state, uint64_t after, const cha
 static void expect_objects(struct fb_state *state, const struct version *version)
 {
     struct fb_state_object object;
-    struct fb_state_counts counts;
+    struct state_counts counts;
 
     expect_open_object(state, 0, "k4",
                        (struct fb_frontier){41, version->offset_bytes, version->part});
     expect_open_object(state, 4, "k5", (struct fb_frontier){0});
-    assert_int_equal(fb_state_count(state, 3, &counts, &problem), FB_OK);
+    counts = state_counts_read(directory, 3);
     assert_int_equal(counts.pending, 2);
     assert_int_equal(counts.pending_bytes, 20);
     assert_int_equal(counts.active + counts.written, 2);

@@ -118,7 +118,7 @@ static void each_kind_is_counted_for_what_it_is(void **test)
 static void what_ended_and_what_is_forgotten_become_pending_and_nothing_else(void **test)
 {
     struct state_bench *bench = *test;
-    struct fb_state_counts counts;
+    struct state_counts counts;
 
     process_all_kinds(bench);
     assert_int_equal(mark(bench, (struct fb_replay_mark){0}), 5);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "../support/state_counts.h"
 #include "firebridge/state/state.h"
 
 struct bench {
@@ -143,12 +144,9 @@ static struct fb_frontier frontier_of(struct bench *bench, int64_t id)
     return frontier;
 }
 
-static struct fb_state_counts count(struct bench *bench)
+static struct state_counts count(struct bench *bench)
 {
-    struct fb_state_counts counts;
-
-    assert_int_equal(fb_state_count(bench->state, bench->stream_id, &counts, &bench->error), FB_OK);
-    return counts;
+    return state_counts_read(bench->directory, bench->stream_id);
 }
 
 static struct fb_stream_row stream_row(struct bench *bench)
@@ -818,7 +816,7 @@ static void killed_at_any_moment_the_state_is_sound(void **test)
     uint64_t done_before = 0;
 
     for (int round = 0; round < 12; round++) {
-        struct fb_state_counts counts;
+        struct state_counts counts;
         pid_t child;
 
         close_state(bench);

@@ -4,6 +4,7 @@
 #define FIREBRIDGE_TESTS_SUPPORT_STATE_BENCH_H
 
 #include "firebridge/state/state.h"
+#include "state_counts.h"
 
 struct state_bench {
     char directory[64];
@@ -37,6 +38,6 @@ void state_bench_process(struct state_bench *bench, const char *key, int64_t key
 /* A sweep moves the low-water mark there. */
 void state_bench_sweep(struct state_bench *bench, int64_t low_water_ms);
 
-struct fb_state_counts state_bench_count(struct state_bench *bench);
+struct state_counts state_bench_count(struct state_bench *bench);
 
 #endif
