@@ -40,6 +40,9 @@ static enum fb_status check_fixed(const struct fb_conf *now, const struct fb_con
         {!is_same(was->state_backup, is->state_backup), "state_backup"},
         {was->state_backup_interval_ms != is->state_backup_interval_ms, "state_backup_interval"},
         {!is_same(now->metrics.text, wanted->metrics.text), "[metrics]"},
+        /* The keeper signs with the keys of the first one. */
+        {is->state_backup != NULL && !is_same(now->aws.text, wanted->aws.text),
+         "[aws], which state_backup uses too,"},
     };
 
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)

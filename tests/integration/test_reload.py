@@ -197,6 +197,15 @@ def test_what_stands_in_aws_changes_every_stream(firebridge, tmp_path):
     assert process.alive()
 
 
+def test_what_stands_in_aws_needs_a_restart_where_state_backup_uses_it(firebridge, tmp_path):
+    kept = "state_backup = s3://kept/state.db.gz"
+    process, _ = start(firebridge, control.conf(firebridge, *BASE, daemon=kept), tmp_path)
+    changed = control.conf(firebridge, *BASE, daemon=kept, aws="request_timeout = 20s")
+    assert firebridge(changed, "reload").code == 1
+    assert "[aws], which state_backup uses too, has changed: restart" in process.log
+    assert "0 changed" in firebridge(control.conf(firebridge, *BASE, daemon=kept), "reload").stdout
+
+
 def test_the_log_level_and_stop_timeout_need_no_stream_to_change(firebridge, tmp_path):
     process, _ = start(firebridge, control.conf(firebridge, *BASE), tmp_path)
     result = firebridge(control.conf(firebridge, *BASE, daemon="log_level = error"), "reload")
