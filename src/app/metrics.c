@@ -212,6 +212,9 @@ static void push_once(struct fb_metrics *metrics)
     if (samples == NULL)
         return;
     for (size_t i = 0; i < metrics->push_count; i++) {
+        /* A stop does not wait once more for name servers that do not answer. */
+        metrics->pushes[i].socket.in_haste =
+            metrics->pushes[i].is_failing && fb_stop_level(&metrics->stop) != FB_STOP_NOT;
         push_all(metrics, &metrics->pushes[i], samples, ended, 0);
         forget_ended(&metrics->pushes[i]);
         push_all(metrics, &metrics->pushes[i], samples + ended, count - ended, count - ended);

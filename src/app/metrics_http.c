@@ -143,6 +143,24 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return give(context, connection, page);
 }
 
+/* -1, with errno. */
+static int listen_at(const struct addrinfo *at)
+{
+    const int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int on = 1;
+    int number;
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    number = errno;
+    close(fd);
+    errno = number;
+    return -1;
+}
+
 /* A socket that listens at the first of the host's addresses that can be had. */
 static enum fb_status open_listener(const char *text, int *ret_fd, struct fb_error *error)
 {
@@ -150,7 +168,6 @@ static enum fb_status open_listener(const char *text, int *ret_fd, struct fb_err
     struct fb_metrics_address address;
     struct addrinfo *list = NULL;
     enum fb_status status = fb_metrics_address_parse(text, false, &address, error);
-    const int on = 1;
     int fd = -1;
     int result;
 
@@ -160,15 +177,13 @@ static enum fb_status open_listener(const char *text, int *ret_fd, struct fb_err
     if (result != 0)
         return fb_fail(error, FB_IO, "[metrics] listen: no address of %s: %s", address.host,
                        gai_strerror(result));
-    fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(fd, list->ai_addr, list->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
+    for (const struct addrinfo *at = list; at != NULL && fd < 0; at = at->ai_next)
+        fd = listen_at(at);
+    if (fd >= 0)
+        *ret_fd = fd;
+    else
         status = fb_fail(error, FB_IO, "[metrics] listen = %s: %s", text, strerror(errno));
     freeaddrinfo(list);
-    if (status == FB_OK)
-        *ret_fd = fd;
-    else if (fd >= 0)
-        close(fd);
     return status;
 }
 

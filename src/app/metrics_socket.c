@@ -65,9 +65,11 @@ static int connect_to(struct fb_metrics_socket *out, const struct addrinfo *at)
 }
 
 /* The resolver tries dead servers one after another, for longer than a thread may be silent. */
-static int find_address(const struct fb_metrics_address *address, struct addrinfo **ret_list)
+static int find_address(const struct fb_metrics_address *address, bool in_haste,
+                        struct addrinfo **ret_list)
 {
-    const struct addrinfo hints = {.ai_socktype = address->is_tcp ? SOCK_STREAM : SOCK_DGRAM};
+    const struct addrinfo hints = {.ai_socktype = address->is_tcp ? SOCK_STREAM : SOCK_DGRAM,
+                                   .ai_flags = in_haste ? AI_NUMERICHOST : 0};
     int result;
 
     fb_heartbeat_rest(true);
@@ -80,7 +82,7 @@ static enum fb_status open_socket(struct fb_metrics_socket *out, struct fb_error
 {
     struct addrinfo *list = NULL;
     int number = EHOSTUNREACH;
-    const int result = find_address(&out->address, &list);
+    const int result = find_address(&out->address, out->in_haste, &list);
 
     if (result != 0)
         return fb_fail(error, FB_UNAVAILABLE, "no address of %s: %s", out->address.host,

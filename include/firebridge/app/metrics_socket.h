@@ -8,13 +8,15 @@
 #ifndef FIREBRIDGE_APP_METRICS_SOCKET_H
 #define FIREBRIDGE_APP_METRICS_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "firebridge/app/metrics_address.h"
 
 struct fb_metrics_socket {
     struct fb_metrics_address address;
-    int fd; /* -1: none */
+    int fd;        /* -1: none */
+    bool in_haste; /* no name server is asked */
 };
 
 void fb_metrics_socket_init(struct fb_metrics_socket *out,
