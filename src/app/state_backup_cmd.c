@@ -19,6 +19,11 @@ static enum fb_status find_directory(const struct fb_conf *conf, char **ret_dire
     return status == FB_OK ? status : fb_fail(error, status, "out of memory");
 }
 
+static bool is_s3(const char *place)
+{
+    return strncmp(place, "s3://", 5) == 0;
+}
+
 int fb_state_cmd_backup(const struct fb_conf *conf, const struct fb_state_options *options,
                         char *const *operands)
 {
@@ -27,6 +32,11 @@ int fb_state_cmd_backup(const struct fb_conf *conf, const struct fb_state_option
     enum fb_status status = find_directory(conf, &directory, &error);
 
     (void)options;
+    if (status == FB_OK && is_s3(operands[0]))
+        status = fb_fail(&error, FB_INVALID,
+                         "%s: expected the name of a file; it is the daemon that keeps a copy in "
+                         "S3, where state_backup is in the conf",
+                         operands[0]);
     if (status == FB_OK)
         status = fb_state_backup(directory, operands[0], &error);
     free(directory);
@@ -105,7 +115,7 @@ int fb_state_cmd_restore(const struct fb_conf *conf, const struct fb_state_optio
     char *aside = NULL;
     enum fb_status status = find_directory(conf, &directory, &error);
 
-    if (status == FB_OK && strncmp(from, "s3://", 5) == 0)
+    if (status == FB_OK && is_s3(from))
         status = restore_from_s3(conf, directory, from, options->replace, &aside, &error);
     else if (status == FB_OK)
         status = fb_state_restore(directory, from, options->replace, &aside, &error);

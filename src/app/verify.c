@@ -377,6 +377,10 @@ static int run_verify(const void *row, char *const *operands, int operand_count)
 
     (void)operands;
     (void)operand_count;
+    if (verify.options->from_ms >= verify.options->to_ms) {
+        fputs("firebridge: verify needs a --to that is later than --from\n", stderr);
+        return FB_EXIT_USAGE;
+    }
     fb_log_set_level(FB_LOG_ERROR);
     verify.conf = fb_cli_read_conf(verify.options->conf_path);
     if (verify.conf == NULL)

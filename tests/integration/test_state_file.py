@@ -126,6 +126,7 @@ def test_wrong_use_is_told_apart(job):
     assert "there is no state" in state(job, "reset", "--i-understand", code=1).stderr
     assert "firebridge.db" in state(job, "backup", "copy", code=1).stderr
     assert "nowhere" in state(job, "restore", "nowhere", code=1).stderr
+    assert "the daemon that keeps a copy in S3" in state(job, "backup", "s3://b/k", code=1).stderr
 
 
 # --- In S3 ---

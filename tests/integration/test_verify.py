@@ -283,6 +283,9 @@ def test_a_stream_that_never_ran_or_only_adds_is_told(firebridge, make_conf, s3,
     assert result.code == 1
     assert f"stream main: there is no state file {firebridge.state}/firebridge.db" in result.stderr
     firebridge.once(conf)
+    turned = firebridge(conf, "verify", "--from", "2026-11-03T00:00:00Z",
+                        "--to", "2026-11-02T00:00:00Z")
+    assert turned.code == 2 and "later than --from" in turned.stderr
     other = make_conf(other=(f"s3://{bucket}/p/", table))
     result = firebridge(other, "verify")
     assert result.code == 1 and "it has not been run yet" in result.stderr
