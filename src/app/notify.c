@@ -6,6 +6,7 @@
 
 #include "daemon.h"
 #include "firebridge/base/log.h"
+#include "firebridge/base/status.h"
 
 /* Of a reload, beside the draining: asking the instance for its region may take so long. */
 #define RELOAD_EXTRA_US 60000000
@@ -78,6 +79,7 @@ static void tell_status(struct fb_daemon *daemon, const struct totals *totals)
     if (strcmp(status, daemon->last_status) == 0)
         return;
     memcpy(daemon->last_status, status, sizeof status);
+    fb_make_printable(status); /* a text may be cut within a character */
     sd_notifyf(0, "STATUS=%s", status);
 }
 
@@ -122,7 +124,11 @@ void fb_notify_look(struct fb_daemon *daemon, bool *ret_all_finished)
 /* Each time a little more of TimeoutStartSec than passes until the next. */
 void fb_notify_waiting(const char *what)
 {
-    sd_notifyf(0, "STATUS=%.250s\nEXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1", what);
+    char status[256];
+
+    snprintf(status, sizeof status, "%s", what);
+    fb_make_printable(status);
+    sd_notifyf(0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1", status);
 }
 
 /* sd_notify(3): the time is that of CLOCK_MONOTONIC, for Type=notify-reload. */
