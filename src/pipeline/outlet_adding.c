@@ -202,7 +202,7 @@ static double units_of(const struct adding *self, size_t count)
     size_t units = 0;
 
     for (size_t i = 0; i <= count; i++)
-        units += 2 * (self->actions[i].size / 1024 + 1);
+        units += 2 * ((self->actions[i].size + 1023) / 1024);
     return (double)units;
 }
 
