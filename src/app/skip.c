@@ -101,19 +101,23 @@ static enum fb_status skip_unknown(struct fb_operator *command, const struct ski
     return status;
 }
 
-/* Until nothing is asked for any more, or it takes too long: then it is left to the daemon. */
-static void wait_for_daemon(struct fb_operator *command, struct fb_skip_result *result)
+/* Until nothing is asked for any more, or it takes too long: then it is left to the daemon. One of
+ * which all records were read by then is written as a whole, and is done. */
+static enum fb_status wait_for_daemon(struct fb_operator *command, const char *key,
+                                      struct fb_skip_result *result, struct fb_error *error)
 {
+    enum fb_status status = FB_OK;
     uint64_t sequence;
 
-    for (int i = 0; i < LOOKS && result->asked > 0; i++) {
-        if (fb_state_next_asked(command->state, command->row.id, 0, &sequence, NULL) == FB_END) {
-            result->skipped += result->asked;
-            result->asked = 0;
-        } else {
+    for (int i = 0; i < LOOKS && status == FB_OK; i++) {
+        status = fb_state_next_asked(command->state, command->row.id, 0, &sequence, error);
+        if (status == FB_OK)
             (void)fb_sleep_ms(fb_clock_system(), NULL, FB_STOP_NOT, LOOK_WAIT_MS);
-        }
     }
+    if (status != FB_END)
+        return status;
+    result->asked = 0;
+    return fb_state_count_skipped(command->state, command->row.id, key, &result->skipped, error);
 }
 
 static const char *outcome_of(const struct fb_skip_result *result)
@@ -134,8 +138,10 @@ static void show(const struct fb_operator *command, const struct skip_options *o
                options->key);
     else if (result->skipped > 0)
         printf("%s is skipped\n", options->key);
-    else
+    else if (result->ended > 0)
         printf("%s has ended already, there is nothing to skip\n", options->key);
+    else
+        printf("%s had been read to its end by then: it is written as a whole\n", options->key);
 }
 
 static int skip(struct fb_operator *command, const struct skip_options *options)
@@ -147,9 +153,10 @@ static int skip(struct fb_operator *command, const struct skip_options *options)
 
     if (status == FB_NOT_FOUND)
         status = skip_unknown(command, options, &result, &error);
+    if (status == FB_OK && result.asked > 0)
+        status = wait_for_daemon(command, options->key, &result, &error);
     if (status != FB_OK)
         return fb_operator_fail(command, &error);
-    wait_for_daemon(command, &result);
     show(command, options, &result);
     return result.skipped + result.asked > 0 ? FB_EXIT_OK : FB_EXIT_WRONG;
 }

@@ -17,14 +17,16 @@ static enum fb_status mark(struct fb_state *state, enum fb_sql sql, int64_t stre
 }
 
 static enum fb_status count_rows(struct fb_state *state, int64_t stream_id, const char *key,
-                                 unsigned *ret_count, struct fb_error *error)
+                                 unsigned *ret_count, unsigned *ret_skipped, struct fb_error *error)
 {
     sqlite3_stmt *query = fb_sql_start(state, FB_SQL_OBJECT_OF_KEY, "it", stream_id, key);
     bool found = false;
     enum fb_status status = fb_sql_step(state, query, &found, error);
 
-    if (status == FB_OK)
+    if (status == FB_OK) {
         *ret_count = (unsigned)sqlite3_column_int(query, 0);
+        *ret_skipped = (unsigned)sqlite3_column_int(query, 1);
+    }
     sqlite3_reset(query);
     return status;
 }
@@ -33,8 +35,8 @@ static enum fb_status skip(struct fb_state *state, int64_t stream_id, const char
                            const char *reason, struct fb_skip_result *result,
                            struct fb_error *error)
 {
-    unsigned rows = 0;
-    enum fb_status status = count_rows(state, stream_id, key, &rows, error);
+    unsigned rows = 0, before = 0;
+    enum fb_status status = count_rows(state, stream_id, key, &rows, &before, error);
 
     if (status == FB_OK && rows == 0)
         return fb_fail(error, FB_NOT_FOUND, "the state file knows no object %.1024s", key);
@@ -59,6 +61,18 @@ enum fb_status fb_state_skip(struct fb_state *state, int64_t stream_id, const ch
     status = fb_sql_end(state, status, error);
     if (status == FB_OK)
         *ret_result = result;
+    return status;
+}
+
+enum fb_status fb_state_count_skipped(struct fb_state *state, int64_t stream_id, const char *key,
+                                      unsigned *ret_count, struct fb_error *error)
+{
+    enum fb_status status;
+    unsigned rows;
+
+    pthread_mutex_lock(&state->lock);
+    status = count_rows(state, stream_id, key, &rows, ret_count, error);
+    pthread_mutex_unlock(&state->lock);
     return status;
 }
 

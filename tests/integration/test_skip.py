@@ -2,6 +2,7 @@
 """Objects that an operator takes off, beside the daemon and without one."""
 
 import json
+import threading
 
 import fault_proxy
 import firehose
@@ -50,6 +51,26 @@ def test_what_blocks_a_running_stream_is_taken_off_and_what_waits_behind_it_too(
     assert state_of(job, first) == (6, "no right to read it")
     assert state_of(job, second) == (6, "it waits")
     assert "well again" in daemon.log
+
+
+def test_one_that_was_read_to_its_end_is_written_and_the_command_says_so(job, dynamodb_server):
+    name = job.put(firehose.body(records("a", 5)))
+
+    def rule(call):
+        return fault_proxy.throttle if call.operation == "BatchWriteItem" else None
+
+    with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
+        conf = job.conf(dynamodb_url=proxy.url)
+        daemon = job.firebridge.start(conf, "run")
+        daemon.wait_until(lambda: proxy.of("BatchWriteItem"))
+        again = threading.Timer(0.5, lambda: setattr(proxy, "rule", None))
+        again.start()
+        result = skip(job, conf, name, code=1)
+        again.join()
+        assert result.stdout == f"{name} had been read to its end by then: it is written as a whole\n"
+        daemon.terminate()
+        assert daemon.wait().code == 0
+    job.table.expect(records("a", 5))
 
 
 def test_a_damaged_object_that_stopped_the_stream_is_passed_at_the_next_start(job):

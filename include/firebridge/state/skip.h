@@ -28,6 +28,10 @@ enum fb_status fb_state_skip(struct fb_state *state, int64_t stream_id, const ch
                              const char *reason, struct fb_skip_result *ret_result,
                              struct fb_error *error) FB_MUST_CHECK;
 
+/* How many rows of the key are skipped now. */
+enum fb_status fb_state_count_skipped(struct fb_state *state, int64_t stream_id, const char *key,
+                                      unsigned *ret_count, struct fb_error *error) FB_MUST_CHECK;
+
 /* Makes a skipped row of an object that is not known yet. FB_CONFLICT: it is by now. */
 enum fb_status fb_state_add_skipped(struct fb_state *state, int64_t stream_id,
                                     const struct fb_state_listed *object, const char *reason,
