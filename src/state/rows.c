@@ -12,15 +12,19 @@
 /* The daemon's recovery after a crash is over by then. */
 #define BUSY_TIMEOUT_MS 10000
 
-/* No key has anything behind U+10FFFF, so a prefix is one range of the primary key. */
-static const char find_rows[] =
-    "SELECT name, key, etag, reason, state, sequence, size_bytes, records, dead_letters,"
+/* Whoever reads them may take his time (a pager), and the write-ahead log cannot be emptied of what
+ * a transaction reads: so they are copied to a file of this connection's own.
+ * No key has anything behind U+10FFFF, so a prefix is one range of the primary key. */
+static const char copy_rows[] =
+    "CREATE TEMP TABLE found AS SELECT name, key, etag, reason, state, sequence, size_bytes, "
+    "records, dead_letters,"
     " key_time_ms, last_modified_ms, frontier_record, backfill"
     " FROM stream JOIN object ON stream_id = stream.id"
     " WHERE (?1 IS NULL OR name = ?1) AND (?2 < 0 OR state = ?2) AND key_time_ms >= ?3"
     " AND key >= ?4 AND key <= ?4 || char(1114111)"
     " ORDER BY key_time_ms DESC, key DESC LIMIT ?5";
 
+static const char read_rows[] = "SELECT * FROM found ORDER BY rowid";
 static const char find_stream[] = "SELECT 1 FROM stream WHERE name = ?1";
 
 const char *fb_object_state_name(enum fb_object_state state)
@@ -35,12 +39,11 @@ const char *fb_object_state_name(enum fb_object_state state)
     return (size_t)state < sizeof names / sizeof *names ? names[state] : NULL;
 }
 
-static enum fb_status prepare(struct fb_state *state, const char *sql, const char *text,
-                              sqlite3_stmt **ret_statement, struct fb_error *error)
+static enum fb_status prepare(struct fb_state *state, const char *sql, sqlite3_stmt **ret_statement,
+                              struct fb_error *error)
 {
     if (sqlite3_prepare_v2(state->db, sql, -1, ret_statement, NULL) != SQLITE_OK)
         return fb_sql_fail(state, error);
-    sqlite3_bind_text(*ret_statement, 1, text, -1, SQLITE_STATIC);
     return FB_OK;
 }
 
@@ -69,10 +72,12 @@ static enum fb_status require_stream(struct fb_state *state, const char *name,
 {
     sqlite3_stmt *query = NULL;
     bool found = false;
-    enum fb_status status = prepare(state, find_stream, name, &query, error);
+    enum fb_status status = prepare(state, find_stream, &query, error);
 
-    if (status == FB_OK)
-        status = fb_sql_step(state, query, &found, error);
+    if (status != FB_OK)
+        return status;
+    sqlite3_bind_text(query, 1, name, -1, SQLITE_STATIC);
+    status = fb_sql_step(state, query, &found, error);
     if (status == FB_OK && !found)
         status = fb_fail(error, FB_NOT_FOUND, "%s knows no stream %s: it has not been run yet",
                          state->path, name);
@@ -123,6 +128,26 @@ static enum fb_status give_rows(struct fb_state *state, sqlite3_stmt *query, uin
     }
 }
 
+static enum fb_status copy(struct fb_state *state, const struct fb_row_filter *filter,
+                           struct fb_error *error)
+{
+    const bool is_all = filter->limit == 0 || filter->limit >= INT64_MAX;
+    sqlite3_stmt *query = NULL;
+    enum fb_status status = prepare(state, copy_rows, &query, error);
+    bool row;
+
+    if (status != FB_OK)
+        return status;
+    sqlite3_bind_text(query, 1, filter->stream, -1, SQLITE_STATIC);
+    sqlite3_bind_int(query, 2, filter->state);
+    sqlite3_bind_int64(query, 3, filter->since_ms);
+    sqlite3_bind_text(query, 4, filter->prefix, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(query, 5, is_all ? -1 : (int64_t)filter->limit + 1);
+    status = fb_sql_step(state, query, &row, error);
+    sqlite3_finalize(query);
+    return status;
+}
+
 static enum fb_status list_rows(struct fb_state *state, const struct fb_row_filter *filter,
                                 fb_row_fn on_row, void *context, bool *more, struct fb_error *error)
 {
@@ -132,16 +157,11 @@ static enum fb_status list_rows(struct fb_state *state, const struct fb_row_filt
     if (status == FB_OK && filter->stream != NULL)
         status = require_stream(state, filter->stream, error);
     if (status == FB_OK)
-        status = prepare(state, find_rows, filter->stream, &query, error);
-    if (status != FB_OK)
-        return status;
-    sqlite3_bind_int(query, 2, filter->state);
-    sqlite3_bind_int64(query, 3, filter->since_ms);
-    sqlite3_bind_text(query, 4, filter->prefix, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(
-        query, 5,
-        filter->limit == 0 || filter->limit >= INT64_MAX ? -1 : (int64_t)filter->limit + 1);
-    status = give_rows(state, query, filter->limit, on_row, context, more, error);
+        status = copy(state, filter, error);
+    if (status == FB_OK)
+        status = prepare(state, read_rows, &query, error);
+    if (status == FB_OK)
+        status = give_rows(state, query, filter->limit, on_row, context, more, error);
     sqlite3_finalize(query);
     return status;
 }
