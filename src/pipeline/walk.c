@@ -233,7 +233,7 @@ static enum fb_status list(struct fb_walk *walk, bool *ret_more, struct fb_error
                        "the keys of s3://%.63s/%.400s are not in the order of their bytes; this S3 "
                        "cannot be used",
                        walk->options.bucket, range->prefix);
-    if (result.is_truncated && walk->page.key_count == 0)
+    if (result.is_truncated && walk->page.key_count == 0 && !walk->page.past_end)
         return fb_fail(error, FB_CORRUPT,
                        "s3://%.63s/%.400s: S3 says that more follows, and shows "
                        "nothing",

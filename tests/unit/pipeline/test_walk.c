@@ -141,6 +141,38 @@ static void ordered_folders_are_one_listing_however_long_the_range_is(void **tes
     assert_int_equal(bench->calls, 4);
 }
 
+static void put_many(int64_t at_ms)
+{
+    for (int i = 0; i < 10; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "many%d", i);
+        put("p/", at_ms, name);
+    }
+}
+
+static void a_range_without_objects_ends_though_many_follow_behind_it(void **test)
+{
+    const struct fb_walk_options with = options(BEGIN_MS + DAY_MS, BEGIN_MS + 3 * DAY_MS);
+
+    (void)test;
+    put("p/", BEGIN_MS, "early");
+    put_many(BEGIN_MS + 5 * DAY_MS);
+    assert_string_equal(walk_all(&with), "");
+}
+
+static void a_range_ends_with_a_full_page_though_many_follow_behind_it(void **test)
+{
+    const struct fb_walk_options with = options(BEGIN_MS, BEGIN_MS + 3 * DAY_MS);
+
+    (void)test;
+    put("p/", BEGIN_MS, "1");
+    put("p/", BEGIN_MS, "2");
+    put("p/", BEGIN_MS, "3");
+    put_many(BEGIN_MS + 5 * DAY_MS);
+    assert_string_equal(walk_all(&with), "1 2 3 ");
+}
+
 /* Two partitions before the time, a day apart: by names alone all of a comes before b. */
 static void partitions_are_walked_day_by_day(void **test)
 {
@@ -243,6 +275,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_range_holds_its_begin_and_not_its_end),
         CASE(ordered_folders_are_one_listing_however_long_the_range_is),
+        CASE(a_range_without_objects_ends_though_many_follow_behind_it),
+        CASE(a_range_ends_with_a_full_page_though_many_follow_behind_it),
         CASE(partitions_are_walked_day_by_day),
         CASE(a_walk_goes_on_behind_any_place_and_shows_nothing_twice),
         CASE(a_page_that_failed_is_asked_for_again),
