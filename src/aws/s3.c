@@ -320,11 +320,12 @@ static enum fb_status make_get_headers(struct fb_call *call, struct fb_buffer *t
 
 /*
  * The caller takes FB_NOT_FOUND for "this object was deleted", so only NoSuchKey may say that: a
- * missing bucket, or a proxy's own 404, must not make a whole backlog vanish.
+ * missing bucket, or a proxy's own 404, must not make a whole backlog vanish. FB_CORRUPT is for
+ * bytes that cannot be decoded, never for an answer that is not the object's.
  */
-static enum fb_status narrow_not_found(enum fb_status status, struct fb_error *error)
+static enum fb_status narrow(enum fb_status status, struct fb_error *error)
 {
-    if (status != FB_NOT_FOUND || strcmp(error->code, "NoSuchKey") == 0)
+    if (status != FB_CORRUPT && (status != FB_NOT_FOUND || strcmp(error->code, "NoSuchKey") == 0))
         return status;
     error->status = FB_UNAVAILABLE;
     return FB_UNAVAILABLE;
@@ -344,12 +345,13 @@ static enum fb_status get_object(struct fb_client *client, struct s3_call *call,
     if (status == FB_OK) /* an empty body never came by */
         check->reason = refusal_of(&response, request);
     if (check->reason != NULL)
-        return fb_fail(error, FB_CORRUPT, "GetObject of %.300s: %s", call->subject, check->reason);
+        return fb_fail(error, FB_UNAVAILABLE, "GetObject of %.300s: %s", call->subject,
+                       check->reason);
     if (status == FB_OK && request->size_bytes != UINT64_MAX && left_of(check) > 0)
         return fb_fail(error, FB_UNAVAILABLE,
                        "GetObject of %.300s: the answer ended %llu bytes before the object does",
                        call->subject, (unsigned long long)left_of(check));
-    return narrow_not_found(status, error);
+    return narrow(status, error);
 }
 
 enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_request *request,

@@ -257,10 +257,11 @@ static enum fb_status list_backlog_page(struct fb_poller *poller, bool *ret_comp
     status = fb_poller_list_page(poller, &range, poller->backlog_cursor,
                                  token[0] != '\0' ? token : NULL, error);
 
-    if (status == FB_OK)
-        status = fb_poller_move_after(poller, &poller->backlog_cursor, error);
     if (status == FB_OK && fb_page_make_listed(&poller->page) != FB_OK)
         status = fb_fail(error, FB_NO_MEMORY, "no memory for a page of a listing");
+    /* Last: what failed is listed again from the same place. */
+    if (status == FB_OK)
+        status = fb_poller_move_after(poller, &poller->backlog_cursor, error);
     if (status != FB_OK)
         return status;
     complete = !fb_poller_has_more(poller);

@@ -215,6 +215,8 @@ static enum fb_status read_body(struct fb_reading *reading)
         }
         status = fb_patience_wait(&decoder->patience, &error);
         reading->error = error;
+        /* Whatever it gave up with says nothing of the object. */
+        reading->has_failed = status != FB_OK && status != FB_CANCELED;
         if (status != FB_OK)
             return status;
     }

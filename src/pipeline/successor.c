@@ -43,6 +43,8 @@ static enum fb_status find(const struct fb_decoder_options *options, struct succ
     struct fb_s3_list_result result;
     enum fb_status status = options->list_page(&client, &request, &result, error);
 
+    if (status == FB_NOT_FOUND) /* the bucket, not the object */
+        status = error->status = FB_UNAVAILABLE;
     if (status != FB_OK || successor->listed.key == NULL ||
         strcmp(successor->etag, successor->object->etag) == 0)
         return status;

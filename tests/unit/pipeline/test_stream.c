@@ -738,6 +738,67 @@ static void another_table_under_the_same_name_is_refused(void **state)
     assert_non_null(strstr(report.problem, "state adopt"));
 }
 
+/* Not the object's bytes, but another page behind a 200. */
+static enum fb_status get_from_proxy(struct fb_client *client,
+                                     const struct fb_s3_get_request *request,
+                                     struct fb_error *error)
+{
+    (void)client;
+    return fb_fail(error, FB_CORRUPT, "GetObject of %s: the answer is not usable", request->key);
+}
+
+static void giving_up_on_an_object_says_nothing_of_its_bytes(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    options.on_damage = FB_DAMAGE_DEAD_LETTER;
+    options.calls.get = get_from_proxy;
+    add_random_objects(3, 20);
+    report = run_to_end(&options);
+    assert_true(report.failed);
+    assert_int_equal(report.objects_damaged + report.dead_letters, 0);
+    options = options_once();
+    report = run_to_end(&options);
+    assert_int_equal(report.objects, 3);
+    expect_table();
+}
+
+static enum fb_status get_replaced(struct fb_client *client,
+                                   const struct fb_s3_get_request *request, struct fb_error *error)
+{
+    (void)client;
+    (void)request;
+    atomic_fetch_add(&get_calls, 1);
+    return fb_fail(error, FB_CHANGED, "it is another one now");
+}
+
+static enum fb_status list_until_read(struct fb_client *client,
+                                      const struct fb_s3_list_request *request,
+                                      struct fb_s3_list_result *ret_result, struct fb_error *error)
+{
+    if (atomic_load(&get_calls) == 0)
+        return list_fake(client, request, ret_result, error);
+    fb_fail(error, FB_NOT_FOUND, "there is no such bucket");
+    snprintf(error->code, sizeof error->code, "NoSuchBucket");
+    return FB_NOT_FOUND;
+}
+
+static void a_bucket_that_is_not_found_is_no_object_that_was_deleted(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    options.calls.get = get_replaced;
+    options.calls.list_page = list_until_read;
+    add_random_objects(3, 20);
+    report = run_to_end(&options);
+    assert_true(report.failed);
+    assert_int_equal(report.objects_vanished + report.objects_changed, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 /* With every key of its own, whatever is lost shows. */
@@ -971,6 +1032,8 @@ static void holds_at_random_moments_change_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(giving_up_on_an_object_says_nothing_of_its_bytes),
+        CASE(a_bucket_that_is_not_found_is_no_object_that_was_deleted),
         CASE(everything_is_carried_and_a_second_run_does_nothing),
         CASE(what_is_measured_of_a_known_job_is_right),
         CASE(what_stays_behind_is_measured),
