@@ -92,15 +92,19 @@ static enum fb_status copy_to_new(const char *from_path, const char *path, struc
     return status;
 }
 
-/* What is no state file is not overwritten by one: it may be a slip of the hand. */
-static enum fb_status check_target(const char *path, struct fb_error *error)
+/* What is no state file is not overwritten by one, nor is the one in use: it may be a slip of the
+ * hand. */
+static enum fb_status check_target(const char *path, const char *source, struct fb_error *error)
 {
+    struct stat target, used;
     struct fb_error why = {0};
     sqlite3 *db = NULL;
     enum fb_status status;
 
-    if (access(path, F_OK) != 0)
+    if (stat(path, &target) != 0)
         return FB_OK;
+    if (stat(source, &used) == 0 && target.st_dev == used.st_dev && target.st_ino == used.st_ino)
+        return fb_fail(error, FB_CONFLICT, "%s is the state file itself: name another file", path);
     status = open_source(path, &db, &why);
     sqlite3_close(db);
     if (status == FB_OK)
@@ -126,14 +130,44 @@ static enum fb_status rename_whole(const char *from, const char *to, struct fb_e
     return sync_folder_of(to, error);
 }
 
+static enum fb_status check_copy(const char *path, struct fb_error *error)
+{
+    struct fb_state copy = {.path = (char *)path};
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    enum fb_status status;
+
+    if (sqlite3_open_v2(path, &copy.db, flags, NULL) != SQLITE_OK)
+        status = fb_sql_fail(&copy, error);
+    else
+        status = fb_state_file_check_pages(&copy, error);
+    sqlite3_close(copy.db);
+    return status;
+}
+
+/* The backup before is worth more than one of a file that is damaged. */
+static enum fb_status make_backup(const char *source, const char *new_path, const char *path,
+                                  struct fb_error *error)
+{
+    enum fb_status status = check_target(path, source, error);
+
+    if (status == FB_OK)
+        status = copy_to_new(source, new_path, error);
+    if (status == FB_OK)
+        status = check_copy(new_path, error);
+    if (status == FB_CORRUPT)
+        return fb_fail(error, FB_CORRUPT,
+                       "%s: the state file is damaged, and no backup is made of it; one that was "
+                       "made before is left as it is",
+                       source);
+    return status == FB_OK ? rename_whole(new_path, path, error) : status;
+}
+
 enum fb_status fb_state_backup(const char *directory, const char *path, struct fb_error *error)
 {
     char *source = NULL;
     char *new_path = NULL;
-    enum fb_status status = check_target(path, error);
+    enum fb_status status;
 
-    if (status != FB_OK)
-        return status;
     if (asprintf(&source, "%s/firebridge.db", directory) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     if (asprintf(&new_path, "%s.new", path) < 0) {
@@ -141,9 +175,7 @@ enum fb_status fb_state_backup(const char *directory, const char *path, struct f
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     }
     fb_state_file_remove(new_path);
-    status = copy_to_new(source, new_path, error);
-    if (status == FB_OK)
-        status = rename_whole(new_path, path, error);
+    status = make_backup(source, new_path, path, error);
     if (status != FB_OK)
         fb_state_file_remove(new_path);
     free(new_path);
@@ -218,20 +250,6 @@ static enum fb_status set_aside(const char *path, char **ret_aside, struct fb_er
     return status;
 }
 
-static enum fb_status check_copy(const char *path, struct fb_error *error)
-{
-    struct fb_state copy = {.path = (char *)path};
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    enum fb_status status;
-
-    if (sqlite3_open_v2(path, &copy.db, flags, NULL) != SQLITE_OK)
-        status = fb_sql_fail(&copy, error);
-    else
-        status = fb_state_file_check_pages(&copy, error);
-    sqlite3_close(copy.db);
-    return status;
-}
-
 /* What is in place is not touched before what takes its place is known to be sound. */
 static enum fb_status take_backup(const char *backup, const char *path, const char *new_path,
                                   char **ret_aside, struct fb_error *error)
@@ -258,11 +276,13 @@ static enum fb_status restore_held(const char *path, const char *backup, bool re
     if (!replace && access(path, F_OK) == 0)
         return fb_fail(error, FB_CONFLICT,
                        "%s is there already; with --replace it is moved aside first", path);
-    if (asprintf(&new_path, "%s.new", path) < 0)
+    if (asprintf(&new_path, "%s" FB_STATE_RESTORED, path) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     fb_state_file_remove(new_path);
     status = take_backup(backup, path, new_path, ret_aside, error);
-    fb_state_file_remove(new_path);
+    /* With nothing in its place, it keeps the next start from beginning anew. */
+    if (status == FB_OK || *ret_aside == NULL)
+        fb_state_file_remove(new_path);
     free(new_path);
     return status;
 }

@@ -133,6 +133,24 @@ void fb_state_file_remove(const char *path)
     }
 }
 
+/* One that a power cut came into has put nothing in place, and may have moved aside what was. */
+static enum fb_status refuse_broken_restore(const char *path, struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+    char *restored = NULL;
+
+    if (asprintf(&restored, "%s" FB_STATE_RESTORED, path) < 0)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (access(restored, F_OK) == 0)
+        status =
+            fb_fail(error, FB_CORRUPT,
+                    "%s is what `firebridge state restore` left that was broken off; give that "
+                    "command again, or remove the file to begin anew",
+                    restored);
+    free(restored);
+    return status;
+}
+
 /* Without its database a -wal file is what is left of a state that someone removed by half. */
 static enum fb_status refuse_orphan_wal(const char *path, struct fb_error *error)
 {
@@ -165,6 +183,8 @@ enum fb_status fb_state_file_make(const char *directory, const char *path, struc
     if (errno != ENOENT)
         return fb_state_fail_errno(error, path, "open the state file");
     status = refuse_orphan_wal(path, error);
+    if (status == FB_OK)
+        status = refuse_broken_restore(path, error);
     if (status != FB_OK)
         return status;
     if (asprintf(&new_path, "%s.new", path) < 0)

@@ -110,6 +110,10 @@ enum fb_status fb_sql_ask(struct fb_state *state, const char *sql, char text[256
     "bring a backup back with firebridge state restore, or move it aside with firebridge state"    \
     " reset --i-understand: then every object is processed again"
 
+/* Where a restore makes what it will put in place; without a state file beside it, it is what a
+ * broken-off one left. */
+#define FB_STATE_RESTORED ".restored"
+
 /* The file itself: makes it where there is none, checks it where there is one. (file.c) */
 enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd,
                                   struct fb_error *error) FB_MUST_CHECK;

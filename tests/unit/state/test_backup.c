@@ -159,6 +159,57 @@ static void a_backup_that_fails_leaves_the_one_before(void **test)
     assert_int_equal(count_files(bench->copies, "backup"), 1);
 }
 
+static void a_damaged_state_does_not_take_the_place_of_a_sound_backup(void **test)
+{
+    struct bench *bench = *test;
+    char path[100];
+
+    for (int i = 0; i < 1000; i++) {
+        char key[32];
+
+        snprintf(key, sizeof key, "a/%04d", i);
+        state_bench_add(&bench->state, key, 1000 + i);
+    }
+    back_up(bench);
+    close_state(bench);
+    snprintf(path, sizeof path, "%s/firebridge.db", bench->state.directory);
+    damage(path);
+    assert_int_equal(fb_state_backup(bench->state.directory, bench->backup, &bench->error),
+                     FB_CORRUPT);
+    assert_int_equal(count_files(bench->copies, "backup"), 1);
+    assert_int_equal(restore(bench, true), FB_OK);
+}
+
+static void a_state_file_is_no_backup_of_itself(void **test)
+{
+    struct bench *bench = *test;
+
+    state_bench_add(&bench->state, "a/1", 1000);
+    snprintf(bench->backup, sizeof bench->backup, "%s/firebridge.db", bench->state.directory);
+    assert_int_equal(fb_state_backup(bench->state.directory, bench->backup, &bench->error),
+                     FB_CONFLICT);
+    (void)state_bench_take(&bench->state, "a/1");
+}
+
+static void a_restore_that_was_broken_off_is_no_beginning(void **test)
+{
+    struct bench *bench = *test;
+    char path[100], restored[120];
+
+    state_bench_add(&bench->state, "a/1", 1000);
+    back_up(bench);
+    close_state(bench);
+    snprintf(path, sizeof path, "%s/firebridge.db", bench->state.directory);
+    snprintf(restored, sizeof restored, "%s.restored", path);
+    assert_int_equal(rename(path, restored), 0);
+    assert_int_equal(fb_state_open(bench->state.directory, &bench->state.state, &bench->error),
+                     FB_CORRUPT);
+    assert_non_null(strstr(bench->error.message, "give that command again"));
+    assert_int_equal(restore(bench, false), FB_OK);
+    state_bench_reopen(&bench->state);
+    (void)state_bench_take(&bench->state, "a/1");
+}
+
 static void a_state_that_is_there_is_replaced_only_when_told_so_and_kept_aside(void **test)
 {
     struct bench *bench = *test;
@@ -355,6 +406,9 @@ int main(void)
         CASE(a_backup_of_a_state_in_use_is_one_sound_file_of_that_moment),
         CASE(a_backup_takes_the_place_of_an_older_one_and_of_nothing_else),
         CASE(a_backup_that_fails_leaves_the_one_before),
+        CASE(a_damaged_state_does_not_take_the_place_of_a_sound_backup),
+        CASE(a_state_file_is_no_backup_of_itself),
+        CASE(a_restore_that_was_broken_off_is_no_beginning),
         CASE(a_state_that_is_there_is_replaced_only_when_told_so_and_kept_aside),
         CASE(a_new_place_takes_a_backup_as_it_is),
         CASE(a_log_without_its_database_is_kept_aside_and_not_read_into_the_backup),
