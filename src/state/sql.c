@@ -94,7 +94,7 @@ static const char *const texts[FB_SQL_COUNT] = {
         "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object " BY_OPEN
         " WHERE stream_id = ?1 AND " OPEN " AND state = 1",
     [FB_SQL_OBJECT_OF_KEY] = "SELECT count(*), total(state = 6) FROM object"
-                             " WHERE stream_id = ?1 AND key = ?2",
+                             " WHERE stream_id = ?1 AND key = ?2 AND etag = coalesce(?3, etag)",
     [FB_SQL_OBJECT_SKIP] = "UPDATE object SET state = 6, reason = ?3"
                            " WHERE stream_id = ?1 AND key = ?2 AND state IN (0, 5)",
     [FB_SQL_OBJECT_ASK_SKIP] =
