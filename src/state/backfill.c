@@ -76,7 +76,9 @@ enum fb_status fb_state_backfill_find(struct fb_state *state, int64_t stream_id,
 
     pthread_mutex_lock(&state->lock);
     query = fb_sql_start(state, FB_SQL_BACKFILL_FIND, "i", stream_id);
-    status = fb_sql_step(state, query, &found, error);
+    status = fb_sql_check_place(state, error);
+    if (status == FB_OK)
+        status = fb_sql_step(state, query, &found, error);
     if (status == FB_OK)
         status = found ? read_row(query, &backfill, error)
                        : fb_fail(error, FB_NOT_FOUND, "the stream has had no backfill");

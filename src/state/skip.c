@@ -105,7 +105,9 @@ enum fb_status fb_state_next_asked(struct fb_state *state, int64_t stream_id, ui
 
     pthread_mutex_lock(&state->lock);
     query = fb_sql_start(state, FB_SQL_OBJECT_NEXT_ASKED, "ii", stream_id, (int64_t)after);
-    status = fb_sql_step(state, query, &found, error);
+    status = fb_sql_check_place(state, error);
+    if (status == FB_OK)
+        status = fb_sql_step(state, query, &found, error);
     if (status == FB_OK && found)
         *ret_sequence = (uint64_t)sqlite3_column_int64(query, 0);
     sqlite3_reset(query);

@@ -277,6 +277,29 @@ static void empty_log(struct fb_state *state)
     sqlite3_wal_checkpoint_v2(state->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
+enum fb_status fb_sql_check_place(struct fb_state *state, struct fb_error *error)
+{
+    int has_moved = 0;
+
+    if (state->lock_fd < 0)
+        sqlite3_file_control(state->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    if (has_moved == 0)
+        return FB_OK;
+    return fb_fail(error, FB_IO,
+                   "%s: the state file was replaced meanwhile; give the command again",
+                   state->path);
+}
+
+/* Checked behind the commit too: the file may be replaced between the two. */
+static enum fb_status commit(struct fb_state *state, struct fb_error *error)
+{
+    enum fb_status status = fb_sql_check_place(state, error);
+
+    if (status == FB_OK)
+        status = run(state, FB_SQL_COMMIT, error);
+    return status == FB_OK ? fb_sql_check_place(state, error) : status;
+}
+
 enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status, struct fb_error *error)
 {
     bool is_full;
@@ -286,7 +309,7 @@ enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status, struct 
         if (sqlite3_stmt_busy(state->statements[i]))
             sqlite3_reset(state->statements[i]);
     if (status == FB_OK)
-        status = run(state, FB_SQL_COMMIT, error);
+        status = commit(state, error);
     is_full = (sqlite3_errcode(state->db) & 0xff) == SQLITE_FULL;
     /* After some errors (a full disk) SQLite has rolled back by itself. */
     if (status != FB_OK && !sqlite3_get_autocommit(state->db)) {

@@ -98,6 +98,10 @@ enum fb_status fb_sql_begin(struct fb_state *state, struct fb_error *error) FB_M
 enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status,
                           struct fb_error *error) FB_MUST_CHECK;
 
+/* Whether who has only joined the file still has the one at its path: a restore or a reset may have
+ * moved it aside, with all that is changed in it. FB_IO. */
+enum fb_status fb_sql_check_place(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+
 /* A copy of a text column; NULL where it is NULL or memory is out. */
 char *fb_sql_column_text(sqlite3_stmt *statement, int column);
 
