@@ -14,8 +14,9 @@
 
 #define NOT_GIVEN_MS INT64_MIN
 
-/* A rate that a table on demand takes beside its live data; UINT64_MAX: none was given. */
+/* A rate that a table on demand takes beside its live data. Above the most there is no table. */
 #define RATE_DEFAULT   1000
+#define RATE_MAX       UINT64_C(1000000000)
 #define RATE_NOT_GIVEN UINT64_MAX
 
 #define LOOK_MS 1000
@@ -238,23 +239,36 @@ static int backfill(struct backfill *backfill)
 
 /* ---- the command ---- */
 
-static bool says_what(const struct backfill_options *options)
+/* NULL: nothing is. */
+static const char *what_is_wrong(const struct backfill_options *options)
 {
-    const int ways = options->cancel + options->status + (options->from_ms != NOT_GIVEN_MS);
+    const bool begins = options->from_ms != NOT_GIVEN_MS;
+    const bool has_rate = options->rate != RATE_NOT_GIVEN;
+    const int ways = options->cancel + options->status + begins;
 
-    return ways == 1 || (ways == 0 && options->rate != RATE_NOT_GIVEN);
+    if (ways > 1 || (ways == 0 && !has_rate))
+        return "backfill needs one of --from, --status and --cancel, or a new --rate for the one "
+               "that runs";
+    if (has_rate && ways == 1 && !begins)
+        return "--rate stands alone, or beside --from";
+    if (!begins && (options->dry_run || options->to_ms != NOT_GIVEN_MS ||
+                    options->again.overwrite || options->again.if_absent))
+        return "--to, --dry-run, --overwrite and --if-absent only go with --from";
+    if (begins && options->to_ms != NOT_GIVEN_MS && options->to_ms <= options->from_ms)
+        return "--to must be later than --from";
+    return NULL;
 }
 
 static int run_backfill(const void *row, char *const *operands, int operand_count)
 {
     struct backfill made = {.options = row};
+    const char *wrong = what_is_wrong(row);
     int status;
 
     (void)operands;
     (void)operand_count;
-    if (!says_what(made.options))
-        return refuse("backfill needs one of --from, --status and --cancel, or a new --rate for "
-                      "the one that runs");
+    if (wrong != NULL)
+        return refuse(wrong);
     status = fb_operator_open(&made.command, made.options->conf_path, made.options->stream);
     if (status == FB_EXIT_OK)
         status = backfill(&made);
@@ -283,6 +297,7 @@ static const struct fb_option options[] = {
      .kind = FB_OPTION_COUNT,
      .offset = offsetof(struct backfill_options, rate),
      .value = "N",
+     .most = RATE_MAX,
      .help = "records a second; default 1000, 0: no limit"},
     {.name = "overwrite",
      .kind = FB_OPTION_FLAG,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,11 @@ static bool take_count(const struct fb_option *option, const char *text, uint64_
     count = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
         return refuse_value(option, text, "a whole number");
+    if (option->most != 0 && count > option->most) {
+        fprintf(stderr, "firebridge: --%s %s: the most is %" PRIu64 "\n", option->name, text,
+                option->most);
+        return false;
+    }
     *ret_count = count;
     return true;
 }

@@ -138,6 +138,14 @@ def test_what_cannot_be_backfilled_is_said(job, history):
     assert "no history in this range" in backfill(
         job, conf, "--from", "2101-01-01T00:00:00Z", "--overwrite", "--yes", code=2).stderr
     assert "needs one of" in backfill(job, conf, code=2).stderr
+    for wrong, arguments in (
+            ("only go with --from", ("--cancel", "--dry-run")),
+            ("only go with --from", ("--rate", "7", "--dry-run")),
+            ("only go with --from", ("--status", "--to", "2026-01-01T00:00:00Z")),
+            ("--rate stands alone", ("--status", "--rate", "9")),
+            ("--to must be later", ("--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z")),
+            ("the most is 1000000000", ("--rate", str(2 ** 64 - 1)))):
+        assert wrong in backfill(job, conf, *arguments, code=2).stderr
     assert "has had no backfill" in backfill(job, conf, "--status", code=1).stderr
     assert "no backfill of this stream is running" in backfill(job, conf, "--rate", "5",
                                                                code=1).stderr
