@@ -51,6 +51,16 @@ static int64_t history_end_ms(const struct fb_stream_row *row)
     return row->low_water_ms > row->start_ms ? row->low_water_ms : row->start_ms;
 }
 
+/* What to do where the message says what was gone over. */
+static void tell_rest(struct fb_error *error)
+{
+    fb_error_prefix(error, "the stream's records add");
+    strncat(error->message,
+            ". Name the rest with --from and --to; an object of it that was never read is for "
+            "replay --key KEY --add-again",
+            sizeof error->message - strlen(error->message) - 1);
+}
+
 /*
  * Where records add, a second time would add twice: only what was never read can be backfilled, and
  * only once.
@@ -58,21 +68,22 @@ static int64_t history_end_ms(const struct fb_stream_row *row)
 static int check_adding(struct backfill *backfill)
 {
     const struct fb_backfill *asked = &backfill->asked;
-    struct fb_backfill before = {0};
-    bool overlaps = false;
+    struct fb_error error = {0};
+    enum fb_status status;
 
     if (!fb_conf_may_add(backfill->command.stream))
         return FB_EXIT_OK;
     if (asked->to_ms > backfill->command.row.start_ms)
         return refuse("the stream's records add, and those behind start_at were added already; end "
                       "the backfill there, with --to");
-    if (fb_state_backfill_find(backfill->command.state, backfill->command.row.id, &before, NULL) ==
-        FB_OK)
-        overlaps = asked->from_ms < before.covered_to_ms && asked->to_ms > before.covered_from_ms;
-    fb_backfill_done(&before);
-    return overlaps ? refuse("the stream's records add, and a backfill went over some of this "
-                             "already; name the rest with --from and --to")
-                    : FB_EXIT_OK;
+    status = fb_state_backfill_check_new(backfill->command.state, backfill->command.row.id,
+                                         asked->from_ms, asked->to_ms, &error);
+    if (status == FB_OK)
+        return FB_EXIT_OK;
+    if (status == FB_INVALID)
+        tell_rest(&error);
+    (void)fb_operator_fail(&backfill->command, &error);
+    return status == FB_INVALID ? FB_EXIT_USAGE : FB_EXIT_WRONG;
 }
 
 static int check_range(struct backfill *backfill)
@@ -180,8 +191,11 @@ static int start(struct backfill *backfill)
     }
     if (!is_sure(backfill))
         return FB_EXIT_USAGE;
-    status = fb_state_backfill_start(backfill->command.state, backfill->command.row.id,
-                                     &backfill->asked, &error);
+    status =
+        fb_state_backfill_start(backfill->command.state, backfill->command.row.id, &backfill->asked,
+                                fb_conf_may_add(backfill->command.stream), &error);
+    if (status == FB_INVALID)
+        tell_rest(&error);
     if (status == FB_CONFLICT)
         fb_fail(&error, status,
                 "a backfill is running; see it with --status, end it with --cancel");

@@ -107,19 +107,17 @@ static const char *const texts[FB_SQL_COUNT] = {
         " AND reason IS NOT NULL ORDER BY sequence LIMIT 1",
     [FB_SQL_BACKFILL_FIND] =
         "SELECT state, from_ms, to_ms, rate, if_absent, total_objects, total_bytes, started_ms,"
-        " ended_ms, window_ms, cursor, objects_listed, objects, bytes, records, dead_letters,"
-        " covered_from_ms, covered_to_ms FROM backfill WHERE stream_id = ?1",
+        " ended_ms, window_ms, cursor, objects_listed, objects, bytes, records, dead_letters"
+        " FROM backfill WHERE stream_id = ?1",
     [FB_SQL_BACKFILL_START] =
         "INSERT INTO backfill (stream_id, state, from_ms, to_ms, rate, if_absent, total_objects,"
-        " total_bytes, started_ms, window_ms, covered_from_ms, covered_to_ms)"
-        " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?2, ?2, ?3)"
+        " total_bytes, started_ms, window_ms) VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?2)"
         " ON CONFLICT (stream_id) DO UPDATE SET state = 0, from_ms = excluded.from_ms,"
         " to_ms = excluded.to_ms, rate = excluded.rate, if_absent = excluded.if_absent,"
         " total_objects = excluded.total_objects, total_bytes = excluded.total_bytes,"
         " started_ms = excluded.started_ms, ended_ms = 0, window_ms = excluded.window_ms,"
         " cursor = NULL, objects_listed = 0, objects = 0, bytes = 0, records = 0,"
-        " dead_letters = 0, covered_from_ms = min(covered_from_ms, excluded.covered_from_ms),"
-        " covered_to_ms = max(covered_to_ms, excluded.covered_to_ms) WHERE state <> 0",
+        " dead_letters = 0 WHERE state <> 0",
     [FB_SQL_BACKFILL_RATE] = "UPDATE backfill SET rate = ?2 WHERE stream_id = ?1 AND state = 0",
     [FB_SQL_BACKFILL_CANCEL] =
         "UPDATE backfill SET state = 2, ended_ms = ?2 WHERE stream_id = ?1 AND state = 0",
@@ -149,6 +147,12 @@ static const char *const texts[FB_SQL_COUNT] = {
         "SELECT count(*) FROM object " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1",
     [FB_SQL_BACKFILL_COMPLETE] = "UPDATE backfill SET state = 1, ended_ms = ?2"
                                  " WHERE stream_id = ?1 AND state = 0 AND window_ms >= to_ms",
+    [FB_SQL_COVERED_ADD] =
+        "INSERT INTO covered SELECT stream_id, from_ms, min(?2, to_ms) FROM backfill"
+        " WHERE stream_id = ?1"
+        " ON CONFLICT (stream_id, from_ms) DO UPDATE SET to_ms = max(to_ms, excluded.to_ms)",
+    [FB_SQL_COVERED_FIND] = "SELECT from_ms, to_ms FROM covered WHERE stream_id = ?1"
+                            " AND from_ms < ?3 AND to_ms > ?2 ORDER BY from_ms LIMIT 1",
 };
 
 enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)

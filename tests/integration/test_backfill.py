@@ -4,6 +4,7 @@
 import datetime
 import json
 import os
+import time
 
 import pytest
 
@@ -51,6 +52,12 @@ def history(job):
     return records
 
 
+def wait_for_start(job):
+    """Until what is put is no history: a key has the second that it was made in."""
+    [(start_ms,)] = job.firebridge.sql("SELECT start_ms FROM stream")
+    time.sleep(max(0, start_ms / 1000 + 1 - firehose.now().timestamp()))
+
+
 def test_history_is_worked_off_beside_a_daemon_and_shown(job, history):
     conf = job.conf(stream=NOW)
     assert "say --overwrite" in backfill(job, conf, *days(30, 1), code=2).stderr
@@ -76,6 +83,7 @@ def test_live_data_comes_first_and_history_within_its_rate(job, history):
     backfill(job, conf, *days(30, 1), "--yes", "--rate", "1")
     daemon = job.firebridge.start(conf, "run")
     daemon.wait_until(lambda: job.table.count() == 5)
+    wait_for_start(job)
     live = put(job, 0, "live", 20)
     daemon.wait_until(lambda: job.table.count() >= 25)
     # The second object of history is due five seconds after the first.
@@ -125,10 +133,13 @@ def test_where_records_add_history_is_added_once(job, history):
     sums = {item["id"]["S"]: int(item["sum"]["N"]) for item in adding.scan(job.table)
             if not adding.is_marker(item)}
     assert sums == {record["id"]: record["n"] for record in history[:15]}
-    assert "went over some of this already" in backfill(job, conf, *days(8, 1), "--yes",
-                                                        code=2).stderr
-    backfill(job, conf, *days(7.4, 1), "--yes", "--rate", "0", "--wait")
-    assert job.firebridge.sql("SELECT records FROM backfill") == [(15,)]
+    refused = backfill(job, conf, *days(8, 1), "--yes", code=2).stderr
+    assert "the stream's records add: a backfill went over" in refused and "--add-again" in refused
+    # What lies between two that are complete is new.
+    backfill(job, conf, *days(5.4, 1), "--yes", "--rate", "0", "--wait")
+    backfill(job, conf, *days(7.4, 5.5), "--yes", "--rate", "0", "--wait")
+    assert job.firebridge.sql("SELECT records FROM backfill") == [(10,)]
+    assert sum(not adding.is_marker(item) for item in adding.scan(job.table)) == 30
     daemon.terminate()
     assert daemon.wait().code == 0
 
