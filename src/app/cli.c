@@ -249,6 +249,23 @@ static const struct fb_option *find_option(const struct fb_command *command, int
     return NULL;
 }
 
+/*
+ * Whether the word that getopt_long has just taken for option `name` is all of it. It takes a
+ * beginning as well; but a word that someone is to say because he means it is said whole.
+ */
+static bool is_whole(char *const *argv, const char *name)
+{
+    const bool has_own_value = optarg != NULL && argv[optind - 1] == optarg;
+    const char *word = argv[optind - (has_own_value ? 2 : 1)] + 2;
+    const size_t size = strcspn(word, "=");
+
+    if (size == strlen(name))
+        return true;
+    fprintf(stderr, "firebridge: unrecognized option '--%.*s'; did you mean --%s?\n", (int)size,
+            word, name);
+    return false;
+}
+
 /* getopt_long itself names what is unknown, after argv[0]. */
 static bool read_options(const struct fb_command *command, int argc, char **argv, void *options,
                          bool *ret_wants_help)
@@ -256,13 +273,16 @@ static bool read_options(const struct fb_command *command, int argc, char **argv
     static char program[] = "firebridge";
     struct option long_options[OPTIONS_MAX + 2];
     char short_options[2 * OPTIONS_MAX + 2];
-    int found;
+    int found, row = -1;
 
     argv[0] = program;
     list_options(command, long_options, short_options);
-    while ((found = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+    while ((found = getopt_long(argc, argv, short_options, long_options, &row)) != -1) {
         const struct fb_option *option = find_option(command, found);
 
+        if (row >= 0 && !is_whole(argv, long_options[row].name))
+            return false;
+        row = -1;
         if (found == 'h')
             *ret_wants_help = true;
         else if (option == NULL || !take_value(option, optarg, options))
