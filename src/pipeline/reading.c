@@ -161,6 +161,8 @@ static enum fb_status stand_still(struct fb_reading *reading)
         if (hold_of(reading->decoder) == FB_HOLD_READING)
             fb_event_wait(options->event, seen, -1);
     }
+    if (status == FB_OK && fb_stop_level(&reading->decoder->stop) != FB_STOP_NOT)
+        return FB_CANCELED;
     return status;
 }
 
