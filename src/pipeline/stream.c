@@ -7,6 +7,7 @@
 
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
+#include "firebridge/state/rows.h"
 #include "stream_private.h"
 
 /* A checkpoint is committed at most once in so long, and at each object's end. */
@@ -219,10 +220,7 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
                        : outcome == FB_OBJECT_SKIPPED ? "ended (it is skipped)"
                                                       : "ended (it is damaged)";
 
-    fb_stream_note_object(stream, object,
-                          outcome == FB_OBJECT_DONE      ? "done"
-                          : outcome == FB_OBJECT_CHANGED ? "changed"
-                                                         : "damaged");
+    fb_stream_note_object(stream, object, fb_object_state_name(outcome));
     fb_log_event(FB_EVENT_OBJECT_ENDED,
                  FB_ABOUT(.stream = stream->options.name, .object = object->key),
                  "object %s %s: %llu records, %llu dead letters, %lld.%03lld s", object->key, word,
