@@ -459,6 +459,8 @@ static int run_explain(const void *row, char *const *operands, int operand_count
     int status = FB_EXIT_WRONG;
 
     (void)operand_count;
+    if (!fb_key_option_check(explain.options->key))
+        return FB_EXIT_USAGE;
     if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) &&
         make_mapping(&explain) && find_key(&explain) && make_reader(&explain))
         status = explain_object(&explain);
