@@ -146,6 +146,20 @@ static bool is_sure(const struct backfill *backfill)
 
 /* ---- what is shown ---- */
 
+/* Who waits for something that nobody does should know it. */
+static void tell_of_no_daemon(const struct backfill *backfill)
+{
+    json_t *request = json_pack("{s:s}", "verb", "status");
+    struct fb_error error = {0};
+    json_t *answer = NULL;
+
+    if (request != NULL &&
+        fb_cli_ask(backfill->command.conf, request, &answer, &error) == FB_NOT_FOUND)
+        fb_cli_report(NULL, "no daemon runs: the backfill goes on when one does");
+    json_decref(request);
+    json_decref(answer);
+}
+
 /* Shows it once; with `wait` again and again until it is over. */
 static int show(struct backfill *backfill, bool wait)
 {
@@ -154,6 +168,7 @@ static int show(struct backfill *backfill, bool wait)
     struct fb_backfill found;
     struct fb_error error = {0};
     enum fb_status status;
+    bool has_told = false;
 
     fb_backfill_show_init(&show, backfill->command.stream->name, as_json);
     for (;;) {
@@ -164,11 +179,17 @@ static int show(struct backfill *backfill, bool wait)
         fb_backfill_done(&found);
         if (!wait || found.state != FB_BACKFILL_RUNNING)
             break;
-        fb_backfill_show(&show, &found, fb_realtime_ms(fb_clock_system()));
+        if (!has_told)
+            tell_of_no_daemon(backfill);
+        has_told = true;
+        if (!fb_backfill_show(&show, &found, fb_realtime_ms(fb_clock_system())))
+            return FB_EXIT_WRONG;
         (void)fb_sleep_ms(fb_clock_system(), NULL, FB_STOP_NOT, LOOK_MS);
     }
-    fb_backfill_show_end(&show, &found, fb_realtime_ms(fb_clock_system()));
-    return found.state == FB_BACKFILL_CANCELED ? FB_EXIT_WRONG : FB_EXIT_OK;
+    return fb_backfill_show_end(&show, &found, fb_realtime_ms(fb_clock_system())) == FB_EXIT_OK &&
+                   found.state != FB_BACKFILL_CANCELED
+               ? FB_EXIT_OK
+               : FB_EXIT_WRONG;
 }
 
 /* ---- what is done ---- */
@@ -184,11 +205,9 @@ static int start(struct backfill *backfill)
     status = count(backfill, &error);
     if (status != FB_OK)
         return fb_operator_fail(&backfill->command, &error);
-    if (backfill->options->dry_run) {
-        fb_backfill_show_plan(backfill->command.stream->name, &backfill->asked,
-                              backfill->options->output == FB_OUTPUT_JSON);
-        return FB_EXIT_OK;
-    }
+    if (backfill->options->dry_run)
+        return fb_backfill_show_plan(backfill->command.stream->name, &backfill->asked,
+                                     backfill->options->output == FB_OUTPUT_JSON);
     if (!is_sure(backfill))
         return FB_EXIT_USAGE;
     status =

@@ -321,12 +321,25 @@ static int run_command(const struct fb_command *command, int argc, char **argv)
     return status;
 }
 
+/* Why nothing can be written any more; 0: it can, or nobody looked in time. */
+static int output_errno;
+
+bool fb_cli_flush(void)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && output_errno == 0)
+        output_errno = errno;
+    return output_errno == 0;
+}
+
 /* What could not be written (a full disk) is wrong. */
 static int end_output(int status)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (fflush(stdout) != 0 && output_errno == 0)
+        output_errno = errno;
+    if (output_errno == 0 && !ferror(stdout))
         return status;
-    fprintf(stderr, "firebridge: cannot write the output: %s\n", strerror(errno));
+    fprintf(stderr, "firebridge: cannot write the output%s%s\n", output_errno != 0 ? ": " : "",
+            output_errno != 0 ? strerror(output_errno) : "");
     return status == FB_EXIT_OK ? FB_EXIT_WRONG : status;
 }
 

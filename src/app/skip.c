@@ -180,14 +180,18 @@ static const char *outcome_of(const struct fb_skip_result *result)
                                  : "ended";
 }
 
-static void show(const struct fb_operator *command, const struct skip_options *options,
-                 const struct fb_skip_result *result)
+static int show_json(const struct fb_operator *command, const struct skip_options *options,
+                     const struct fb_skip_result *result)
 {
-    if (options->output == FB_OUTPUT_JSON)
-        fb_operator_print_json(json_pack("{s:s, s:s, s:s, s:s?}", "stream", command->stream->name,
-                                         "key", options->key, "outcome", outcome_of(result),
-                                         "reason", is_already(result) ? NULL : options->why));
-    else if (result->asked > 0)
+    return fb_operator_print_json(
+        json_pack("{s:s, s:o, s:s, s:o?}", "stream", command->stream->name, "key",
+                  fb_operator_json_text(options->key), "outcome", outcome_of(result), "reason",
+                  is_already(result) ? NULL : fb_operator_json_text(options->why)));
+}
+
+static void show(const struct skip_options *options, const struct fb_skip_result *result)
+{
+    if (result->asked > 0)
         printf("%s is being read: the daemon takes it off when it gets to it, or when it is "
                "started again\n",
                options->key);
@@ -214,7 +218,10 @@ static int skip(struct fb_operator *command, const struct skip_options *options)
         status = wait_for_daemon(command, options->key, &result, &error);
     if (status != FB_OK)
         return fb_operator_fail(command, &error);
-    show(command, options, &result);
+    if (options->output != FB_OUTPUT_JSON)
+        show(options, &result);
+    else if (show_json(command, options, &result) != FB_EXIT_OK)
+        return FB_EXIT_WRONG;
     return result.skipped + result.asked > 0 || is_already(&result) ? FB_EXIT_OK : FB_EXIT_WRONG;
 }
 

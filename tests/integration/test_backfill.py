@@ -4,6 +4,7 @@
 import datetime
 import json
 import os
+import subprocess
 import time
 
 import pytest
@@ -114,6 +115,14 @@ def test_a_cancelled_one_leaves_the_rest(job, history):
     conf = job.conf(stream=NOW + "\nwrite = insert")
     backfill(job, conf, *days(30, 1), "--yes", "--rate", "1")
     assert "is running" in backfill(job, conf, *days(30, 1), "--yes", code=1).stderr
+    # Who waits where nothing happens is told so, and who is not heard does not wait on.
+    with open("/dev/full", "w") as full:
+        waiting = subprocess.run([job.firebridge.program, "backfill", "-c", job.firebridge.conf_file,
+                                  "--status", "--wait"], env=job.firebridge.env, stdout=full,
+                                 stderr=subprocess.PIPE, text=True, timeout=60)
+    assert waiting.returncode == 1
+    assert waiting.stderr == ("firebridge: no daemon runs: the backfill goes on when one does\n"
+                              "firebridge: cannot write the output: No space left on device\n")
     daemon = job.firebridge.start(conf, "run")
     daemon.wait_until(lambda: job.table.count() == 5)
     assert "cancelled" in backfill(job, conf, "--cancel").stdout

@@ -103,6 +103,10 @@ def test_an_object_is_skipped_before_it_is_known(job):
     firehose.put_body(job.s3, job.bucket, other, firehose.body(records("d", 5)))
     assert skip(job, job.conf(), other).stdout == f"{other} is skipped\n"
     assert "is skipped already" in skip(job, job.conf(), other).stdout
+    # What is no UTF-8 in the reason is shown as far as it is printable.
+    last = job.put(firehose.body(records("e", 5)))
+    result = skip(job, job.conf(), last, "--output", "json", why="a\udcffb")
+    assert json.loads(result.stdout)["reason"] == "a?b"
     job.once()
     job.table.expect(records("a", 5) + records("c", 5))
 
