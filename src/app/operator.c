@@ -29,6 +29,7 @@ int fb_operator_fail(const struct fb_operator *command, const struct fb_error *e
 /* The stream's row is there once the daemon has worked on it. */
 static enum fb_status open_state(struct fb_operator *command, struct fb_error *error)
 {
+    const struct fb_stream_identity identity = {.source = command->stream->source};
     char *directory = NULL;
     enum fb_status status = fb_environment_state_dir(command->conf, &directory);
 
@@ -36,6 +37,8 @@ static enum fb_status open_state(struct fb_operator *command, struct fb_error *e
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     status = fb_state_join(directory, &command->state, error);
     free(directory);
+    if (status == FB_OK)
+        status = fb_state_stream_check(command->state, command->stream->name, &identity, error);
     if (status != FB_OK)
         return status;
     return fb_state_stream_find(command->state, command->stream->name, &command->row, error);

@@ -236,6 +236,7 @@ static enum fb_status run_connected(struct verify *verify, const struct plan *pl
         .stream = stream->name,
         .bucket = stream->bucket,
         .table = stream->table,
+        .checkpoint_source = stream->source,
         .layout = plan->layout,
         .reader = fb_conf_reader_options(stream),
         .removes_nulls = stream->null == FB_MAP_NULL_UNSET,
@@ -291,6 +292,15 @@ static enum fb_status run_stream(struct verify *verify, const struct plan *plan,
     return status;
 }
 
+/* Then nothing is known to be right. */
+static bool is_nothing_read(const struct verify *verify, const struct fb_verify_counts *counts)
+{
+    if (counts->objects == 0 || counts->gone < counts->objects)
+        return false;
+    complain(verify->stream, "none of its objects could be read, so nothing is verified");
+    return true;
+}
+
 /* True when nothing is wrong. */
 static bool verify_stream(struct verify *verify, const struct plan *plan)
 {
@@ -311,7 +321,8 @@ static bool verify_stream(struct verify *verify, const struct plan *plan)
     tell_limits(verify, &counts);
     if (status != FB_OK)
         complain(verify->stream, error.message);
-    return status == FB_OK && counts.missing + counts.different + counts.undeleted == 0;
+    return status == FB_OK && counts.missing + counts.different + counts.undeleted == 0 &&
+           !is_nothing_read(verify, &counts);
 }
 
 /* ---- all of them ---- */
