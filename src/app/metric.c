@@ -47,7 +47,7 @@ static const struct fb_metric metrics[] = {
      .help = "Dead letters in this machine's files, or those that are still to be put to S3."},
 
     {MEASURE(objects), COUNTER_BY("outcome"), .name = "objects",
-     .help = "Objects that ended: done, changed (or deleted while they were read), damaged."},
+     .help = "Objects that ended: done, changed (or deleted while they were read), damaged, skipped."},
     {MEASURE(late_objects), COUNTER, .name = "late_objects",
      .help = "Those of them that appeared over an hour after their folder had ended."},
     {MEASURE(bytes_read), COUNTER, .unit = FB_METRIC_BYTES, .name = "read_bytes",

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/pipeline/dead_letters.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "firebridge/base/heartbeat.h"
 #include "firebridge/base/log.h"
 
 struct fb_dead_letters {
@@ -79,6 +82,18 @@ void fb_dead_letters_close(struct fb_dead_letters *letters)
     free(letters->bucket);
     free(letters->ring);
     free(letters);
+}
+
+/* Whoever has it may wait for S3 for long; who waits for it is alive all the same. */
+static void take_lock(struct fb_dead_letters *letters)
+{
+    struct timespec until;
+
+    do {
+        fb_heartbeat();
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec++;
+    } while (pthread_mutex_clocklock(&letters->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
 }
 
 static enum fb_status sync_locked(struct fb_dead_letters *letters, struct fb_error *error)
@@ -163,7 +178,7 @@ enum fb_status fb_dead_letters_add(struct fb_dead_letters *letters,
 {
     enum fb_status status;
 
-    pthread_mutex_lock(&letters->lock);
+    take_lock(letters);
     status = add_locked(letters, letter, error);
     pthread_mutex_unlock(&letters->lock);
     return status;
@@ -209,7 +224,7 @@ enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters, bool all,
     struct fb_letter_sink *sink = letters->sink;
     enum fb_status status = FB_OK;
 
-    pthread_mutex_lock(&letters->lock);
+    take_lock(letters);
     if (all || sink->is_due == NULL || sink->is_due(sink))
         status = sync_locked(letters, error);
     pthread_mutex_unlock(&letters->lock);
@@ -220,7 +235,7 @@ uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ord
 {
     uint64_t first;
 
-    pthread_mutex_lock(&letters->lock);
+    take_lock(letters);
     first = letters->first_unkept;
     for (uint64_t i = 0; i < letters->ring_count; i++) {
         uint64_t at = letters->ring[(letters->oldest + i) % letters->max_letters];

@@ -77,7 +77,7 @@ static void lower(int64_t *time_ms, int64_t to_ms)
     *time_ms = *time_ms < to_ms ? *time_ms : to_ms;
 }
 
-/* A partition and all that is to be listed of it, on top. */
+/* A partition on top; what is to be listed of it is put there when its turn comes. */
 static enum fb_status push_partition(struct fb_poller *poller, struct fb_walk *walk, size_t parent,
                                      const char *prefix)
 {
@@ -104,11 +104,26 @@ static enum fb_status push_partition(struct fb_poller *poller, struct fb_walk *w
         step->partition = strdup(prefix);
     if (step == NULL || step->partition == NULL)
         status = FB_NO_MEMORY;
-    else
-        step->listed = true;
-    if (status == FB_OK)
-        status = push_ranges(walk, &ranges, walk->count - 1);
 out:
+    fb_layout_ranges_done(&ranges);
+    return status;
+}
+
+/* The ranges of the partition on top, if it is one, are what is on top then. */
+static enum fb_status plan_partition(struct fb_poller *poller, struct fb_walk *walk)
+{
+    const size_t top = walk->count - 1;
+    const struct fb_walk_step *step = &walk->steps[top];
+    struct fb_layout_ranges ranges = {0};
+    enum fb_status status;
+
+    if (step->partition == NULL || step->listed)
+        return FB_OK;
+    status = fb_layout_descend(poller->options.layout, &walk->steps[step->parent].range,
+                               step->partition, &ranges);
+    if (status == FB_OK)
+        status = push_ranges(walk, &ranges, top);
+    walk->steps[top].listed = status == FB_OK;
     fb_layout_ranges_done(&ranges);
     return status;
 }
@@ -201,10 +216,14 @@ static enum fb_status store(struct fb_poller *poller, struct fb_walk *walk, cons
 
 enum fb_status fb_walk_page(struct fb_poller *poller, struct fb_walk *walk, struct fb_error *error)
 {
-    const size_t top = walk->count - 1;
-    struct fb_walk_step *step = &walk->steps[top];
+    struct fb_walk_step *step;
     enum fb_status status;
+    size_t top;
 
+    if (plan_partition(poller, walk) != FB_OK)
+        return no_memory(error);
+    top = walk->count - 1;
+    step = &walk->steps[top];
     poller->listing = walk->listing;
     poller->left_out = walk->left_out;
     status = fb_poller_list_page(poller, &step->range, step->after, step->token, error);

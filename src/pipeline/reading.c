@@ -161,6 +161,8 @@ static enum fb_status stand_still(struct fb_reading *reading)
         if (hold_of(reading->decoder) == FB_HOLD_READING)
             fb_event_wait(options->event, seen, -1);
     }
+    if (status == FB_OK && fb_stop_level(&reading->decoder->stop) != FB_STOP_NOT)
+        return FB_CANCELED;
     return status;
 }
 
@@ -381,19 +383,22 @@ static bool is_taken_off(const struct fb_decoder *decoder)
            fb_stop_level(decoder->options.stop) == FB_STOP_NOT;
 }
 
-/* What is on its way is finished, the rest is not written, and the frontier passes the object. */
+/* What was read is written, the rest is not, and the frontier passes the object. */
 enum fb_status fb_reading_take_off(struct fb_reading *reading)
 {
     struct fb_outlet *outlet = reading->outlet;
+    enum fb_status status = outlet->functions->finish(outlet, &reading->error);
 
+    if (status != FB_OK) {
+        outlet->functions->leave(outlet);
+        return status;
+    }
     fb_log_event(
         FB_EVENT_OBJECT_TAKEN_OFF,
         FB_ABOUT(.stream = reading->decoder->options.stream, .object = reading->identity->key),
         "object %s is taken off behind %llu records, as was asked for", reading->identity->key,
         (unsigned long long)outlet->next.record);
     fb_patience_success(&reading->decoder->patience);
-    outlet->functions->leave(outlet);
-    fb_outlet_close_span(outlet);
     fb_progress_object_end(outlet->options.progress, outlet->object, FB_OBJECT_SKIPPED,
                            outlet->next.record, outlet->dead_letters);
     return FB_OK;

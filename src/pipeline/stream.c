@@ -7,6 +7,7 @@
 
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
+#include "firebridge/state/rows.h"
 #include "stream_private.h"
 
 /* A checkpoint is committed at most once in so long, and at each object's end. */
@@ -219,10 +220,7 @@ static void on_object_ended(void *context, const struct fb_state_object *object,
                        : outcome == FB_OBJECT_SKIPPED ? "ended (it is skipped)"
                                                       : "ended (it is damaged)";
 
-    fb_stream_note_object(stream, object,
-                          outcome == FB_OBJECT_DONE      ? "done"
-                          : outcome == FB_OBJECT_CHANGED ? "changed"
-                                                         : "damaged");
+    fb_stream_note_object(stream, object, fb_object_state_name(outcome));
     fb_log_event(FB_EVENT_OBJECT_ENDED,
                  FB_ABOUT(.stream = stream->options.name, .object = object->key),
                  "object %s %s: %llu records, %llu dead letters, %lld.%03lld s", object->key, word,
@@ -291,13 +289,16 @@ static bool is_waited_for(struct fb_stream *stream)
 /* What a hold waits for. Nothing begins that a decoder has not seen the hold before. */
 static void look_at_rest(struct fb_stream *stream)
 {
+    /* First: what was seen before a hold says nothing of it. */
+    const int hold = atomic_load(&stream->hold);
     const bool at_rest = atomic_load(&stream->read.busy) == 0 && fb_stream_is_settled(stream) &&
                          fb_progress_objects(stream->progress) == 0;
     bool is_news;
 
     pthread_mutex_lock(&stream->lock);
-    is_news = at_rest != stream->at_rest;
-    stream->at_rest = at_rest;
+    is_news = at_rest != stream->at_rest && hold == atomic_load(&stream->hold);
+    if (is_news)
+        stream->at_rest = at_rest;
     pthread_mutex_unlock(&stream->lock);
     if (is_news && atomic_load(&stream->hold) != FB_HOLD_NOTHING)
         tell_change(stream);
@@ -451,8 +452,8 @@ void fb_stream_hold(struct fb_stream *stream, enum fb_hold hold)
     pthread_mutex_lock(&stream->lock);
     /* Until the supervisor has looked again, if there is anything to look at. */
     stream->at_rest = stream->works == NULL;
-    pthread_mutex_unlock(&stream->lock);
     atomic_store(&stream->hold, (int)hold);
+    pthread_mutex_unlock(&stream->lock);
     wake_all(stream);
 }
 

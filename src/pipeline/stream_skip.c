@@ -21,6 +21,7 @@ void fb_stream_take_off(struct fb_stream *stream)
             break;
         for (unsigned i = 0; i < stream->options.decoders; i++)
             fb_decoder_skip(stream->readers[i].decoder, sequence);
+        fb_event_raise(&stream->pending); /* for one that stands still in a pause */
     }
     /* A state file in trouble is told of by who must write it. */
     if (status != FB_END)

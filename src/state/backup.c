@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,21 +63,71 @@ static enum fb_status copy_pages(sqlite3 *from, sqlite3 *to, const char *to_path
                    "cannot copy to %s: %s", to_path, sqlite3_errstr(result));
 }
 
-/* A new file at `path`, synced. */
-static enum fb_status copy_to_new(const char *from_path, const char *path, struct fb_error *error)
+static bool is_same_file(const char *path, const struct stat *as)
+{
+    struct stat found;
+
+    return stat(path, &found) == 0 && found.st_dev == as->st_dev && found.st_ino == as->st_ino;
+}
+
+/* What a copy is made in: a file of that name is overwritten only if it is one that was broken off.
+ * SQLite writes pages in any order: the first one may not be there yet. */
+static bool may_be_copy(int fd)
+{
+    static const char none[16];
+    char head[16];
+    const ssize_t size = pread(fd, head, sizeof head, 0);
+
+    return size == 0 || (size == sizeof head && (memcmp(head, "SQLite format 3", 16) == 0 ||
+                                                 memcmp(head, none, sizeof none) == 0));
+}
+
+static enum fb_status lock_copy(int fd, const char *path, struct fb_error *error)
+{
+    struct stat file;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK
+                   ? fb_fail(error, FB_CONFLICT, "%s: another process makes a copy there now", path)
+                   : fb_state_fail_errno(error, path, "lock the copy");
+    /* Whoever had it locked may have renamed it since it was opened here. */
+    if (fstat(fd, &file) != 0 || !is_same_file(path, &file))
+        return fb_fail(error, FB_CONFLICT, "%s: another process made a copy there", path);
+    if (!may_be_copy(fd))
+        return fb_fail(error, FB_CONFLICT, "%s is in the way: move it, the copy is made there",
+                       path);
+    fb_state_file_remove_companions(path);
+    return ftruncate(fd, 0) == 0 ? FB_OK : fb_state_fail_errno(error, path, "make the copy");
+}
+
+/* An empty file at `path`, locked until it is closed. */
+static enum fb_status open_copy(const char *path, int *ret_fd, struct fb_error *error)
+{
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    enum fb_status status;
+
+    if (fd < 0)
+        return fb_state_fail_errno(error, path, "make the copy");
+    status = lock_copy(fd, path, error);
+    if (status == FB_OK)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return status;
+}
+
+/* Into the empty file at `path`, which `fd` is; synced. */
+static enum fb_status copy_to(const char *from_path, const char *path, int fd,
+                              struct fb_error *error)
 {
     sqlite3 *from = NULL;
     sqlite3 *to = NULL;
     enum fb_status status = open_source(from_path, &from, error);
-    int fd = -1;
 
     if (status != FB_OK)
         return status;
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        status = fb_state_fail_errno(error, path, "make the copy");
-    else if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
-             sqlite3_exec(to, copy_settings, NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+        sqlite3_exec(to, copy_settings, NULL, NULL, NULL) != SQLITE_OK)
         status = fb_fail(error, FB_IO, "cannot make %s: %s", path,
                          to != NULL ? sqlite3_errmsg(to) : "out of memory");
     if (status == FB_OK)
@@ -87,8 +138,6 @@ static enum fb_status copy_to_new(const char *from_path, const char *path, struc
     sqlite3_close(from);
     if (status == FB_OK && fsync(fd) != 0)
         status = fb_state_fail_errno(error, path, "sync the copy");
-    if (fd >= 0)
-        close(fd);
     return status;
 }
 
@@ -96,14 +145,14 @@ static enum fb_status copy_to_new(const char *from_path, const char *path, struc
  * hand. */
 static enum fb_status check_target(const char *path, const char *source, struct fb_error *error)
 {
-    struct stat target, used;
     struct fb_error why = {0};
     sqlite3 *db = NULL;
     enum fb_status status;
+    struct stat target;
 
     if (stat(path, &target) != 0)
         return FB_OK;
-    if (stat(source, &used) == 0 && target.st_dev == used.st_dev && target.st_ino == used.st_ino)
+    if (is_same_file(source, &target))
         return fb_fail(error, FB_CONFLICT, "%s is the state file itself: name another file", path);
     status = open_source(path, &db, &why);
     sqlite3_close(db);
@@ -123,8 +172,10 @@ static enum fb_status sync_folder_of(const char *path, struct fb_error *error)
     return status;
 }
 
+/* A log that lies beside the old one would be read into the new one. */
 static enum fb_status rename_whole(const char *from, const char *to, struct fb_error *error)
 {
+    fb_state_file_remove_companions(to);
     if (rename(from, to) != 0)
         return fb_state_fail_errno(error, to, "rename the copy");
     return sync_folder_of(to, error);
@@ -145,13 +196,11 @@ static enum fb_status check_copy(const char *path, struct fb_error *error)
 }
 
 /* The backup before is worth more than one of a file that is damaged. */
-static enum fb_status make_backup(const char *source, const char *new_path, const char *path,
-                                  struct fb_error *error)
+static enum fb_status make_backup(const char *source, const char *new_path, int fd,
+                                  const char *path, struct fb_error *error)
 {
-    enum fb_status status = check_target(path, source, error);
+    enum fb_status status = copy_to(source, new_path, fd, error);
 
-    if (status == FB_OK)
-        status = copy_to_new(source, new_path, error);
     if (status == FB_OK)
         status = check_copy(new_path, error);
     if (status == FB_CORRUPT)
@@ -166,18 +215,23 @@ enum fb_status fb_state_backup(const char *directory, const char *path, struct f
 {
     char *source = NULL;
     char *new_path = NULL;
-    enum fb_status status;
+    enum fb_status status = FB_OK;
+    int fd = -1;
 
     if (asprintf(&source, "%s/firebridge.db", directory) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    if (asprintf(&new_path, "%s.new", path) < 0) {
-        free(source);
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (asprintf(&new_path, "%s.new", path) < 0)
+        new_path = NULL;
+    status = new_path == NULL ? fb_fail(error, FB_NO_MEMORY, "out of memory")
+                              : check_target(path, source, error);
+    if (status == FB_OK)
+        status = open_copy(new_path, &fd, error);
+    if (status == FB_OK) {
+        status = make_backup(source, new_path, fd, path, error);
+        if (status != FB_OK)
+            fb_state_file_remove(new_path);
+        close(fd);
     }
-    fb_state_file_remove(new_path);
-    status = make_backup(source, new_path, path, error);
-    if (status != FB_OK)
-        fb_state_file_remove(new_path);
     free(new_path);
     free(source);
     return status;
@@ -228,7 +282,19 @@ static enum fb_status rename_both(const char *path, const char *wal, const char 
     return status == FB_OK ? sync_folder_of(path, error) : status;
 }
 
-/* *ret_aside stays as it is where there is neither a database nor a log. */
+/* A database, or a log that is left of one. */
+static bool is_there(const char *path)
+{
+    bool found = access(path, F_OK) == 0;
+    char *wal = NULL;
+
+    if (!found && asprintf(&wal, "%s-wal", path) >= 0)
+        found = access(wal, F_OK) == 0;
+    free(wal);
+    return found;
+}
+
+/* *ret_aside stays as it is where nothing is there. */
 static enum fb_status set_aside(const char *path, char **ret_aside, struct fb_error *error)
 {
     enum fb_status status = FB_OK;
@@ -237,7 +303,7 @@ static enum fb_status set_aside(const char *path, char **ret_aside, struct fb_er
 
     if (asprintf(&wal, "%s-wal", path) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    if (access(path, F_OK) == 0 || access(wal, F_OK) == 0) {
+    if (is_there(path)) {
         status = name_aside(path, &aside, error);
         if (status == FB_OK)
             status = rename_both(path, wal, aside, error);
@@ -252,37 +318,55 @@ static enum fb_status set_aside(const char *path, char **ret_aside, struct fb_er
 
 /* What is in place is not touched before what takes its place is known to be sound. */
 static enum fb_status take_backup(const char *backup, const char *path, const char *new_path,
-                                  char **ret_aside, struct fb_error *error)
+                                  int fd, char **ret_aside, struct fb_error *error)
 {
-    enum fb_status status = copy_to_new(backup, new_path, error);
+    enum fb_status status = copy_to(backup, new_path, fd, error);
 
     if (status == FB_OK)
         status = check_copy(new_path, error);
     if (status == FB_CORRUPT)
         return fb_fail(error, FB_CORRUPT, "%s is damaged, or no backup of firebridge's state",
                        backup);
-    /* A log that is left without its database would be read into the backup's. */
+    if (status == FB_OK)
+        status = fb_state_file_give(fd, new_path, error);
     if (status == FB_OK)
         status = set_aside(path, ret_aside, error);
     return status == FB_OK ? rename_whole(new_path, path, error) : status;
 }
 
+static enum fb_status check_source(const char *backup, const char *new_path, struct fb_error *error)
+{
+    struct stat source;
+
+    if (stat(backup, &source) == 0 && is_same_file(new_path, &source))
+        return fb_fail(error, FB_CONFLICT, "%s is made anew by this command: name the backup",
+                       backup);
+    return FB_OK;
+}
+
 static enum fb_status restore_held(const char *path, const char *backup, bool replace,
                                    char **ret_aside, struct fb_error *error)
 {
+    const bool was_there = is_there(path);
     enum fb_status status;
     char *new_path = NULL;
+    int fd = -1;
 
     if (!replace && access(path, F_OK) == 0)
         return fb_fail(error, FB_CONFLICT,
                        "%s is there already; with --replace it is moved aside first", path);
     if (asprintf(&new_path, "%s" FB_STATE_RESTORED, path) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    fb_state_file_remove(new_path);
-    status = take_backup(backup, path, new_path, ret_aside, error);
-    /* With nothing in its place, it keeps the next start from beginning anew. */
-    if (status == FB_OK || *ret_aside == NULL)
-        fb_state_file_remove(new_path);
+    status = check_source(backup, new_path, error);
+    if (status == FB_OK)
+        status = open_copy(new_path, &fd, error);
+    if (status == FB_OK) {
+        status = take_backup(backup, path, new_path, fd, ret_aside, error);
+        /* With nothing in its place, it keeps the next start from beginning anew. */
+        if (status != FB_OK && is_there(path) == was_there)
+            fb_state_file_remove(new_path);
+        close(fd);
+    }
     free(new_path);
     return status;
 }
@@ -297,7 +381,11 @@ enum fb_status fb_state_restore(const char *directory, const char *path, bool re
 
     if (asprintf(&state_path, "%s/firebridge.db", directory) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    status = fb_state_file_hold(directory, &lock_fd, error);
+    /* On a new machine no service has made it yet; systemd gives it to the service's user then. */
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+        status = fb_state_fail_errno(error, directory, "make the state directory");
+    else
+        status = fb_state_file_hold(directory, &lock_fd, error);
     if (status == FB_OK)
         status = restore_held(state_path, path, replace, &aside, error);
     if (lock_fd >= 0)

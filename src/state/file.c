@@ -2,6 +2,7 @@
 /* The state file as a file: who holds it, how it is made whole, and whether it is sound. */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,21 @@
 enum fb_status fb_state_fail_errno(struct fb_error *error, const char *path, const char *what)
 {
     return fb_fail(error, FB_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+enum fb_status fb_state_file_give(int fd, const char *path, struct fb_error *error)
+{
+    char *copy = strdup(path);
+    struct stat folder;
+    enum fb_status status = FB_OK;
+
+    if (copy == NULL)
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (geteuid() == 0 &&
+        (stat(dirname(copy), &folder) != 0 || fchown(fd, folder.st_uid, folder.st_gid) != 0))
+        status = fb_state_fail_errno(error, path, "give it to its folder's owner");
+    free(copy);
+    return status;
 }
 
 #define HOLDER_SIZE 64
@@ -71,8 +87,7 @@ enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd, struc
         status = fb_state_fail_errno(error, path, "open the lock file");
     } else if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         write_pid(fd);
-        *ret_lock_fd = fd;
-        status = FB_OK;
+        status = fb_state_file_give(fd, path, error);
     } else if (errno == EWOULDBLOCK) {
         status = fb_fail(error, FB_CONFLICT,
                          "%s: process %s holds the state directory; stop it, or give this one "
@@ -81,7 +96,9 @@ enum fb_status fb_state_file_hold(const char *directory, int *ret_lock_fd, struc
     } else {
         status = fb_state_fail_errno(error, path, "lock");
     }
-    if (status != FB_OK && fd >= 0)
+    if (status == FB_OK)
+        *ret_lock_fd = fd;
+    else if (fd >= 0)
         close(fd);
     free(path);
     return status;
@@ -108,7 +125,10 @@ static enum fb_status build(const char *path, struct fb_error *error)
 
     if (fd < 0)
         return fb_state_fail_errno(error, path, "make the state file");
+    status = fb_state_file_give(fd, path, error);
     close(fd);
+    if (status != FB_OK)
+        return status;
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
         sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL,
                      NULL) != SQLITE_OK ||
@@ -120,17 +140,24 @@ static enum fb_status build(const char *path, struct fb_error *error)
     return status;
 }
 
+void fb_state_file_remove_companions(const char *path)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char *companion = NULL;
+
+        if (asprintf(&companion, "%s%s", path, suffixes[i]) < 0)
+            return;
+        unlink(companion);
+        free(companion);
+    }
+}
+
 void fb_state_file_remove(const char *path)
 {
-    char *wal = NULL;
-
     unlink(path);
-    if (asprintf(&wal, "%s-wal", path) >= 0) {
-        unlink(wal);
-        memcpy(wal + strlen(wal) - 3, "shm", 3);
-        unlink(wal);
-        free(wal);
-    }
+    fb_state_file_remove_companions(path);
 }
 
 /* One that a power cut came into has put nothing in place, and may have moved aside what was. */

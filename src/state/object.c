@@ -289,38 +289,13 @@ enum fb_status fb_state_checkpoint(struct fb_state *state, int64_t stream_id,
     return fb_sql_end(state, status, error);
 }
 
+/* So many rows go in one transaction, as others wait for it. */
+#define VANISHED_AT_ONCE 2000
+
 struct key_list {
-    char **keys;
-    size_t count, capacity;
+    char *keys[VANISHED_AT_ONCE];
+    size_t count;
 };
-
-static void key_list_done(struct key_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->keys[i]);
-    free(list->keys);
-}
-
-static enum fb_status key_list_add(struct key_list *list, const char *key, struct fb_error *error)
-{
-    char *copy = strdup(key);
-
-    if (copy != NULL && list->count == list->capacity) {
-        size_t capacity = list->capacity > 0 ? list->capacity * 2 : 64;
-        char **grown = realloc(list->keys, capacity * sizeof *grown);
-
-        if (grown != NULL) {
-            list->keys = grown;
-            list->capacity = capacity;
-        }
-    }
-    if (copy == NULL || list->count == list->capacity) {
-        free(copy);
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    }
-    list->keys[list->count++] = copy;
-    return FB_OK;
-}
 
 /* Known keys between the ends that the listing does not show; both run in the order of bytes. */
 static enum fb_status find_vanished(struct fb_state *state, sqlite3_stmt *known,
@@ -330,7 +305,7 @@ static enum fb_status find_vanished(struct fb_state *state, sqlite3_stmt *known,
     enum fb_status status = FB_OK;
     size_t i = 0;
 
-    for (;;) {
+    while (status == FB_OK && vanished->count < VANISHED_AT_ONCE) {
         const char *key;
         bool row;
 
@@ -342,33 +317,57 @@ static enum fb_status find_vanished(struct fb_state *state, sqlite3_stmt *known,
             i++;
         if (i < count && strcmp(keys[i], key) == 0)
             continue;
-        status = key_list_add(vanished, key, error);
-        if (status != FB_OK)
-            break;
+        vanished->keys[vanished->count] = strdup(key);
+        if (vanished->keys[vanished->count] == NULL)
+            status = fb_fail(error, FB_NO_MEMORY, "out of memory");
+        else
+            vanished->count++;
     }
     sqlite3_reset(known);
     return status;
+}
+
+static enum fb_status forget_vanished(struct fb_state *state, int64_t stream_id, const char *after,
+                                      const char *up_to, const char *const *keys, size_t count,
+                                      struct key_list *vanished, struct fb_error *error)
+{
+    enum fb_status status = fb_sql_begin(state, error);
+
+    if (status != FB_OK)
+        return status;
+    status = find_vanished(
+        state, fb_sql_start(state, FB_SQL_OBJECT_ENDED_KEYS, "itt", stream_id, after, up_to), keys,
+        count, vanished, error);
+    for (size_t i = 0; i < vanished->count && status == FB_OK; i++)
+        status = fb_sql_finish(
+            state, fb_sql_start(state, FB_SQL_OBJECT_FORGET, "it", stream_id, vanished->keys[i]),
+            error);
+    return fb_sql_end(state, status, error);
 }
 
 enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id, const char *after,
                                        const char *up_to, const char *const *keys, size_t count,
                                        struct fb_error *error)
 {
-    struct key_list vanished = {0};
-    enum fb_status status = fb_sql_begin(state, error);
+    struct key_list *vanished = calloc(1, sizeof *vanished);
+    char *last = strdup(after != NULL ? after : "");
+    enum fb_status status = FB_OK;
+    bool more = true;
 
-    if (status != FB_OK)
-        return status;
-    status = find_vanished(state,
-                           fb_sql_start(state, FB_SQL_OBJECT_ENDED_KEYS, "itt", stream_id,
-                                        after != NULL ? after : "", up_to),
-                           keys, count, &vanished, error);
-    for (size_t i = 0; i < vanished.count && status == FB_OK; i++)
-        status = fb_sql_finish(
-            state, fb_sql_start(state, FB_SQL_OBJECT_FORGET, "it", stream_id, vanished.keys[i]),
-            error);
-    status = fb_sql_end(state, status, error);
-    key_list_done(&vanished);
+    if (vanished == NULL || last == NULL)
+        status = fb_fail(error, FB_NO_MEMORY, "out of memory");
+    while (status == FB_OK && more) {
+        status = forget_vanished(state, stream_id, last, up_to, keys, count, vanished, error);
+        more = vanished->count == VANISHED_AT_ONCE;
+        if (more) {
+            free(last);
+            last = vanished->keys[--vanished->count];
+        }
+        while (vanished->count > 0)
+            free(vanished->keys[--vanished->count]);
+    }
+    free(last);
+    free(vanished);
     return status;
 }
 

@@ -151,6 +151,18 @@ static const char *const texts[FB_SQL_COUNT] = {
                                  " WHERE stream_id = ?1 AND state = 0 AND window_ms >= to_ms",
 };
 
+/* "disk I/O error" alone does not say that the disk is full. */
+static enum fb_status fail_io(const struct fb_state *state, int code, struct fb_error *error)
+{
+    const int number = sqlite3_system_errno(state->db);
+    const bool has_number =
+        number != 0 && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL);
+
+    return fb_fail(error, FB_IO, "%s: cannot use the state file: %s%s%s (SQLite %d)", state->path,
+                   sqlite3_errmsg(state->db), has_number ? ": " : "",
+                   has_number ? strerror(number) : "", sqlite3_extended_errcode(state->db));
+}
+
 enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)
 {
     int code = sqlite3_errcode(state->db) & 0xff;
@@ -171,8 +183,7 @@ enum fb_status fb_sql_fail(struct fb_state *state, struct fb_error *error)
         return fb_fail(error, FB_IO, "%s: another program holds the state file open for writing",
                        state->path);
     default:
-        return fb_fail(error, FB_IO, "%s: cannot use the state file: %s (SQLite %d)", state->path,
-                       text, sqlite3_extended_errcode(state->db));
+        return fail_io(state, code, error);
     }
 }
 

@@ -124,8 +124,11 @@ enum fb_status fb_state_file_check(struct fb_state *state, bool *ret_is_checked,
                                    struct fb_error *error) FB_MUST_CHECK;
 enum fb_status fb_state_file_check_pages(struct fb_state *state,
                                          struct fb_error *error) FB_MUST_CHECK;
-void fb_state_file_remove(const char *path); /* with what SQLite keeps beside it */
+void fb_state_file_remove_companions(const char *path); /* what SQLite keeps beside it */
+void fb_state_file_remove(const char *path);            /* with its companions */
 enum fb_status fb_state_sync_directory(const char *directory, struct fb_error *error) FB_MUST_CHECK;
+/* What root makes in the folder of the daemon's user is that user's; else nothing is changed. */
+enum fb_status fb_state_file_give(int fd, const char *path, struct fb_error *error) FB_MUST_CHECK;
 enum fb_status fb_state_fail_errno(struct fb_error *error, const char *path, const char *what);
 
 /* What is in it. (schema.c) */

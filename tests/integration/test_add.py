@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import threading
 import time
 
 import pytest
@@ -72,6 +73,30 @@ def test_sums_are_exact_and_a_second_run_adds_nothing(counter):
     counter.once()
     counter.expect()
     assert len(adding.scan(counter.table)) == len(before)
+
+
+def test_what_was_read_of_a_skipped_object_is_added_and_no_more(counter, dynamodb_server):
+    [views] = adding.make_objects(random.Random(SEED), 1, 60000)
+    counter.put([views])
+
+    def rule(call):
+        return fault_proxy.throttle if call.operation == "TransactWriteItems" else None
+
+    with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
+        conf = counter.conf(dynamodb_url=proxy.url)
+        daemon = counter.firebridge.start(conf, "run")
+        daemon.wait_until(lambda: proxy.of("TransactWriteItems"))
+        [(key,)] = counter.firebridge.sql("SELECT key FROM object")
+        again = threading.Timer(2, lambda: setattr(proxy, "rule", None))
+        again.start()
+        assert counter.firebridge(conf, "skip", "--key", key, "--why", "a test").code == 0
+        again.join()
+        daemon.wait_until(lambda: "is taken off behind" in daemon.log)
+        daemon.terminate()
+        assert daemon.wait().code == 0
+    [(state, count)] = counter.firebridge.sql("SELECT state, records FROM object")
+    assert state == 6 and 0 < count < len(views)
+    adding.expect_sums(counter.table, views[:count])
 
 
 def test_markers_hold_a_key_an_end_and_the_time_they_expire(counter):

@@ -243,6 +243,34 @@ SYSCALLS = {"x86_64": [("ptrace", 101, 0, 0, 0, 0), ("mount", 165, 0, 0, 0, 0, 0
                        ("sched_setscheduler", 144, 0, 0, 0), ("personality", 135, 0)]}
 
 
+def test_a_state_that_root_brings_back_is_the_services(machine, service, s3, bucket, make_table):
+    table = make_table()
+    firehose.put(s3, bucket, "p/", firehose.hours_ago(1), records(20))
+    service.conf(main=(f"s3://{bucket}/p/", table))
+    service.hand_over_keys()
+    machine.run("systemctl", "start", UNIT)
+
+    def done():
+        return machine.run("firebridge", "objects", "--state", "done", check=False).stdout
+
+    machine.wait_for(lambda: " 20 " in done(), "the checkpoint")
+    machine.run("firebridge", "state", "backup", "/root/copy.db")
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("firebridge", "state", "restore", "--replace", "/root/copy.db")
+    machine.run("systemctl", "start", UNIT)
+    assert " 20 " in done()
+    machine.run("systemctl", "stop", UNIT)
+    # A new machine, where no service was started yet.
+    machine.run("rm", "-r", "/var/lib/private/firebridge", "/var/lib/firebridge")
+    machine.run("firebridge", "state", "restore", "/root/copy.db")
+    firehose.put(s3, bucket, "p/", firehose.now(), records(20, 20))
+    machine.run("systemctl", "start", UNIT)
+    machine.wait_for(lambda: table.count() == 40, "the later items")
+    machine.run("systemctl", "stop", UNIT)
+    state = machine.root / "var/lib/private/firebridge"
+    assert {file.stat().st_uid for file in state.iterdir()} == {state.stat().st_uid}
+
+
 def test_the_sandbox_lets_nothing_out(machine, service):
     unit = (machine.root / "usr/lib/systemd/system/firebridge.service").read_text()
     calls = SYSCALLS.get(machine.run("uname", "-m").stdout.strip(), [])

@@ -23,6 +23,7 @@
 #include "firebridge/base/backoff.h"
 #include "firebridge/base/log.h"
 #include "firebridge/pipeline/measures.h"
+#include "firebridge/state/skip.h"
 
 #define MAX_OBJECTS 1600
 #define KEYS        40
@@ -1029,9 +1030,53 @@ static void holds_at_random_moments_change_nothing(void **state)
     expect_table();
 }
 
+static void what_is_skipped_in_a_pause_ends_where_it_stands(void **state)
+{
+    static char plain[1 << 18];
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report paused, resumed;
+    struct fb_stream *stream = NULL;
+    struct fb_skip_result result;
+    struct fb_stream_row row;
+    struct fb_random random;
+    uint64_t sequence = 0;
+
+    (void)state;
+    fb_random_init(&random, 6);
+    options.once = false;
+    add_object(1, 1, plain, write_records(plain, sizeof plain, 4000, &random));
+    piece_takes_us = 200;
+    assert_int_equal(fb_stream_start(&options, &stream, NULL), FB_OK);
+    wait_until_read(20);
+    fb_stream_hold(stream, FB_HOLD_READING);
+    do {
+        fb_stream_report(stream, &paused);
+        usleep(100000);
+        fb_stream_report(stream, &resumed);
+    } while (resumed.records != paused.records);
+    assert_int_equal(fb_state_stream_find(state_file, "s", &row, NULL), FB_OK);
+    assert_int_equal(fb_state_skip(state_file, row.id, objects[0].key, "bad", &result, NULL),
+                     FB_OK);
+    assert_int_equal(result.asked, 1);
+    for (int i = 0; i < 1000 && sequence != UINT64_MAX; i++) {
+        usleep(10000);
+        if (fb_state_next_asked(state_file, row.id, 0, &sequence, NULL) == FB_END)
+            sequence = UINT64_MAX;
+    }
+    assert_true(sequence == UINT64_MAX);
+    fb_stream_hold(stream, FB_HOLD_NOTHING);
+    fb_stream_stop(stream, FB_STOP_DRAIN);
+    wait_for(stream, is_finished);
+    fb_stream_report(stream, &resumed);
+    assert_int_equal(resumed.records, paused.records);
+    fb_stream_free(stream);
+    fb_stream_row_done(&row);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(what_is_skipped_in_a_pause_ends_where_it_stands),
         CASE(giving_up_on_an_object_says_nothing_of_its_bytes),
         CASE(a_bucket_that_is_not_found_is_no_object_that_was_deleted),
         CASE(everything_is_carried_and_a_second_run_does_nothing),

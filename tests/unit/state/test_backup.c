@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -189,6 +190,76 @@ static void a_state_file_is_no_backup_of_itself(void **test)
     assert_int_equal(fb_state_backup(bench->state.directory, bench->backup, &bench->error),
                      FB_CONFLICT);
     (void)state_bench_take(&bench->state, "a/1");
+}
+
+static void copy_by_hand(struct bench *bench, const char *suffix)
+{
+    char command[300];
+
+    snprintf(command, sizeof command, "cp '%s/firebridge.db%s' '%s%s'", bench->state.directory,
+             suffix, bench->backup, suffix);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): names made above */
+}
+
+static void a_log_that_lies_beside_an_old_copy_is_not_read_into_the_new_one(void **test)
+{
+    struct bench *bench = *test;
+
+    state_bench_add(&bench->state, "a/1", 1000);
+    copy_by_hand(bench, "");
+    copy_by_hand(bench, "-wal");
+    state_bench_add(&bench->state, "a/2", 2000);
+    back_up(bench);
+    assert_int_equal(count_files(bench->copies, "backup"), 1);
+    close_state(bench);
+    assert_int_equal(restore(bench, true), FB_OK);
+    state_bench_reopen(&bench->state);
+    (void)state_bench_take(&bench->state, "a/1");
+    (void)state_bench_take(&bench->state, "a/2");
+}
+
+static void what_is_in_the_way_of_a_copy_stays(void **test)
+{
+    struct bench *bench = *test;
+    char path[100];
+
+    snprintf(path, sizeof path, "%s.new", bench->backup);
+    write_file(path, "somebody's own");
+    assert_int_equal(fb_state_backup(bench->state.directory, bench->backup, &bench->error),
+                     FB_CONFLICT);
+    assert_non_null(strstr(bench->error.message, "is in the way"));
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(truncate(path, 0), 0); /* as one that was broken off may be */
+    back_up(bench);
+}
+
+static void a_new_machine_has_no_folder_yet(void **test)
+{
+    struct bench *bench = *test;
+
+    back_up(bench);
+    close_state(bench);
+    snprintf(bench->state.directory + strlen(bench->state.directory), 8, "/new");
+    assert_int_equal(restore(bench, false), FB_OK);
+    state_bench_reopen(&bench->state);
+    bench->state.directory[strlen(bench->state.directory) - 4] = '\0';
+}
+
+static void two_backups_do_not_come_into_each_others_way(void **test)
+{
+    struct bench *bench = *test;
+    char path[100];
+    int fd;
+
+    back_up(bench);
+    snprintf(path, sizeof path, "%s.new", bench->backup);
+    fd = open(path, O_RDWR | O_CREAT, 0600);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(fb_state_backup(bench->state.directory, bench->backup, &bench->error),
+                     FB_CONFLICT);
+    assert_int_equal(access(path, F_OK), 0);
+    close(fd);
+    back_up(bench);
 }
 
 static void a_restore_that_was_broken_off_is_no_beginning(void **test)
@@ -408,6 +479,10 @@ int main(void)
         CASE(a_backup_that_fails_leaves_the_one_before),
         CASE(a_damaged_state_does_not_take_the_place_of_a_sound_backup),
         CASE(a_state_file_is_no_backup_of_itself),
+        CASE(a_log_that_lies_beside_an_old_copy_is_not_read_into_the_new_one),
+        CASE(what_is_in_the_way_of_a_copy_stays),
+        CASE(a_new_machine_has_no_folder_yet),
+        CASE(two_backups_do_not_come_into_each_others_way),
         CASE(a_restore_that_was_broken_off_is_no_beginning),
         CASE(a_state_that_is_there_is_replaced_only_when_told_so_and_kept_aside),
         CASE(a_new_place_takes_a_backup_as_it_is),

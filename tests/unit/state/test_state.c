@@ -511,6 +511,22 @@ static void a_flat_listing_forgets_what_has_vanished(void **test)
     assert_int_equal(count(bench).pending, 2);
 }
 
+/* More than go in one transaction. */
+static void a_prefix_that_is_emptied_at_once_is_forgotten_as_a_whole(void **test)
+{
+    const char *const shown[] = {"k02500", "k04999"};
+    struct bench *bench = *test;
+
+    run_sql(bench, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 5000) "
+                   "INSERT INTO object (stream_id, key, etag, size_bytes, key_time_ms,"
+                   " last_modified_ms, sequence, state)"
+                   " SELECT 1, printf('k%05d', i), 'e', 1, 1, 1, i + 1, 3 FROM n");
+    assert_int_equal(count(bench).done, 5000);
+    assert_int_equal(
+        fb_state_prune_vanished(bench->state, bench->stream_id, NULL, NULL, shown, 2, NULL), FB_OK);
+    assert_int_equal(count(bench).done, 2);
+}
+
 /* By hand, or by another table of states: what is counted is what is there. */
 static void counts_follow_every_change_of_a_row(void **test)
 {
@@ -889,6 +905,7 @@ int main(void)
         CASE(a_sweep_prunes_only_what_is_ended_and_old),
         CASE(pruning_goes_over_more_rows_than_it_holds_up_others_for),
         CASE(a_flat_listing_forgets_what_has_vanished),
+        CASE(a_prefix_that_is_emptied_at_once_is_forgotten_as_a_whole),
         CASE(counts_follow_every_change_of_a_row),
         CASE(keys_of_every_odd_character_come_back_as_they_are),
         CASE(streams_share_nothing),
