@@ -9,7 +9,7 @@
 #include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/base/clock.h"
-#include "firebridge/state/state.h"
+#include "firebridge/state/rows.h"
 #include "status_show.h"
 
 #define WATCH_EVERY_MS 2000
@@ -75,7 +75,7 @@ static enum fb_status read_file(const struct status_options *options, const stru
     enum fb_status status = fb_environment_state_dir(conf, &directory);
 
     if (status == FB_OK)
-        status = fb_state_join(directory, &state, error);
+        status = fb_state_open_to_read(directory, &state, error);
     for (size_t i = 0; i < conf->stream_count && status == FB_OK; i++) {
         json_t *stream = json_object();
 

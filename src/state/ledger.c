@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sql.h"
+
 /* The daemon's commits are short. */
 #define BUSY_TIMEOUT_MS 10000
 
@@ -91,7 +93,8 @@ static enum fb_status attach(struct fb_ledger *ledger, struct fb_error *error)
     enum fb_status status = FB_OK;
 
     /* A path has no % or ?, or SQLite would take them for something. */
-    uri = sqlite3_mprintf("file:%s?mode=ro", ledger->path);
+    uri = sqlite3_mprintf("file:%s?mode=ro%s", ledger->path,
+                          fb_state_is_frozen(ledger->path) ? "&immutable=1" : "");
     if (strpbrk(ledger->path, "%?#") != NULL)
         status = fb_fail(error, FB_UNSUPPORTED, "%s: such a path cannot be read", ledger->path);
     else if (uri == NULL ||
