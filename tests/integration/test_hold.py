@@ -199,15 +199,20 @@ def test_watch_prints_a_line_a_stream_on_a_pipe(firebridge):
 
 def test_watch_redraws_on_a_terminal(firebridge):
     conf = control.conf(firebridge)
-    control.start(firebridge, conf)
+    process = control.start(firebridge, conf)
     child, terminal = pty.fork()
     if child == 0:
         os.execve(firebridge.program, ["firebridge", "status", "--watch", "-c",
                                        str(firebridge.conf_file)], firebridge.env)
     shown = b""
-    while shown.count(b"\033[H\033[J") < 2:
+    while b"main " not in shown:
+        shown += os.read(terminal, 65536)
+    assert shown.startswith(b"\033[H\033[JSTREAM ")
+    process.kill()
+    while b"not running" not in shown:
         shown += os.read(terminal, 65536)
     os.kill(child, 9)
     os.waitpid(child, 0)
     os.close(terminal)
-    assert shown.startswith(b"\033[H\033[JSTREAM ")
+    # The last screen has why, and what the state file says.
+    assert shown.rpartition(b"\033[H\033[J")[2].startswith(b"no daemon runs")
