@@ -64,6 +64,18 @@ def test_another_daemons_socket_is_left_alone(firebridge, tmp_path):
     assert control.ask(folder / "control.sock", verb="log-level", level="info")["ok"]
 
 
+def test_a_socket_that_another_put_in_its_place_stays(firebridge):
+    process = control.start(firebridge, control.conf(firebridge))
+    path = control.socket_of(firebridge)
+    other = path.with_name("other.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(other))
+        other.rename(path)
+        process.terminate()
+        assert process.wait().code == 0
+        assert stat.S_ISSOCK(path.lstat().st_mode)
+
+
 def test_a_file_in_the_way_is_left_alone(firebridge):
     path = control.socket_of(firebridge)
     path.write_text("mine")
