@@ -141,6 +141,33 @@ static enum fb_status copy_to(const char *from_path, const char *path, int fd,
     return status;
 }
 
+/* Whether it is the state file of a folder that a process holds. */
+static bool is_in_use(const char *path)
+{
+    char *folder = strdup(path);
+    char *lock = NULL;
+    char *state = NULL;
+    struct stat file;
+    bool in_use = false;
+    int fd = -1;
+
+    if (folder == NULL || asprintf(&lock, "%s/firebridge.lock", dirname(folder)) < 0)
+        lock = NULL;
+    if (lock == NULL || asprintf(&state, "%s/firebridge.db", folder) < 0)
+        state = NULL;
+    if (state != NULL)
+        fd = open(lock, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        in_use = stat(path, &file) == 0 && is_same_file(state, &file) &&
+                 flock(fd, LOCK_SH | LOCK_NB) != 0;
+        close(fd);
+    }
+    free(state);
+    free(lock);
+    free(folder);
+    return in_use;
+}
+
 /* What is no state file is not overwritten by one, nor is the one in use: it may be a slip of the
  * hand. */
 static enum fb_status check_target(const char *path, const char *source, struct fb_error *error)
@@ -152,8 +179,8 @@ static enum fb_status check_target(const char *path, const char *source, struct 
 
     if (stat(path, &target) != 0)
         return FB_OK;
-    if (is_same_file(source, &target))
-        return fb_fail(error, FB_CONFLICT, "%s is the state file itself: name another file", path);
+    if (is_same_file(source, &target) || is_in_use(path))
+        return fb_fail(error, FB_CONFLICT, "%s is a state file in use: name another file", path);
     status = open_source(path, &db, &why);
     sqlite3_close(db);
     if (status == FB_OK)

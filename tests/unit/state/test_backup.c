@@ -192,6 +192,19 @@ static void a_state_file_is_no_backup_of_itself(void **test)
     (void)state_bench_take(&bench->state, "a/1");
 }
 
+static void the_state_file_of_another_daemon_is_no_place_for_a_backup(void **test)
+{
+    struct bench *bench = *test;
+    struct fb_state *other = NULL;
+
+    assert_int_equal(fb_state_open(bench->copies, &other, &bench->error), FB_OK);
+    snprintf(bench->backup, sizeof bench->backup, "%s/firebridge.db", bench->copies);
+    assert_int_equal(fb_state_backup(bench->state.directory, bench->backup, &bench->error),
+                     FB_CONFLICT);
+    fb_state_close(other);
+    back_up(bench);
+}
+
 static void copy_by_hand(struct bench *bench, const char *suffix)
 {
     char command[300];
@@ -479,6 +492,7 @@ int main(void)
         CASE(a_backup_that_fails_leaves_the_one_before),
         CASE(a_damaged_state_does_not_take_the_place_of_a_sound_backup),
         CASE(a_state_file_is_no_backup_of_itself),
+        CASE(the_state_file_of_another_daemon_is_no_place_for_a_backup),
         CASE(a_log_that_lies_beside_an_old_copy_is_not_read_into_the_new_one),
         CASE(what_is_in_the_way_of_a_copy_stays),
         CASE(a_new_machine_has_no_folder_yet),
