@@ -81,9 +81,10 @@ static void print_page(struct fb_check *check, const struct fb_conf_stream *stre
 static bool has_no_checkpoint(const struct fb_check *check, const struct fb_conf_stream *stream)
 {
     struct fb_ledger *ledger = NULL;
-    enum fb_status status = check->state_dir == NULL
-                                ? FB_IO
-                                : fb_ledger_open(check->state_dir, stream->name, &ledger, NULL);
+    enum fb_status status =
+        check->state_dir == NULL
+            ? FB_IO
+            : fb_ledger_open(check->state_dir, stream->name, NULL, &ledger, NULL);
 
     fb_ledger_close(ledger);
     return status == FB_NOT_FOUND;

@@ -12,6 +12,7 @@
 #include "firebridge/app/command.h"
 #include "firebridge/base/nearest.h"
 #include "firebridge/base/time.h"
+#include "human.h"
 
 #define OPTIONS_MAX  20
 #define OPTIONS_SIZE 1024 /* of a command's struct */
@@ -87,11 +88,9 @@ static const struct fb_command *find_command(const char *name)
             return command;
         fb_nearest_offer(&nearest, command->name);
     }
-    fprintf(stderr, "firebridge: unknown command %s", name);
-    if (nearest.name != NULL)
-        fprintf(stderr, "; did you mean %s?\n", nearest.name);
-    else
-        fputs("; firebridge help lists them\n", stderr);
+    (void)fb_cli_fail("unknown command %s; %s%s%s", name,
+                      nearest.name != NULL ? "did you mean " : "firebridge help lists them",
+                      nearest.name != NULL ? nearest.name : "", nearest.name != NULL ? "?" : "");
     return NULL;
 }
 
@@ -125,7 +124,7 @@ const struct fb_command fb_command_help = {
 
 static bool refuse_value(const struct fb_option *option, const char *text, const char *expected)
 {
-    fprintf(stderr, "firebridge: --%s %s: expected %s\n", option->name, text, expected);
+    (void)fb_cli_fail("--%s %s: expected %s", option->name, text, expected);
     return false;
 }
 
@@ -372,18 +371,20 @@ int fb_cli_main(int argc, char **argv)
 void fb_cli_report(void *context, const char *message)
 {
     (void)context;
-    fprintf(stderr, "firebridge: %s\n", message);
+    fputs("firebridge: ", stderr);
+    fb_human_print(stderr, message);
+    fputc('\n', stderr);
 }
 
 int fb_cli_fail(const char *format, ...)
 {
+    char message[4096];
     va_list arguments;
 
-    fputs("firebridge: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    fb_cli_report(NULL, message);
     return FB_EXIT_WRONG;
 }
 
@@ -417,8 +418,8 @@ const struct fb_conf_stream *fb_cli_find_stream(const struct fb_conf *conf, cons
             return &conf->streams[i];
         fb_nearest_offer(&nearest, conf->streams[i].name);
     }
-    fprintf(stderr, "firebridge: the conf has no stream %s", name);
-    fprintf(stderr, nearest.name != NULL ? "; did you mean %s?\n" : "%s\n",
-            nearest.name != NULL ? nearest.name : "");
+    (void)fb_cli_fail("the conf has no stream %.64s%s%s%s", name,
+                      nearest.name == NULL ? "" : "; did you mean ",
+                      nearest.name == NULL ? "" : nearest.name, nearest.name == NULL ? "" : "?");
     return NULL;
 }

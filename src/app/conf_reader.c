@@ -42,13 +42,17 @@ static bool is_blank(char c)
 static bool is_utf8(const char *bytes, size_t size)
 {
     char copy[FB_CONF_LINE_MAX_BYTES + 1];
+    size_t length;
 
     memcpy(copy, bytes, size);
     copy[size] = '\0';
-    fb_make_printable(copy);
-    for (size_t i = 0; i < size; i++)
-        if (copy[i] != bytes[i] && bytes[i] != '\t')
+    for (size_t i = 0; i < size; i += length) {
+        const bool is_ascii_control = (unsigned char)copy[i] < 0x20 || copy[i] == 0x7f;
+
+        length = fb_utf8_length(copy + i);
+        if (length == 0 || (is_ascii_control && copy[i] != '\t'))
             return false;
+    }
     return true;
 }
 

@@ -296,6 +296,21 @@ static enum fb_status check_letters(const struct fb_conf *conf, const struct fb_
     return status;
 }
 
+/* A backup that is read as records becomes dead letters, or items. */
+static enum fb_status check_backup(const struct fb_conf *conf, const struct fb_conf_stream *stream,
+                                   struct fb_error *error)
+{
+    const struct fb_conf_daemon *daemon = &conf->daemon;
+
+    if (daemon->state_backup == NULL || strcmp(stream->bucket, daemon->backup_bucket) != 0 ||
+        strncmp(stream->prefix, daemon->backup_key, root_size(stream)) != 0)
+        return FB_OK;
+    return fb_fail(error, FB_INVALID,
+                   "source: state_backup = %.400s would lie there and be read; take another key or "
+                   "bucket for it",
+                   daemon->state_backup);
+}
+
 static enum fb_status check_stream(const struct fb_conf *conf, const struct fb_conf_stream *stream,
                                    fb_conf_report_fn report, void *context)
 {
@@ -315,6 +330,8 @@ static enum fb_status check_stream(const struct fb_conf *conf, const struct fb_c
             status = check_mapping(stream, &error);
         if (status == FB_OK)
             status = check_letters(conf, stream, &error);
+        if (status == FB_OK)
+            status = check_backup(conf, stream, &error);
         place = place_of(stream, error.message);
     }
     if (status == FB_OK)

@@ -38,6 +38,7 @@ struct connection {
 struct fb_control {
     struct fb_control_options options;
     char *directory, *link_directory;
+    struct fb_control_file socket_file, link_file;
     pthread_t thread;
     int listener;
     int waker; /* an answer is there, or the end */
@@ -334,9 +335,9 @@ static void free_parts(struct fb_control *control)
 
 static void remove_names(const struct fb_control *control)
 {
-    fb_control_socket_remove(control->directory);
+    fb_control_socket_remove(control->directory, &control->socket_file);
     if (strcmp(control->link_directory, control->directory) != 0)
-        fb_control_socket_remove(control->link_directory);
+        fb_control_socket_remove(control->link_directory, &control->link_file);
 }
 
 static enum fb_status make_socket(struct fb_control *control, struct fb_error *error)
@@ -345,11 +346,13 @@ static enum fb_status make_socket(struct fb_control *control, struct fb_error *e
 
     if (control->directory == NULL || control->link_directory == NULL || control->waker < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    status = fb_control_socket_listen(control->directory, &control->listener, error);
+    status = fb_control_socket_listen(control->directory, &control->listener, &control->socket_file,
+                                      error);
     if (status == FB_OK && strcmp(control->link_directory, control->directory) != 0) {
-        status = fb_control_socket_link(control->link_directory, control->directory, error);
+        status = fb_control_socket_link(control->link_directory, control->directory,
+                                        &control->link_file, error);
         if (status != FB_OK)
-            fb_control_socket_remove(control->directory);
+            fb_control_socket_remove(control->directory, &control->socket_file);
     }
     return status;
 }

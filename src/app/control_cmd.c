@@ -9,10 +9,14 @@
 #include "firebridge/app/control.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/base/clock.h"
+#include "human.h"
 #include "operator.h"
 
 /* How often an outcome is asked for. */
 #define LOOK_MS 200
+
+/* So much of a text is shown. */
+#define TEXT_SIZE 600
 
 enum fb_status fb_cli_ask(const struct fb_conf *conf, const json_t *request, json_t **ret_answer,
                           struct fb_error *error)
@@ -30,13 +34,19 @@ enum fb_status fb_cli_ask(const struct fb_conf *conf, const json_t *request, jso
     return status;
 }
 
-/* Takes over `request`. The answer is to be freed by the caller; NULL: it was said why not. */
+/* Takes over `request`; NULL: a name in it is no UTF-8. The answer is to be freed by the caller;
+ * NULL: it was said why not. */
 static json_t *ask(const char *conf_path, json_t *request)
 {
-    struct fb_conf *conf = fb_cli_read_conf(conf_path);
+    struct fb_conf *conf;
     struct fb_error error = {0};
     json_t *answer = NULL;
 
+    if (request == NULL) {
+        (void)fb_cli_fail("there is no such name: it is not UTF-8 text");
+        return NULL;
+    }
+    conf = fb_cli_read_conf(conf_path);
     if (conf != NULL && fb_cli_ask(conf, request, &answer, &error) != FB_OK)
         (void)fb_cli_fail("%s", error.message);
     json_decref(request);
@@ -69,6 +79,7 @@ static int run_log_level(const void *row, char *const *operands, int operand_cou
     const struct control_options *chosen = row;
     json_t *answer =
         ask(chosen->conf_path, json_pack("{s:s, s:s}", "verb", "log-level", "level", operands[0]));
+    char was[TEXT_SIZE];
 
     (void)operand_count;
     if (answer == NULL)
@@ -77,7 +88,7 @@ static int run_log_level(const void *row, char *const *operands, int operand_cou
         print_json(answer);
     else
         printf("log level: %s, which was %s\n", operands[0],
-               json_string_value(json_object_get(answer, "was")));
+               fb_human_text(json_string_value(json_object_get(answer, "was")), was, sizeof was));
     json_decref(answer);
     return FB_EXIT_OK;
 }
@@ -108,13 +119,15 @@ static json_t *request_of(const char *verb, const char *stream)
 static void tell_streams(const struct control_options *chosen, json_t *answer, const char *what)
 {
     const json_t *names = json_object_get(answer, "streams");
+    char name[TEXT_SIZE];
 
     if (chosen->output == FB_OUTPUT_JSON) {
         print_json(answer);
         return;
     }
     for (size_t i = 0; i < json_array_size(names); i++)
-        printf("stream %s %s\n", json_string_value(json_array_get(names, i)), what);
+        printf("stream %s %s\n",
+               fb_human_text(json_string_value(json_array_get(names, i)), name, sizeof name), what);
 }
 
 static int hold(const struct control_options *chosen, const char *verb, const char *stream,
@@ -146,6 +159,8 @@ static const char *why_never(const json_t *stream)
         return "was resumed meanwhile";
     if (strcmp(json_string_value(json_object_get(stream, "state")), "stopped") == 0)
         return "has stopped";
+    if (json_is_true(json_object_get(stream, "paused")))
+        return "was paused meanwhile, and is not drained";
     return NULL;
 }
 
@@ -160,7 +175,7 @@ static bool has_drained(const json_t *answer, int *ret_status)
         const char *why = why_never(stream);
 
         if (why != NULL)
-            *ret_status = fb_cli_fail("stream %s %s",
+            *ret_status = fb_cli_fail("stream %.80s %s",
                                       json_string_value(json_object_get(stream, "stream")), why);
         else if (!json_is_true(json_object_get(stream, "at_rest")))
             all = false;
@@ -272,13 +287,14 @@ static bool is_reloaded(const json_t *answer, int *ret_status)
 static int tell_reload(const struct control_options *chosen, json_t *answer)
 {
     const char *outcome = json_string_value(json_object_get(answer, "last_reload"));
+    char text[TEXT_SIZE];
 
     if (chosen->output == FB_OUTPUT_JSON)
         return fb_operator_print_json(json_pack("{s:s?}", "outcome", outcome));
     if (outcome == NULL)
         puts("the daemon reads its conf anew");
     else
-        printf("the conf is in force: %s\n", outcome);
+        printf("the conf is in force: %s\n", fb_human_text(outcome, text, sizeof text));
     return FB_EXIT_OK;
 }
 

@@ -73,20 +73,26 @@ static int bind_to(int fd, const struct place *place)
     return bind(fd, (const struct sockaddr *)&place->address, sizeof place->address);
 }
 
-static mode_t type_of(const struct place *place)
+/* All zero where there is none. */
+static struct stat look_at(const struct place *place)
 {
     struct stat found;
 
-    return fstatat(place->directory, FB_CONTROL_SOCKET, &found, AT_SYMLINK_NOFOLLOW) == 0
-               ? found.st_mode & S_IFMT
-               : 0;
+    if (fstatat(place->directory, FB_CONTROL_SOCKET, &found, AT_SYMLINK_NOFOLLOW) != 0)
+        return (struct stat){0};
+    return found;
+}
+
+static struct fb_control_file file_of(const struct stat *found)
+{
+    return (struct fb_control_file){.device = found->st_dev, .inode = found->st_ino};
 }
 
 /* The socket of a daemon that died stays behind, or the link to it; nobody answers there. */
 static enum fb_status remove_stale(const struct place *place, const char *directory,
                                    struct fb_error *error)
 {
-    const mode_t type = type_of(place);
+    const mode_t type = look_at(place).st_mode & S_IFMT;
     int fd = type == S_IFSOCK ? connect_to(place) : -1;
 
     if (fd >= 0)
@@ -107,7 +113,7 @@ static enum fb_status remove_stale(const struct place *place, const char *direct
 
 /* The mode comes from the descriptor when the name is made: there is no moment without it. */
 static enum fb_status bind_and_listen(int fd, const struct place *place, const char *directory,
-                                      struct fb_error *error)
+                                      struct fb_control_file *ret_file, struct fb_error *error)
 {
     struct stat made;
 
@@ -118,15 +124,16 @@ static enum fb_status bind_and_listen(int fd, const struct place *place, const c
             return status;
         errno = bind_to(fd, place) == 0 ? 0 : errno;
     }
-    if (fstatat(place->directory, FB_CONTROL_SOCKET, &made, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISSOCK(made.st_mode) || (made.st_mode & 077) != 0 || listen(fd, BACKLOG) != 0)
+    made = look_at(place);
+    if (!S_ISSOCK(made.st_mode) || (made.st_mode & 077) != 0 || listen(fd, BACKLOG) != 0)
         return fb_fail(error, FB_IO, "cannot listen at %s/" FB_CONTROL_SOCKET ": %s", directory,
                        strerror(errno));
+    *ret_file = file_of(&made);
     return FB_OK;
 }
 
 enum fb_status fb_control_socket_listen(const char *directory, int *ret_socket,
-                                        struct fb_error *error)
+                                        struct fb_control_file *ret_file, struct fb_error *error)
 {
     struct place place = {.directory = -1};
     enum fb_status status = find_place(directory, &place, error);
@@ -138,7 +145,7 @@ enum fb_status fb_control_socket_listen(const char *directory, int *ret_socket,
     if (fd < 0)
         status = fb_fail(error, FB_IO, "no control socket: %s", strerror(errno));
     else
-        status = bind_and_listen(fd, &place, directory, error);
+        status = bind_and_listen(fd, &place, directory, ret_file, error);
     close(place.directory);
     if (status == FB_OK)
         *ret_socket = fd;
@@ -174,9 +181,11 @@ enum fb_status fb_control_socket_connect(const char *directory, int *ret_socket,
     return status;
 }
 
-enum fb_status fb_control_socket_link(const char *directory, const char *to, struct fb_error *error)
+enum fb_status fb_control_socket_link(const char *directory, const char *to,
+                                      struct fb_control_file *ret_file, struct fb_error *error)
 {
     struct place place = {.directory = -1};
+    struct stat made;
     char path[PATH_MAX];
     enum fb_status status = find_place(directory, &place, error);
 
@@ -189,19 +198,25 @@ enum fb_status fb_control_socket_link(const char *directory, const char *to, str
         if (status == FB_OK)
             (void)!symlinkat(path, place.directory, FB_CONTROL_SOCKET);
     }
-    if (status == FB_OK && type_of(&place) != S_IFLNK)
+    made = look_at(&place);
+    if (status == FB_OK && !S_ISLNK(made.st_mode))
         status = fb_fail(error, FB_IO, "cannot link %s/" FB_CONTROL_SOCKET " to %s: %s", directory,
                          to, strerror(errno));
+    if (status == FB_OK)
+        *ret_file = file_of(&made);
     close(place.directory);
     return status;
 }
 
-void fb_control_socket_remove(const char *directory)
+void fb_control_socket_remove(const char *directory, const struct fb_control_file *file)
 {
     struct place place = {.directory = -1};
+    struct stat found;
 
     if (find_place(directory, &place, NULL) != FB_OK)
         return;
-    (void)unlinkat(place.directory, FB_CONTROL_SOCKET, 0);
+    found = look_at(&place);
+    if (found.st_dev == file->device && found.st_ino == file->inode)
+        (void)unlinkat(place.directory, FB_CONTROL_SOCKET, 0);
     close(place.directory);
 }

@@ -50,11 +50,7 @@ struct creator {
 
 static bool refuse(const struct fb_conf_stream *stream, const struct fb_error *error)
 {
-    char text[FB_ERROR_MESSAGE_SIZE + 80];
-
-    snprintf(text, sizeof text, "stream %s: %s", stream->name, error->message);
-    fb_make_printable(text);
-    fb_cli_report(NULL, text);
+    (void)fb_cli_fail("stream %s: %s", stream->name, error->message);
     return false;
 }
 

@@ -76,7 +76,6 @@ static bool complain(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    fb_make_printable(message);
     fb_cli_report(NULL, message);
     return false;
 }

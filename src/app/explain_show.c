@@ -8,6 +8,7 @@
 
 #include "explain.h"
 #include "firebridge/base/log.h"
+#include "human.h"
 
 /* Of a dead letter's bytes, as text. */
 #define SHOWN_BYTES 300
@@ -152,6 +153,13 @@ static json_t *load_item(const struct fb_record *record)
     return json_loadb(record->item, record->item_size, JSON_ALLOW_NUL, NULL);
 }
 
+/* Takes over `text`. */
+static void print_text(char *text)
+{
+    fb_human_print(stdout, text != NULL ? text : "\"(no memory for it)\"");
+    free(text);
+}
+
 /* An attribute a line; in whatever case it stays one JSON object. */
 static void print_item(const struct fb_record *record)
 {
@@ -165,16 +173,19 @@ static void print_item(const struct fb_record *record)
         json_t *shown_name = json_string(name);
 
         fputs(glue, stdout);
-        json_dumpf(shown_name, stdout, JSON_ENCODE_ANY);
+        print_text(json_dumps(shown_name, JSON_ENCODE_ANY));
         fputs(": ", stdout);
-        json_dumpf(value, stdout, JSON_PRESERVE_ORDER);
+        print_text(json_dumps(value, JSON_ENCODE_ANY | JSON_PRESERVE_ORDER));
         glue = ",\n   ";
         json_decref(shown_name);
     }
-    if (item != NULL)
+    if (item != NULL) {
         puts(json_object_size(item) > 0 ? "}" : "  {}");
-    else /* a name with a NUL in it, which jansson does not hold */
-        printf("  %.*s\n", (int)record->item_size, record->item);
+    } else { /* a name with a NUL in it, which jansson does not hold */
+        fputs("  ", stdout);
+        print_text(strndup(record->item, record->item_size));
+        putchar('\n');
+    }
     json_decref(item);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "human.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "firebridge/base/status.h"
 
 const char *fb_human_bytes(uint64_t bytes, char text[FB_HUMAN_SIZE])
 {
@@ -46,4 +45,22 @@ const char *fb_human_count(uint64_t count, char text[FB_HUMAN_SIZE])
     }
     *at = '\0';
     return text;
+}
+
+const char *fb_human_text(const char *from, char *text, size_t size)
+{
+    snprintf(text, size, "%s", from != NULL ? from : "-");
+    fb_make_printable(text);
+    return text;
+}
+
+void fb_human_print(FILE *out, const char *text)
+{
+    size_t size;
+
+    for (; *text != '\0'; text += size)
+        if (fb_is_printable(text, &size))
+            (void)fwrite(text, 1, size, out);
+        else
+            (void)fputc('?', out);
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers for a person. Each writes into the text that it is given, and returns it. */
+/* Numbers and texts for a person. But for the last, each writes into the text that it is given, and
+ * returns it. */
 #ifndef FIREBRIDGE_SRC_APP_HUMAN_H
 #define FIREBRIDGE_SRC_APP_HUMAN_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define FB_HUMAN_SIZE 32
 
@@ -15,5 +18,12 @@ const char *fb_human_duration(int64_t duration_ms, char text[FB_HUMAN_SIZE]);
 
 /* "1,234,567" */
 const char *fb_human_count(uint64_t count, char text[FB_HUMAN_SIZE]);
+
+/* As much of it as has room, with a '?' for each byte that does not print; "-" for NULL. */
+const char *fb_human_text(const char *from, char *text, size_t size);
+
+/* Prints all of it, with a '?' for each character that does not print: a key or a value may have
+ * what a terminal obeys. */
+void fb_human_print(FILE *out, const char *text);
 
 #endif

@@ -137,7 +137,6 @@ static void tell_principals(const struct maker *maker)
 
         snprintf(text + used, sizeof text - used, " %s", name);
     }
-    fb_make_printable(text);
     fb_cli_report(NULL, text);
 }
 

@@ -12,6 +12,7 @@
 #include "firebridge/base/nearest.h"
 #include "firebridge/base/time.h"
 #include "firebridge/state/rows.h"
+#include "human.h"
 #include "operator.h"
 
 #define STATES (FB_OBJECT_SKIPPED + 1)
@@ -55,30 +56,24 @@ static bool take_state(const char *name, int *ret_state)
     return false;
 }
 
-static enum fb_status print_line(const struct fb_row *row, bool is_first)
+static void print_line(const struct fb_row *row, bool is_first)
 {
     char time[FB_TIME_TEXT_SIZE];
-    char *key = strdup(row->key);
-    char *reason = strdup(row->reason != NULL ? row->reason : "");
 
-    if (key == NULL || reason == NULL) {
-        free(key);
-        free(reason);
-        return FB_NO_MEMORY;
-    }
-    fb_make_printable(key);
-    fb_make_printable(reason);
     fb_time_format_rfc3339(row->key_time_ms, time);
     if (is_first)
         printf("%-12s %-8s %-24s %12s %10s %8s  %s\n", "STREAM", "STATE", "KEY TIME", "BYTES",
                "RECORDS", "LETTERS", "KEY");
-    printf("%-12s %-8s %-24s %12" PRIu64 " %10" PRIu64 " %8" PRIu64 "  %s%s%s%s\n", row->stream,
+    printf("%-12s %-8s %-24s %12" PRIu64 " %10" PRIu64 " %8" PRIu64 "  ", row->stream,
            fb_object_state_name(row->state), time, row->size_bytes,
-           row->records != 0 ? row->records : row->frontier_record, row->dead_letters, key,
-           reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "");
-    free(key);
-    free(reason);
-    return FB_OK;
+           row->records != 0 ? row->records : row->frontier_record, row->dead_letters);
+    fb_human_print(stdout, row->key);
+    if (row->reason != NULL && row->reason[0] != '\0') {
+        fputs(" (", stdout);
+        fb_human_print(stdout, row->reason);
+        putchar(')');
+    }
+    putchar('\n');
 }
 
 static enum fb_status print_json(const struct fb_row *row)
@@ -104,11 +99,12 @@ static enum fb_status print_json(const struct fb_row *row)
 static enum fb_status print_row(void *context, const struct fb_row *row)
 {
     struct listing *listing = context;
-    enum fb_status status =
-        listing->output == FB_OUTPUT_JSON ? print_json(row) : print_line(row, listing->rows == 0);
+    const bool is_first = listing->rows++ == 0;
 
-    listing->rows++;
-    return status;
+    if (listing->output == FB_OUTPUT_JSON)
+        return print_json(row);
+    print_line(row, is_first);
+    return FB_OK;
 }
 
 static int list_objects(const struct fb_conf *conf, const struct objects_options *options,

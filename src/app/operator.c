@@ -8,49 +8,28 @@
 
 #include "firebridge/app/cli.h"
 #include "firebridge/base/backoff.h"
-#include "firebridge/base/nearest.h"
 
 static int find_stream(struct fb_operator *command, const char *name)
 {
     const struct fb_conf *conf = command->conf;
-    struct fb_nearest nearest;
 
-    if (name == NULL && conf->stream_count == 1) {
-        command->stream = &conf->streams[0];
-        return FB_EXIT_OK;
-    }
-    if (name == NULL) {
-        fprintf(stderr, "firebridge: the conf has %zu streams; say which with --stream\n",
-                conf->stream_count);
+    if (name == NULL && conf->stream_count != 1) {
+        (void)fb_cli_fail("the conf has %zu streams; say which with --stream", conf->stream_count);
         return FB_EXIT_USAGE;
     }
-    fb_nearest_init(&nearest, name);
-    for (size_t i = 0; i < conf->stream_count; i++) {
-        if (strcmp(conf->streams[i].name, name) == 0)
-            command->stream = &conf->streams[i];
-        fb_nearest_offer(&nearest, conf->streams[i].name);
-    }
-    if (command->stream != NULL)
-        return FB_EXIT_OK;
-    fprintf(stderr, "firebridge: the conf has no stream %.64s%s%.64s%s\n", name,
-            nearest.name == NULL ? "" : "; did you mean ", nearest.name == NULL ? "" : nearest.name,
-            nearest.name == NULL ? "" : "?");
-    return FB_EXIT_WRONG;
+    command->stream = name == NULL ? &conf->streams[0] : fb_cli_find_stream(conf, name);
+    return command->stream != NULL ? FB_EXIT_OK : FB_EXIT_WRONG;
 }
 
 int fb_operator_fail(const struct fb_operator *command, const struct fb_error *error)
 {
-    char text[1024];
-
-    snprintf(text, sizeof text, "stream %s: %s", command->stream->name, error->message);
-    fb_make_printable(text);
-    fb_cli_report(NULL, text);
-    return FB_EXIT_WRONG;
+    return fb_cli_fail("stream %s: %s", command->stream->name, error->message);
 }
 
 /* The stream's row is there once the daemon has worked on it. */
 static enum fb_status open_state(struct fb_operator *command, struct fb_error *error)
 {
+    const struct fb_stream_identity identity = {.source = command->stream->source};
     char *directory = NULL;
     enum fb_status status = fb_environment_state_dir(command->conf, &directory);
 
@@ -58,6 +37,8 @@ static enum fb_status open_state(struct fb_operator *command, struct fb_error *e
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
     status = fb_state_join(directory, &command->state, error);
     free(directory);
+    if (status == FB_OK)
+        status = fb_state_stream_check(command->state, command->stream->name, &identity, error);
     if (status != FB_OK)
         return status;
     return fb_state_stream_find(command->state, command->stream->name, &command->row, error);
@@ -109,14 +90,9 @@ enum fb_status fb_operator_connect(struct fb_operator *command, struct fb_error 
 /* Told once; then it is tried again in silence. */
 static void on_health(void *context, const char *what, const struct fb_error *error, bool first)
 {
-    char text[1024];
-
     (void)context;
-    if (error == NULL || !first)
-        return;
-    snprintf(text, sizeof text, "%.100s: %.700s; it is tried again", what, error->message);
-    fb_make_printable(text);
-    fb_cli_report(NULL, text);
+    if (error != NULL && first)
+        (void)fb_cli_fail("%.100s: %s; it is tried again", what, error->message);
 }
 
 static enum fb_status next_page(struct fb_operator *command, struct fb_walk *walk,

@@ -43,11 +43,7 @@ struct plan {
 
 static bool complain(const char *stream, const char *message)
 {
-    char text[1024];
-
-    snprintf(text, sizeof text, "stream %s: %s", stream, message);
-    fb_make_printable(text);
-    fb_cli_report(NULL, text);
+    (void)fb_cli_fail("stream %s: %s", stream, message);
     return false;
 }
 

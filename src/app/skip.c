@@ -7,6 +7,7 @@
 #include "firebridge/app/command.h"
 #include "firebridge/aws/s3.h"
 #include "firebridge/state/skip.h"
+#include "human.h"
 #include "operator.h"
 
 /* How long to look whether the daemon has taken the object off. */
@@ -191,18 +192,13 @@ static int show_json(const struct fb_operator *command, const struct skip_option
 
 static void show(const struct skip_options *options, const struct fb_skip_result *result)
 {
-    if (result->asked > 0)
-        printf("%s is being read: the daemon takes it off when it gets to it, or when it is "
-               "started again\n",
-               options->key);
-    else if (result->skipped > 0)
-        printf("%s is skipped\n", options->key);
-    else if (is_already(result))
-        printf("%s is skipped already, for the reason that was given then\n", options->key);
-    else if (result->ended > 0)
-        printf("%s has ended already, there is nothing to skip\n", options->key);
-    else
-        printf("%s had been read to its end by then: it is written as a whole\n", options->key);
+    fb_human_print(stdout, options->key);
+    puts(result->asked > 0     ? " is being read: the daemon takes it off when it gets to it, or "
+                                 "when it is started again"
+         : result->skipped > 0 ? " is skipped"
+         : is_already(result)  ? " is skipped already, for the reason that was given then"
+         : result->ended > 0   ? " has ended already, there is nothing to skip"
+                               : " had been read to its end by then: it is written as a whole");
 }
 
 static int skip(struct fb_operator *command, const struct skip_options *options)

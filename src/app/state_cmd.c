@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,28 +92,49 @@ static int run_adopt(const struct fb_conf *conf, const struct fb_state_options *
     return adopt_stream(conf, operands[0]);
 }
 
-/* The stream's dead letters go with it; a stream that never had one has no folder. */
-static enum fb_status rename_dead_letters(const char *directory, const char *old_name,
-                                          const char *new_name, struct fb_error *error)
+/* The stream's dead letters go with it; a stream that never had one has no folder. Durably, since
+ * nobody would find them there. */
+static enum fb_status move_dead_letters(const char *letters, const char *from, const char *to,
+                                        bool *ret_moved, struct fb_error *error)
 {
-    char *from = NULL;
-    char *to = NULL;
+    const int folder = open(letters, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum fb_status status = FB_OK;
 
-    if (asprintf(&from, "%s/dead-letters/%s", directory, old_name) < 0) {
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    }
-    if (asprintf(&to, "%s/dead-letters/%s", directory, new_name) < 0) {
-        free(from);
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    }
-    if (rename(from, to) != 0 && errno != ENOENT)
+    if (folder >= 0 && renameat(folder, from, folder, to) == 0 && fsync(folder) == 0)
+        *ret_moved = true;
+    else if (errno != ENOENT)
         status = fb_fail(error, FB_IO,
-                         "the checkpoint is renamed, but the dead letters stay in %s: "
-                         "renaming to %s: %s",
-                         from, to, strerror(errno));
-    free(from);
-    free(to);
+                         "%s/%s does not become %s, so nothing is renamed: %s; move aside what is "
+                         "in the way",
+                         letters, from, to, strerror(errno));
+    if (folder >= 0)
+        close(folder);
+    return status;
+}
+
+static bool has_stream(struct fb_state *state, const char *name)
+{
+    struct fb_stream_row row = {0};
+    const bool found = fb_state_stream_find(state, name, &row, NULL) == FB_OK;
+
+    fb_stream_row_done(&row);
+    return found;
+}
+
+/* The letters first: broken off in between, the command is given again and does the rest. */
+static enum fb_status rename_all(struct fb_state *state, const char *letters, const char *old_name,
+                                 const char *new_name, struct fb_error *error)
+{
+    enum fb_status status = FB_OK;
+    bool moved = false;
+
+    if (has_stream(state, old_name) && !has_stream(state, new_name))
+        status = move_dead_letters(letters, old_name, new_name, &moved, error);
+    if (status != FB_OK)
+        return status;
+    status = fb_state_stream_rename(state, old_name, new_name, error);
+    if (status != FB_OK && moved)
+        (void)move_dead_letters(letters, new_name, old_name, &moved, NULL);
     return status;
 }
 
@@ -124,14 +146,16 @@ static int rename_stream(const struct fb_conf *conf, const struct fb_conf_stream
     struct fb_state *state = NULL;
     struct fb_error error = {0};
     char *directory = NULL;
+    char *letters = NULL;
     enum fb_status status = open_state(conf, &directory, &state, &error);
 
+    if (status == FB_OK && asprintf(&letters, "%s/dead-letters", directory) < 0)
+        status = fb_fail(&error, FB_NO_MEMORY, "out of memory");
     if (status == FB_OK)
-        status = fb_state_stream_rename(state, old_name, new_name, &error);
-    if (status == FB_OK)
-        status = rename_dead_letters(directory, old_name, new_name, &error);
+        status = rename_all(state, letters, old_name, new_name, &error);
     fb_state_close(state);
     free(directory);
+    free(letters);
     if (status != FB_OK)
         return fb_cli_fail("%s", error.message);
     printf("the checkpoint of stream %s is now that of %s\n", old_name, new_name);

@@ -177,6 +177,7 @@ static json_t *describe(struct fb_daemon_stream *stream)
     json_object_set_new(object, "state", json_string(state_of(stream->daemon, &report)));
     json_object_set_new(object, "healthy", json_boolean(report.healthy));
     json_object_set_new(object, "held", json_boolean(report.hold != FB_HOLD_NOTHING));
+    json_object_set_new(object, "paused", json_boolean(report.hold == FB_HOLD_READING));
     json_object_set_new(object, "at_rest", json_boolean(report.at_rest));
     json_object_set_new(object, "source", text(stream->conf->source));
     json_object_set_new(object, "table", text(stream->conf->table));

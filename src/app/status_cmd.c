@@ -9,7 +9,7 @@
 #include "firebridge/app/command.h"
 #include "firebridge/app/environment.h"
 #include "firebridge/base/clock.h"
-#include "firebridge/state/state.h"
+#include "firebridge/state/rows.h"
 #include "status_show.h"
 
 #define WATCH_EVERY_MS 2000
@@ -25,17 +25,28 @@ struct status_options {
     unsigned output;
 };
 
+static bool is_redrawn(const struct status_options *options)
+{
+    return options->watch && options->output != FB_OUTPUT_JSON && isatty(STDOUT_FILENO);
+}
+
+/* What is redrawn would hide what came to another place of the screen, or be hidden by it. */
+static void complain(const struct status_options *options, const struct fb_error *error)
+{
+    if (is_redrawn(options))
+        printf("%s\n", error->message);
+    else
+        (void)fb_cli_fail("%s", error->message);
+}
+
 static void show(const struct status_options *options, const json_t *answer)
 {
-    const bool redraws = options->watch && isatty(STDOUT_FILENO);
-
     if (options->output == FB_OUTPUT_JSON) {
         json_dumpf(answer, stdout, JSON_COMPACT);
         putchar('\n');
-    } else if (options->watch && !redraws) {
+    } else if (options->watch && !is_redrawn(options)) {
         fb_status_show_line(answer);
     } else {
-        fputs(redraws ? HOME ERASE : "", stdout);
         fb_status_show(answer);
     }
 }
@@ -75,7 +86,7 @@ static enum fb_status read_file(const struct status_options *options, const stru
     enum fb_status status = fb_environment_state_dir(conf, &directory);
 
     if (status == FB_OK)
-        status = fb_state_join(directory, &state, error);
+        status = fb_state_open_to_read(directory, &state, error);
     for (size_t i = 0; i < conf->stream_count && status == FB_OK; i++) {
         json_t *stream = json_object();
 
@@ -100,7 +111,7 @@ static void show_file(const struct status_options *options, const struct fb_conf
     if (status == FB_OK)
         show(options, answer);
     else if (status != FB_NOT_FOUND)
-        (void)fb_cli_fail("%s", error.message);
+        complain(options, &error);
     json_decref(answer);
 }
 
@@ -110,14 +121,17 @@ static int look(const struct status_options *options, const struct fb_conf *conf
     struct fb_error error = {0};
     json_t *answer = NULL;
     int status = FB_EXIT_WRONG;
+    const enum fb_status asked = fb_cli_ask(conf, request, &answer, &error);
 
-    if (fb_cli_ask(conf, request, &answer, &error) == FB_OK) {
+    if (is_redrawn(options))
+        fputs(HOME ERASE, stdout);
+    if (asked == FB_OK) {
         json_object_del(answer, "ok");
         show(options, answer);
         status = fb_status_is_healthy(answer) ? FB_EXIT_OK : FB_EXIT_WRONG;
     } else {
-        status = fb_cli_fail("%s", error.message);
-        if (error.status == FB_NOT_FOUND)
+        complain(options, &error);
+        if (asked == FB_NOT_FOUND)
             show_file(options, conf);
     }
     json_decref(request);

@@ -16,17 +16,13 @@ static uint64_t number(const json_t *object, const char *name)
 {
     const double value = json_number_value(json_object_get(object, name));
 
-    return value > 0 ? (uint64_t)value : 0;
+    return value >= 1e18 ? UINT64_C(1000000000000000000) : value > 0 ? (uint64_t)value : 0;
 }
 
 /* "-" where there is none. Into a text of the caller's. */
 static const char *word(const json_t *object, const char *name, char *text, size_t size)
 {
-    const char *value = json_string_value(json_object_get(object, name));
-
-    snprintf(text, size, "%s", value != NULL ? value : "-");
-    fb_make_printable(text);
-    return text;
+    return fb_human_text(json_string_value(json_object_get(object, name)), text, size);
 }
 
 static void print_head(void)

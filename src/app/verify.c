@@ -14,6 +14,7 @@
 #include "firebridge/aws/tables.h"
 #include "firebridge/base/backoff.h"
 #include "firebridge/pipeline/verify.h"
+#include "human.h"
 
 #define VOLATILES_MAX 64
 
@@ -50,11 +51,7 @@ static bool is_chosen(const struct verify *verify, const struct fb_conf_stream *
 
 static void complain(const struct fb_conf_stream *stream, const char *message)
 {
-    char text[FB_ERROR_MESSAGE_SIZE + 80];
-
-    snprintf(text, sizeof text, "stream %s: %s", stream->name, message);
-    fb_make_printable(text);
-    fb_cli_report(NULL, text);
+    (void)fb_cli_fail("stream %s: %s", stream->name, message);
 }
 
 /* ---- shown ---- */
@@ -86,11 +83,10 @@ static void print_finding_json(const struct verify *verify, const struct fb_veri
 static void print_value(const char *what, const json_t *value)
 {
     char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char shown[121];
 
-    if (text == NULL)
-        printf(" %s none", what);
-    else
-        printf(" %s %.120s%s", what, text, strlen(text) > 120 ? "..." : "");
+    printf(" %s %s%s", what, text != NULL ? fb_human_text(text, shown, sizeof shown) : "none",
+           text != NULL && strlen(text) >= sizeof shown ? "..." : "");
     free(text);
 }
 
@@ -98,15 +94,20 @@ static void print_finding_text(const struct verify *verify, const struct fb_veri
 {
     const struct fb_difference *difference = finding->difference;
 
-    printf("stream %s: %s %s", verify->stream->name, name_of(finding), finding->key);
+    printf("stream %s: %s ", verify->stream->name, name_of(finding));
+    fb_human_print(stdout, finding->key);
     if (difference->attribute != NULL) {
-        printf(": %s:", difference->attribute);
+        fputs(": ", stdout);
+        fb_human_print(stdout, difference->attribute);
+        putchar(':');
         print_value("expected", difference->expected);
         fputs(",", stdout);
         print_value("found", difference->found);
     }
-    if (finding->object != NULL)
-        printf("; by record %" PRIu64 " of %s", finding->record, finding->object);
+    if (finding->object != NULL) {
+        printf("; by record %" PRIu64 " of ", finding->record);
+        fb_human_print(stdout, finding->object);
+    }
     putchar('\n');
 }
 
@@ -235,6 +236,7 @@ static enum fb_status run_connected(struct verify *verify, const struct plan *pl
         .stream = stream->name,
         .bucket = stream->bucket,
         .table = stream->table,
+        .checkpoint_source = stream->source,
         .layout = plan->layout,
         .reader = fb_conf_reader_options(stream),
         .removes_nulls = stream->null == FB_MAP_NULL_UNSET,
@@ -290,6 +292,15 @@ static enum fb_status run_stream(struct verify *verify, const struct plan *plan,
     return status;
 }
 
+/* Then nothing is known to be right. */
+static bool is_nothing_read(const struct verify *verify, const struct fb_verify_counts *counts)
+{
+    if (counts->objects == 0 || counts->gone < counts->objects)
+        return false;
+    complain(verify->stream, "none of its objects could be read, so nothing is verified");
+    return true;
+}
+
 /* True when nothing is wrong. */
 static bool verify_stream(struct verify *verify, const struct plan *plan)
 {
@@ -310,7 +321,8 @@ static bool verify_stream(struct verify *verify, const struct plan *plan)
     tell_limits(verify, &counts);
     if (status != FB_OK)
         complain(verify->stream, error.message);
-    return status == FB_OK && counts.missing + counts.different + counts.undeleted == 0;
+    return status == FB_OK && counts.missing + counts.different + counts.undeleted == 0 &&
+           !is_nothing_read(verify, &counts);
 }
 
 /* ---- all of them ---- */

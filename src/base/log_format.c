@@ -67,11 +67,12 @@ static size_t escape(const char *at, char escaped[8])
 {
     const unsigned char byte = (unsigned char)*at;
     const size_t length = fb_utf8_length(at);
+    const uint16_t control = fb_utf8_control(at, length);
 
     if (byte == '"' || byte == '\\')
         return (size_t)sprintf(escaped, "\\%c", byte);
-    if (byte < 0x20 || byte == 0x7f)
-        return (size_t)sprintf(escaped, "\\u%04x", byte);
+    if (control != 0)
+        return (size_t)sprintf(escaped, "\\u%04x", control);
     if (length == 0)
         return (size_t)sprintf(escaped, "\\ufffd");
     memcpy(escaped, at, length);

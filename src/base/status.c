@@ -2,7 +2,6 @@
 #include "firebridge/base/status.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,14 +83,47 @@ size_t fb_utf8_length(const char *text)
     return is_out_of_range(s) ? 0 : length;
 }
 
+/* A character of up to three bytes, which all controls are. */
+static uint32_t code_of(const char *text, size_t length)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    if (length == 1)
+        return s[0];
+    if (length == 2)
+        return (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU);
+    return (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+}
+
+uint16_t fb_utf8_control(const char *text, size_t length)
+{
+    /* C0, DEL and C1, which terminals obey (ECMA-48); what ends a line, and what turns its
+     * direction (Unicode's Bidi_Control), so that a line shows another text than it has. */
+    static const struct {
+        uint16_t first, last;
+    } controls[] = {{0x01, 0x1f},     {0x7f, 0x9f},     {0x61c, 0x61c},
+                    {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+    const uint32_t code = length == 0 || length > 3 ? 0 : code_of(text, length);
+
+    for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
+        if (code >= controls[i].first && code <= controls[i].last)
+            return (uint16_t)code;
+    return 0;
+}
+
+bool fb_is_printable(const char *text, size_t *ret_size)
+{
+    const size_t length = fb_utf8_length(text);
+
+    *ret_size = length > 0 ? length : 1;
+    return length > 0 && fb_utf8_control(text, length) == 0;
+}
+
 void fb_make_printable(char *text)
 {
-    while (*text != '\0') {
-        const unsigned char byte = (unsigned char)*text;
-        const size_t length = fb_utf8_length(text);
+    size_t size;
 
-        if (byte < 0x20 || byte == 0x7f || length == 0)
-            *text = '?';
-        text += length > 0 ? length : 1;
-    }
+    for (; *text != '\0'; text += size)
+        if (!fb_is_printable(text, &size))
+            memset(text, '?', size);
 }

@@ -85,8 +85,8 @@ static enum fb_status run(struct fb_verify *verify, struct fb_error *error)
 {
     const struct fb_verify_options *options = verify->options;
     uint64_t newest, chosen;
-    enum fb_status status =
-        fb_ledger_open(options->state_directory, options->stream, &verify->ledger, error);
+    enum fb_status status = fb_ledger_open(options->state_directory, options->stream,
+                                           options->checkpoint_source, &verify->ledger, error);
 
     if (status == FB_OK)
         status = fb_ledger_refresh(verify->ledger, &newest, error);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sql.h"
+
 /* The daemon's commits are short. */
 #define BUSY_TIMEOUT_MS 10000
 
@@ -48,7 +50,7 @@ static const char schema[] =
 #define IS_CANDIDATE "state IN (3, 5) AND key_time_ms >= ?1 AND key_time_ms < ?2"
 
 static const char *const texts[SQL_COUNT] = {
-    [FIND_STREAM] = "SELECT id, low_water_ms FROM file.stream WHERE name = ?1",
+    [FIND_STREAM] = "SELECT id, low_water_ms, source FROM file.stream WHERE name = ?1",
     [COPY] = "INSERT INTO known (" KNOWN_COLUMNS ") SELECT " KNOWN_COLUMNS
              " FROM file.object WHERE stream_id = ?1 AND sequence > 0"
              " ON CONFLICT (sequence) DO UPDATE SET state = excluded.state,"
@@ -91,7 +93,8 @@ static enum fb_status attach(struct fb_ledger *ledger, struct fb_error *error)
     enum fb_status status = FB_OK;
 
     /* A path has no % or ?, or SQLite would take them for something. */
-    uri = sqlite3_mprintf("file:%s?mode=ro", ledger->path);
+    uri = sqlite3_mprintf("file:%s?mode=ro%s", ledger->path,
+                          fb_state_is_frozen(ledger->path) ? "&immutable=1" : "");
     if (strpbrk(ledger->path, "%?#") != NULL)
         status = fb_fail(error, FB_UNSUPPORTED, "%s: such a path cannot be read", ledger->path);
     else if (uri == NULL ||
@@ -166,7 +169,19 @@ static enum fb_status finish(struct fb_ledger *ledger, sqlite3_stmt *statement,
     return status == FB_END ? FB_OK : status;
 }
 
-static enum fb_status find_stream(struct fb_ledger *ledger, const char *stream,
+static enum fb_status check_source(const struct fb_ledger *ledger, const char *stream,
+                                   const char *stored, const char *source, struct fb_error *error)
+{
+    if (source == NULL || (stored != NULL && strcmp(stored, source) == 0))
+        return FB_OK;
+    return fb_fail(
+        error, FB_CONFLICT,
+        "%s: the checkpoint belongs to source %s, not to %s; if it is the same in truth, "
+        "firebridge state adopt %s",
+        ledger->path, stored != NULL ? stored : "(none)", source, stream);
+}
+
+static enum fb_status find_stream(struct fb_ledger *ledger, const char *stream, const char *source,
                                   struct fb_error *error)
 {
     sqlite3_stmt *statement = start(ledger, FIND_STREAM, 0);
@@ -177,6 +192,8 @@ static enum fb_status find_stream(struct fb_ledger *ledger, const char *stream,
     if (status == FB_OK) {
         ledger->stream_id = sqlite3_column_int64(statement, 0);
         ledger->low_water_ms = sqlite3_column_int64(statement, 1);
+        status = check_source(ledger, stream, (const char *)sqlite3_column_text(statement, 2),
+                              source, error);
     }
     sqlite3_reset(statement);
     return status == FB_END
@@ -185,7 +202,7 @@ static enum fb_status find_stream(struct fb_ledger *ledger, const char *stream,
                : status;
 }
 
-enum fb_status fb_ledger_open(const char *state_directory, const char *stream,
+enum fb_status fb_ledger_open(const char *state_directory, const char *stream, const char *source,
                               struct fb_ledger **ret_ledger, struct fb_error *error)
 {
     struct fb_ledger *ledger = calloc(1, sizeof *ledger);
@@ -200,7 +217,7 @@ enum fb_status fb_ledger_open(const char *state_directory, const char *stream,
     else
         status = prepare(ledger, error);
     if (status == FB_OK)
-        status = find_stream(ledger, stream, error);
+        status = find_stream(ledger, stream, source, error);
     if (status == FB_OK)
         *ret_ledger = ledger;
     else

@@ -2,6 +2,7 @@
 #include "firebridge/state/rows.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,16 +48,48 @@ static enum fb_status prepare(struct fb_state *state, const char *sql, sqlite3_s
     return FB_OK;
 }
 
-static enum fb_status open_to_read(struct fb_state *state, struct fb_error *error)
+/* Reading makes a -wal and a -shm file where there are none, which a disk that is read-only does
+ * not let (SQLite, "Write-Ahead Logging", 7); and nobody changes the file there. What is in a -wal
+ * file would not be seen. */
+bool fb_state_is_frozen(const char *path)
+{
+    char log[PATH_MAX];
+
+    snprintf(log, sizeof log, "%s-wal", path);
+    return access(path, W_OK) != 0 && errno == EROFS && access(log, F_OK) != 0 && errno == ENOENT;
+}
+
+/* NULL where it cannot be spelled. */
+static char *uri_of(const char *path)
+{
+    char *uri = NULL;
+
+    if (strpbrk(path, "%?#") != NULL ||
+        asprintf(&uri, "file:%s%s", path, fb_state_is_frozen(path) ? "?immutable=1" : "") < 0)
+        return NULL;
+    return uri;
+}
+
+static int connect_to_read(struct fb_state *state)
 {
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    char *uri = uri_of(state->path);
+    const int result = uri != NULL ? sqlite3_open_v2(uri, &state->db, flags | SQLITE_OPEN_URI, NULL)
+                                   : sqlite3_open_v2(state->path, &state->db, flags, NULL);
+
+    free(uri);
+    return result;
+}
+
+static enum fb_status open_to_read(struct fb_state *state, struct fb_error *error)
+{
     bool is_current = false;
     enum fb_status status;
 
     if (access(state->path, F_OK) != 0)
         return fb_fail(error, errno == ENOENT ? FB_NOT_FOUND : FB_IO, "there is no state %s: %s",
                        state->path, strerror(errno));
-    if (sqlite3_open_v2(state->path, &state->db, flags, NULL) != SQLITE_OK)
+    if (connect_to_read(state) != SQLITE_OK)
         return fb_sql_fail(state, error);
     sqlite3_busy_timeout(state->db, BUSY_TIMEOUT_MS);
     status = fb_state_file_check_version(state, &is_current, error);
@@ -152,9 +185,9 @@ static enum fb_status list_rows(struct fb_state *state, const struct fb_row_filt
                                 fb_row_fn on_row, void *context, bool *more, struct fb_error *error)
 {
     sqlite3_stmt *query = NULL;
-    enum fb_status status = open_to_read(state, error);
+    enum fb_status status = FB_OK;
 
-    if (status == FB_OK && filter->stream != NULL)
+    if (filter->stream != NULL)
         status = require_stream(state, filter->stream, error);
     if (status == FB_OK)
         status = copy(state, filter, error);
@@ -166,19 +199,44 @@ static enum fb_status list_rows(struct fb_state *state, const struct fb_row_filt
     return status;
 }
 
+enum fb_status fb_state_open_to_read(const char *directory, struct fb_state **ret_state,
+                                     struct fb_error *error)
+{
+    struct fb_state *state = calloc(1, sizeof *state);
+    enum fb_status status;
+
+    if (state == NULL) {
+        fb_fail(error, FB_NO_MEMORY, "out of memory");
+        return FB_NO_MEMORY;
+    }
+    pthread_mutex_init(&state->lock, NULL);
+    state->lock_fd = -1;
+    if (asprintf(&state->path, "%s/firebridge.db", directory) < 0) {
+        state->path = NULL;
+        status = fb_fail(error, FB_NO_MEMORY, "out of memory");
+    } else {
+        status = open_to_read(state, error);
+    }
+    if (status == FB_OK)
+        status = fb_sql_prepare_all(state, error);
+    if (status == FB_OK)
+        *ret_state = state;
+    else
+        fb_state_close(state);
+    return status;
+}
+
 enum fb_status fb_state_list_rows(const char *directory, const struct fb_row_filter *filter,
                                   fb_row_fn on_row, void *context, bool *ret_more,
                                   struct fb_error *error)
 {
-    struct fb_state state = {0};
-    enum fb_status status;
+    struct fb_state *state = NULL;
+    enum fb_status status = fb_state_open_to_read(directory, &state, error);
     bool more = false;
 
-    if (asprintf(&state.path, "%s/firebridge.db", directory) < 0)
-        return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    status = list_rows(&state, filter, on_row, context, &more, error);
-    sqlite3_close(state.db);
-    free(state.path);
+    if (status == FB_OK)
+        status = list_rows(state, filter, on_row, context, &more, error);
+    fb_state_close(state);
     if (status == FB_OK)
         *ret_more = more;
     return status;

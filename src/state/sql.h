@@ -111,6 +111,9 @@ enum fb_status fb_state_backfill_cover(struct fb_state *state, int64_t stream_id
 /* A copy of a text column; NULL where it is NULL or memory is out. */
 char *fb_sql_column_text(sqlite3_stmt *statement, int column);
 
+/* Whether it lies on a read-only disk, closed: then SQLite reads it as immutable, or not at all. */
+bool fb_state_is_frozen(const char *path);
+
 /* The first column of a statement's first row as text, into `text`. */
 enum fb_status fb_sql_ask(struct fb_state *state, const char *sql, char text[256],
                           struct fb_error *error) FB_MUST_CHECK;

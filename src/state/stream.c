@@ -51,6 +51,8 @@ static enum fb_status check_identity(sqlite3_stmt *found, const char *name,
     if (!column_is(found, SOURCE, identity->source))
         return refuse(name, "source", (const char *)sqlite3_column_text(found, SOURCE),
                       identity->source, error);
+    if (identity->table_arn == NULL)
+        return FB_OK;
     if (!column_is(found, TABLE_ARN, identity->table_arn))
         return refuse(name, "table", (const char *)sqlite3_column_text(found, TABLE_ARN),
                       identity->table_arn, error);

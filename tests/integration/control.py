@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A daemon with its control socket, and clients of it that are not the program's own."""
 
+import contextlib
 import json
 import socket
+import threading
+import time
 
 # Port 9 is closed on the loopback of the tests' own network namespace.
 NOBODY = "http://127.0.0.1:9"
@@ -59,3 +62,32 @@ def exchange(path, request):
 
 def ask(path, **request):
     return json.loads(exchange(path, json.dumps(request).encode() + b"\n"))
+
+
+@contextlib.contextmanager
+def impostor(firebridge, answer, pause_s=0):
+    """Somebody else who listens at the socket, and gives each client the same answer."""
+    path = socket_of(firebridge)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                with client, contextlib.suppress(OSError):
+                    client.recv(65536)
+                    for piece in (bytes([byte]) for byte in answer) if pause_s else [answer]:
+                        client.sendall(piece)
+                        time.sleep(pause_s)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+        path.unlink()

@@ -64,6 +64,18 @@ def test_another_daemons_socket_is_left_alone(firebridge, tmp_path):
     assert control.ask(folder / "control.sock", verb="log-level", level="info")["ok"]
 
 
+def test_a_socket_that_another_put_in_its_place_stays(firebridge):
+    process = control.start(firebridge, control.conf(firebridge))
+    path = control.socket_of(firebridge)
+    other = path.with_name("other.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(other))
+        other.rename(path)
+        process.terminate()
+        assert process.wait().code == 0
+        assert stat.S_ISSOCK(path.lstat().st_mode)
+
+
 def test_a_file_in_the_way_is_left_alone(firebridge):
     path = control.socket_of(firebridge)
     path.write_text("mine")
@@ -180,6 +192,67 @@ def test_the_log_level_changes_at_run_time(firebridge):
     assert (result.code, json.loads(result.stdout)) == (0, {"was": "debug"})
     result = firebridge(conf, "log-level", "loud")
     assert result.code == 1 and "expected error, warning, notice, info or debug" in result.stderr
+
+
+COMMANDS = (("status",), ("status", "--output", "json"), ("drain",), ("pause",),
+            ("log-level", "info"), ("reload",))
+
+# What nobody but firebridge should answer, and what each command then ends with.
+ANSWERS = {
+    "nothing": b"",
+    "no JSON": b"hello\n",
+    "no object": b"[1]\n",
+    "ok alone": b'{"ok":true}\n',
+    "streams without a state": b'{"ok":true,"reloading":false,"streams":[{"held":true}]}\n',
+    "streams that are none": b'{"ok":true,"reloading":false,"streams":[1,null,"x"]}\n',
+    "a refusal that is ok": b'{"ok":false,"status":"ok","error":"boo"}\n',
+    "a deep one": b"[" * 100000,
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_another_program_is_refused(firebridge, name):
+    conf = control.conf(firebridge)
+    with control.impostor(firebridge, ANSWERS[name]):
+        for command in COMMANDS:
+            result = firebridge(conf, *command)
+            assert (result.code, result.stdout) == (1, ""), result
+            assert "firebridge: " in result.stderr and "(null)" not in result.stderr, result
+
+
+def test_no_text_of_an_answer_reaches_the_terminal_with_its_controls(firebridge):
+    evil = "\x1b[31m\x9b31m"
+    report = {"stream": evil, "state": evil, "held": True, "at_rest": True, "last_error": evil,
+              "lag_ms": 1e300, "backlog_objects": 1e300, "at_work": [{"object": evil}]}
+    answers = {
+        ("status",): {"streams": [report], "reloading": False, "conf_refused": evil},
+        ("pause",): {"streams": [evil]},
+        ("log-level", "info"): {"was": evil},
+        ("reload", "--no-wait"): {"number": 1, "last_reload": evil},
+    }
+    conf = control.conf(firebridge)
+    for command, answer in answers.items():
+        with control.impostor(firebridge, json.dumps({"ok": True, **answer}).encode()):
+            result = firebridge(conf, *command)
+            assert "?[31m??31m" in result.stdout, result
+            assert not set(result.stdout + result.stderr) & {"\x1b", "\x9b"}, result
+    with control.impostor(firebridge, json.dumps({"ok": False, "error": evil}).encode()):
+        result = firebridge(conf, "pause")
+        assert (result.code, result.stderr) == (1, "firebridge: ?[31m??31m\n")
+
+
+@pytest.mark.soak
+def test_an_answer_that_dribbles_has_no_more_time_than_others(firebridge):
+    """Its pace alone would let it go on for hours."""
+    conf = control.conf(firebridge)
+    with control.impostor(firebridge, b" " * 1000, pause_s=5):
+        result = firebridge(conf, "status", timeout_s=40)
+    assert result.code == 1 and "the daemon does not answer" in result.stderr, result
+
+
+def test_a_name_that_is_no_text_is_told_from_a_lack_of_memory(firebridge):
+    result = firebridge(control.conf(firebridge), "pause", os.fsdecode(b"\xff"))
+    assert result.code == 1 and "not UTF-8 text" in result.stderr, result
 
 
 def test_without_a_daemon_a_command_says_so(firebridge):

@@ -87,6 +87,9 @@ def test_a_read_only_disk_is_waited_for_and_ends_no_stop(job, small_disk):
     job.put(firehose.body(records(5)))
     job.once()
     remount(small_disk, "ro")
+    for command, shown in (("status", "main  "), ("objects", " done "), ("verify", "main  ")):
+        result = job.firebridge(job.conf(), command)
+        assert shown in result.stdout, result
     for is_mended in (False, True):
         process = job.firebridge.start(job.conf(), "run")
         process.wait_until(lambda process=process: "it is tried again" in process.log)

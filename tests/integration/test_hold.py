@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """pause, resume, drain and status, with a daemon that carries, and with none."""
 
+import concurrent.futures
 import json
 import os
 import pty
@@ -87,9 +88,15 @@ def test_a_drain_finishes_what_was_begun_and_nothing_else(job, slow):
     process = job.firebridge.start(conf, "run")
     process.wait_until(lambda: table.of("BatchWriteItem"))
     assert command(job, conf, "drain", "--no-wait").stdout == "stream main is draining\n"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        draining = pool.submit(job.firebridge, conf, "drain")
+        process.wait_until(lambda: process.log.count("it takes up no more objects") == 2)
+        command(job, conf, "pause")
+        assert draining.result().code == 1
+        assert "stream main was paused meanwhile" in draining.result().stderr
     assert command(job, conf, "drain").stdout == "stream main is drained, and paused\n"
     shown = status(job, conf)["streams"][0]
-    begun = len(source.of("GET"))
+    begun = len({call.key for call in source.of("GET")})
     assert shown["state"] == "drained" and shown["at_work"] == [] and shown["objects"] == begun < 4
     assert job.table.count() == shown["items_written"] == 300 * begun
     # A pause ends with the daemon.
@@ -192,15 +199,20 @@ def test_watch_prints_a_line_a_stream_on_a_pipe(firebridge):
 
 def test_watch_redraws_on_a_terminal(firebridge):
     conf = control.conf(firebridge)
-    control.start(firebridge, conf)
+    process = control.start(firebridge, conf)
     child, terminal = pty.fork()
     if child == 0:
         os.execve(firebridge.program, ["firebridge", "status", "--watch", "-c",
                                        str(firebridge.conf_file)], firebridge.env)
     shown = b""
-    while shown.count(b"\033[H\033[J") < 2:
+    while b"main " not in shown:
+        shown += os.read(terminal, 65536)
+    assert shown.startswith(b"\033[H\033[JSTREAM ")
+    process.kill()
+    while b"not running" not in shown:
         shown += os.read(terminal, 65536)
     os.kill(child, 9)
     os.waitpid(child, 0)
     os.close(terminal)
-    assert shown.startswith(b"\033[H\033[JSTREAM ")
+    # The last screen has why, and what the state file says.
+    assert shown.rpartition(b"\033[H\033[J")[2].startswith(b"no daemon runs")

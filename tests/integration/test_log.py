@@ -17,14 +17,31 @@ LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error|warning|notic
 def check_lines(log):
     torn = [line for line in log.split("\n")[:-1] if not LINE.match(line)]
     assert not torn, torn
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", log), log
+    check_text(log)
 
 
-def test_keys_with_control_characters(job):
-    for odd in ("a\n<3>b", "esc\x1b[31m", "cr\rx", "tab\tx"):
+def check_text(text):
+    """Nothing that a terminal obeys, or that shows a line as another one."""
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]",
+                         text), ascii(text)
+
+
+def test_keys_with_control_characters(job, dynamodb):
+    for odd in ("a\n<3>b", "esc\x1b[31m", "csi\x9b31m", "rlo\u202e", "cr\rx", "tab\tx"):
         name = firehose.key("p/", job.begin, stream="s", suffix=odd)
         job.put(firehose.body(records(2)) + b'{"id": 1}', name)
     check_lines(job.once().stderr)
+    odd_id = "i\x1b[31m\x9b31m"
+    name = job.put(firehose.body([{"id": odd_id, "text": "\x9b2J\u202e"}]))
+    conf = job.conf()
+    job.firebridge.once(conf)
+    dynamodb.delete_item(TableName=job.table.name, Key={"id": {"S": odd_id}})
+    for command, code in ((("objects",), 0), (("verify",), 1), (("skip", "--key", "a\x9bb"), 1),
+                          (("explain", f"s3://{job.bucket}/{name}"), 0),
+                          (("pause", "a\x9bb\x1b"), 1), (("status", "--stream", "a\x9bb\x1b"), 1)):
+        result = job.firebridge(conf, *command, *(["--why", "\x9b"] if "skip" in command else []))
+        assert result.code == code, result
+        check_text(result.stdout + result.stderr)
 
 
 def test_a_message_with_control_characters(job, dynamodb_server, s3_server):

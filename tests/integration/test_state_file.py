@@ -119,6 +119,25 @@ def test_a_second_daemon_on_the_folder_is_told_who_has_it(job):
     assert process.alive()
 
 
+def test_a_rename_takes_the_dead_letters_along_or_changes_nothing(job):
+    """Whatever breaks it off, the same command again does the rest."""
+    job.put(firehose.body([{"id": "a"}, {"no": "id"}]))
+    job.once()
+    conf = job.conf().replace("[stream main]", "[stream quotes]")
+    letters = job.firebridge.state / "dead-letters"
+    (letters / "quotes").mkdir()
+    (letters / "quotes" / "of-another").touch()
+    result = job.firebridge(conf, "state", "rename", "main", "quotes")
+    assert result.code == 1 and "so nothing is renamed" in result.stderr, result
+    assert job.firebridge.sql("SELECT name FROM stream") == [("main",)]
+    (letters / "quotes" / "of-another").unlink()
+    (letters / "main").rename(letters / "quotes")  # as a kill behind it leaves them
+    result = job.firebridge(conf, "state", "rename", "main", "quotes")
+    assert result.code == 0, result
+    job.firebridge.once(conf)
+    assert len(job.firebridge.dead_letters("quotes")) == 1 and not (letters / "main").exists()
+
+
 def test_wrong_use_is_told_apart(job):
     for words in (["backup"], ["backup", "a", "b"], ["restore"], ["reset", "x"],
                   ["backup", "a", "--replace"], ["reset", "--replace"], ["nothing"]):

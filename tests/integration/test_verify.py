@@ -233,7 +233,8 @@ item.numbers = {z:as=number_set}"""))
 def test_what_nobody_can_know_is_unsure(firebridge, make_conf, s3, bucket, table, dynamodb):
     """An object that wrote later is gone."""
     begin = firehose.hours_ago(2)
-    firehose.put(s3, bucket, "p/", begin.replace(minute=0), [{"id": "a", "n": 1}, {"id": "b"}])
+    left = firehose.put(s3, bucket, "p/", begin.replace(minute=0),
+                        [{"id": "a", "n": 1}, {"id": "b"}])
     gone = firehose.put(s3, bucket, "p/", begin.replace(minute=1), [{"id": "a", "n": 2}])
     conf = make_conf(main=(f"s3://{bucket}/p/", table))
     firebridge.once(conf)
@@ -243,6 +244,21 @@ def test_what_nobody_can_know_is_unsure(firebridge, make_conf, s3, bucket, table
     assert result.code == 0 and set(findings) == {("unsure", "a")}
     assert (sums["objects_gone"], sums["unsure"], sums["as_expected"]) == (1, 1, 1)
     assert "1 objects are not in S3 any more" in result.stderr
+    s3.delete_object(Bucket=bucket, Key=left)
+    result = firebridge(conf, "verify")
+    assert result.code == 1 and "nothing is verified" in result.stderr, result
+
+
+def test_a_checkpoint_of_another_source_is_no_basis(firebridge, make_conf, bucket, table):
+    """As another instance's backup may bring one, for a stream of the same name."""
+    firebridge.once(make_conf(main=(f"s3://{bucket}/p/", table)))
+    conf = make_conf(main=(f"s3://{bucket}/other/", table))
+    for command in (("verify",), ("replay", "--prefix", "p/", "--dry-run"),
+                    ("skip", "--key", "p/x", "--why", "x"),
+                    ("backfill", "--from", "2020-01-01T00:00:00Z", "--dry-run")):
+        result = firebridge(conf, *command)
+        assert result.code == 1, result
+        assert f"belongs to source s3://{bucket}/p/, not to s3://{bucket}/other/" in result.stderr
 
 
 def unprocessed_half(exchange):

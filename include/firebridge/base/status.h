@@ -8,7 +8,9 @@
 #ifndef FIREBRIDGE_BASE_STATUS_H
 #define FIREBRIDGE_BASE_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define FB_MUST_CHECK     __attribute__((warn_unused_result))
 #define FB_PRINTF(fmt, n) __attribute__((format(printf, fmt, n)))
@@ -58,7 +60,17 @@ void fb_error_prefix(struct fb_error *error, const char *format, ...) FB_PRINTF(
 /* Bytes of the UTF-8 character at `text` (RFC 3629), which ends with a NUL; 0 when it is none. */
 size_t fb_utf8_length(const char *text);
 
-/* Replaces what does not print (controls, invalid UTF-8) by '?', in place; cuts nothing. */
+/*
+ * The code of the character of `length` bytes at `text` where it is a control: of a terminal, or
+ * one that ends a line or turns its direction. Else 0.
+ */
+uint16_t fb_utf8_control(const char *text, size_t length);
+
+/* Whether what begins at `text`, not at its end, prints: no control, and UTF-8. *ret_size: its
+ * bytes; 1 where it is no UTF-8. */
+bool fb_is_printable(const char *text, size_t *ret_size);
+
+/* Replaces each byte of what does not print by '?', in place; cuts nothing. */
 void fb_make_printable(char *text);
 
 #endif

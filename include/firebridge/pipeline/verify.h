@@ -47,6 +47,7 @@ struct fb_verify_counts {
 /* Everything in it outlives the call. */
 struct fb_verify_options {
     const char *stream, *bucket, *table;
+    const char *checkpoint_source; /* whose checkpoint it must be: "s3://bucket/prefix" */
     const struct fb_layout *layout;
     struct fb_object_reader_options reader; /* with its schema */
     bool removes_nulls;
@@ -65,7 +66,10 @@ struct fb_verify_options {
     void *context;
 };
 
-/* FB_OK: all was compared. Whatever it returns, *counts says how far it came. */
+/*
+ * FB_OK: all was compared. FB_CONFLICT: the checkpoint is that of another source. Whatever it
+ * returns, *counts says how far it came.
+ */
 enum fb_status fb_verify_run(const struct fb_verify_options *options,
                              struct fb_verify_counts *counts, struct fb_error *error) FB_MUST_CHECK;
 

@@ -13,8 +13,11 @@
 
 struct fb_ledger;
 
-/* FB_NOT_FOUND: there is no state file, or no such stream in it; the message says which. */
-enum fb_status fb_ledger_open(const char *state_directory, const char *stream,
+/*
+ * FB_NOT_FOUND: there is no state file, or no such stream in it; the message says which.
+ * FB_CONFLICT: its checkpoint is that of another source; `source` NULL: it may be of any.
+ */
+enum fb_status fb_ledger_open(const char *state_directory, const char *stream, const char *source,
                               struct fb_ledger **ret_ledger, struct fb_error *error) FB_MUST_CHECK;
 void fb_ledger_close(struct fb_ledger *ledger);
 

@@ -10,6 +10,14 @@
 
 #include "firebridge/state/state.h"
 
+/*
+ * Opens the state file beside the process that may hold it, for calls that read alone; it may lie
+ * on a disk that is read-only. FB_NOT_FOUND: there is none. FB_UNSUPPORTED: of another version;
+ * FB_CORRUPT, FB_IO. For fb_state_close.
+ */
+enum fb_status fb_state_open_to_read(const char *directory, struct fb_state **ret_state,
+                                     struct fb_error *error) FB_MUST_CHECK;
+
 struct fb_row_filter {
     const char *stream; /* NULL: all streams */
     int state;          /* an fb_object_state; -1: all of them */

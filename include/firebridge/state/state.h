@@ -97,7 +97,10 @@ enum fb_status fb_state_stream_find(struct fb_state *state, const char *name,
                                     struct fb_stream_row *ret_row,
                                     struct fb_error *error) FB_MUST_CHECK;
 
-/* Whether the row of stream `name` is of this identity, or there is none; writes nothing. */
+/*
+ * Whether the row of stream `name` is of this identity, or there is none; writes nothing. Where
+ * the table's ARN is NULL, the source alone counts. FB_CONFLICT, as above.
+ */
 enum fb_status fb_state_stream_check(struct fb_state *state, const char *name,
                                      const struct fb_stream_identity *identity,
                                      struct fb_error *error) FB_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where dead letters go, as a conf says it. */
+/* Where dead letters and the state's backup go, as a conf says it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,11 +59,28 @@ static void another_place_is_refused(void **state)
     "a.conf:" line ": [stream s]: dead_letters: its objects would lie under s3://bucket/" folder   \
     ", where stream " reader " reads; take another prefix or bucket\n"
 
+struct check_case {
+    const char *text, *report; /* NULL: it is good */
+};
+
+static void expect_checks(const struct check_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        conf_folder_put("a.conf", cases[i].text);
+        if (cases[i].report != NULL) {
+            conf_folder_expect_check_report(cases[i].report);
+        } else {
+            struct fb_conf *conf = conf_folder_read();
+
+            assert_int_equal(fb_conf_check_streams(conf, NULL, NULL), FB_OK);
+            fb_conf_free(conf);
+        }
+    }
+}
+
 static void letters_that_a_stream_would_read_are_refused(void **state)
 {
-    static const struct {
-        const char *text, *report; /* NULL: it is good */
-    } cases[] = {
+    static const struct check_case cases[] = {
         {STREAM "dead_letters = s3://bucket/p/dead/\n", MEETS("4", "p/dead/s/", "s")},
         {STREAM "dead_letters = s3://bucket/\n", NULL},
         {STREAM "dead_letters = s3://bucket/pp/\n", NULL},
@@ -85,17 +102,33 @@ static void letters_that_a_stream_would_read_are_refused(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        conf_folder_put("a.conf", cases[i].text);
-        if (cases[i].report != NULL) {
-            conf_folder_expect_check_report(cases[i].report);
-        } else {
-            struct fb_conf *conf = conf_folder_read();
+    expect_checks(cases, sizeof cases / sizeof *cases);
+}
 
-            assert_int_equal(fb_conf_check_streams(conf, NULL, NULL), FB_OK);
-            fb_conf_free(conf);
-        }
-    }
+#define BACKUP(place) "[daemon]\nstate_backup = s3://" place "\n"
+
+#define LIES_THERE(line, place)                                                                    \
+    "a.conf:" line ": [stream s]: source: state_backup = s3://" place " would lie there and be "   \
+    "read; take another key or bucket for it\n"
+
+static void a_backup_that_a_stream_would_read_is_refused(void **state)
+{
+    static const struct check_case cases[] = {
+        {BACKUP("bucket/p/state.db.gz") STREAM, LIES_THERE("4", "bucket/p/state.db.gz")},
+        {BACKUP("bucket/p/a/b") STREAM, LIES_THERE("4", "bucket/p/a/b")},
+        {BACKUP("bucket/p") STREAM, NULL},
+        {BACKUP("bucket/pp/state.db.gz") STREAM, NULL},
+        {BACKUP("other/p/state.db.gz") STREAM, NULL},
+        {BACKUP("bucket/state.db.gz") STREAM, NULL},
+        {BACKUP("bucket/p/state.db.gz") "[stream t]\nsource = s3://bucket/t/\ntable = tab\n" STREAM,
+         LIES_THERE("7", "bucket/p/state.db.gz")},
+        {BACKUP(
+             "bucket/q/x") "[stream s]\nsource = s3://bucket/q/!{timestamp:yyyy}/\ntable = tab\n",
+         LIES_THERE("4", "bucket/q/x")},
+    };
+
+    (void)state;
+    expect_checks(cases, sizeof cases / sizeof *cases);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, conf_folder_make, conf_folder_remove)
@@ -106,6 +139,7 @@ int main(void)
         CASE(dead_letters_are_files_unless_a_place_in_s3_is_named),
         CASE(another_place_is_refused),
         CASE(letters_that_a_stream_would_read_are_refused),
+        CASE(a_backup_that_a_stream_would_read_is_refused),
     };
 
     return cmocka_run_group_tests_name("app/conf_letters", tests, NULL, NULL);

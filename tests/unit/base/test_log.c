@@ -42,6 +42,31 @@ static void a_message_cut_in_a_character_stays_printable(void **state)
     assert_int_equal(error.message[sizeof error.message - 2], '?');
 }
 
+static void what_a_terminal_obeys_is_not_printed(void **state)
+{
+    static const struct {
+        const char *text, *printed;
+    } cases[] = {
+        {"\x1b[2J\x7f", "?[2J?"},                       /* C0, DEL */
+        {"a\xc2\x80z\xc2\x9bz\xc2\x9fz", "a??z??z??z"}, /* C1; U+009B is CSI */
+        {"\xc2\xa0\xc3\xa9", "\xc2\xa0\xc3\xa9"},       /* behind C1 */
+        {"\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f", "????????"},
+        {"\xe2\x80\x8d\xe2\x80\x90", "\xe2\x80\x8d\xe2\x80\x90"}, /* a joiner, a hyphen */
+        {"\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf", "??????\xe2\x80\xaf"},
+        {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa", "\xe2\x81\xa5??????\xe2\x81\xaa"},
+        {"\xf0\x9f\x94\xa5", "\xf0\x9f\x94\xa5"},
+        {"\x9b\xe2\x80", "???"}, /* no UTF-8 */
+    };
+    char text[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "%s", cases[i].text);
+        fb_make_printable(text);
+        assert_string_equal(text, cases[i].printed);
+    }
+}
+
 static void every_status_has_a_name(void **state)
 {
     (void)state;
@@ -167,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_is_one_printable_sentence),
         cmocka_unit_test(a_message_cut_in_a_character_stays_printable),
+        cmocka_unit_test(what_a_terminal_obeys_is_not_printed),
         cmocka_unit_test(every_status_has_a_name),
         cmocka_unit_test(a_line_is_one_line_whatever_a_key_holds),
         cmocka_unit_test(an_event_says_what_it_is_about_and_where_it_is_told),

@@ -47,7 +47,7 @@ static void plain_lines_have_time_level_and_text(void **state)
 
 static void a_json_line_has_what_the_event_has(void **state)
 {
-    const struct fb_log_line line = letter("stream a: \"no\"", "k\\e\ny");
+    const struct fb_log_line line = letter("stream a: \"no\"", "k\\e\ny\xc2\x9b");
     size_t size = fb_log_format_json(&line, NOW_MS, output);
 
     (void)state;
@@ -56,7 +56,8 @@ static void a_json_line_has_what_the_event_has(void **state)
         output,
         "{\"time\":\"2026-11-22T10:00:00.005Z\",\"level\":\"warning\",\"event\":\"dead-letter\","
         "\"message_id\":\"0be39ee49eaf46409772e724398d236c\","
-        "\"message\":\"stream a: \\\"no\\\"\",\"stream\":\"a\",\"object\":\"k\\\\e\\u000ay\","
+        "\"message\":\"stream a: "
+        "\\\"no\\\"\",\"stream\":\"a\",\"object\":\"k\\\\e\\u000ay\\u009b\","
         "\"record\":4294967297,\"code_file\":\"src/x.c\",\"code_line\":7,"
         "\"code_func\":\"f\"}\n");
 }

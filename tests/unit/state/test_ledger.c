@@ -85,7 +85,8 @@ static void add_objects(struct fixture *f, unsigned begin, unsigned end, unsigne
 
 static void open_ledger(struct fixture *f, uint64_t *ret_newest)
 {
-    assert_int_equal(fb_ledger_open(f->directory, "main", &f->ledger, &f->error), FB_OK);
+    assert_int_equal(fb_ledger_open(f->directory, "main", "s3://b/p/", &f->ledger, &f->error),
+                     FB_OK);
     assert_int_equal(fb_ledger_refresh(f->ledger, ret_newest, &f->error), FB_OK);
 }
 
@@ -195,10 +196,15 @@ static void what_is_not_there_is_told(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(fb_ledger_open("/nonexistent", "main", &f->ledger, &f->error), FB_NOT_FOUND);
+    assert_int_equal(fb_ledger_open("/nonexistent", "main", NULL, &f->ledger, &f->error),
+                     FB_NOT_FOUND);
     assert_non_null(strstr(f->error.message, "/nonexistent/firebridge.db"));
-    assert_int_equal(fb_ledger_open(f->directory, "other", &f->ledger, &f->error), FB_NOT_FOUND);
+    assert_int_equal(fb_ledger_open(f->directory, "other", NULL, &f->ledger, &f->error),
+                     FB_NOT_FOUND);
     assert_non_null(strstr(f->error.message, "it has not been run yet"));
+    assert_int_equal(fb_ledger_open(f->directory, "main", "s3://b/q/", &f->ledger, &f->error),
+                     FB_CONFLICT);
+    assert_non_null(strstr(f->error.message, "belongs to source s3://b/p/, not to s3://b/q/"));
 }
 
 int main(void)

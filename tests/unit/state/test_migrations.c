@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 
 #include "../support/state_counts.h"
-#include "firebridge/state/state.h"
+#include "firebridge/state/rows.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -276,6 +276,9 @@ static void only_who_could_hold_the_file_upgrades_it_when_joining(void **test)
     assert_null(joined);
     fb_state_close(holder);
     make(&versions[1]);
+    assert_int_equal(fb_state_open_to_read(directory, &joined, &problem), FB_UNSUPPORTED);
+    assert_null(joined);
+    assert_non_null(strstr(problem.message, "made by an older firebridge"));
     assert_int_equal(fb_state_join(directory, &joined, &problem), FB_OK);
     fb_state_close(open_state());
     fb_state_close(joined);
