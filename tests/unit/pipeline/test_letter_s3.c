@@ -283,14 +283,17 @@ static void what_s3_rejects_waits_for_a_person(void **state)
     static const struct script_step steps[] = {
         {.http_status = 400,
          .answer = "<Error><Code>EntityTooLarge</Code><Message>no</Message></Error>"},
-        {.http_status = 412},
+        {.http_status = 412,
+         .answer = "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>"},
+        {.http_status = 413},
     };
 
     (void)state;
     OPEN(steps);
     assert_int_equal(add(1), FB_OK);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(fb_dead_letters_sync(letters, true, &error), FB_DENIED);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fb_dead_letters_sync(letters, true, &error),
+                         i < 2 ? FB_DENIED : FB_TOO_LARGE);
         assert_int_equal(fb_verdict_of(&error), FB_UNHEALTHY);
     }
     close_letters();
