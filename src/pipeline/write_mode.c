@@ -17,12 +17,15 @@ static enum fb_fold fold_over(const struct fb_item *earlier, const struct fb_ite
     return FB_FOLD_LATER;
 }
 
-/* Behind anything but a delete, and an update that may only remove, the key has an item. */
+/*
+ * Behind a put or an insert the key has an item; not so behind a delete, an update that may only
+ * remove, and a newer that may be refused while a newer behind it is not.
+ */
 static enum fb_fold fold_insert(const struct fb_item *earlier, const struct fb_item *later)
 {
     (void)later;
-    return earlier->operation == FB_DELETE || earlier->operation == FB_UPDATE ? FB_FOLD_NONE
-                                                                              : FB_FOLD_EARLIER;
+    return earlier->operation == FB_PUT || earlier->operation == FB_INSERT ? FB_FOLD_EARLIER
+                                                                           : FB_FOLD_NONE;
 }
 
 static struct fb_version version_of(const struct fb_item *item)
