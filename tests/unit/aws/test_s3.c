@@ -880,6 +880,22 @@ static void missing_credentials_are_no_missing_object(void **state)
     tear_down(&f);
 }
 
+/* Or a lane would write more slowly to a table that takes all. */
+static void throttled_credentials_are_no_throttled_table(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, NULL, 0);
+    f.provider.status = FB_THROTTLED;
+    f.provider.reason = "AssumeRole: Rate exceeded";
+    assert_int_equal(get(&f, "k", NULL, 0), FB_UNAVAILABLE);
+    assert_int_equal(f.error.status, FB_UNAVAILABLE);
+    assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
+    assert_non_null(strstr(f.error.message, "Rate exceeded"));
+    tear_down(&f);
+}
+
 static void no_error_holds_a_secret(void **state)
 {
     static const struct script_step steps[] = {
@@ -994,6 +1010,7 @@ int main(void)
         cmocka_unit_test(an_implausible_date_is_not_believed),
         cmocka_unit_test(an_expired_token_is_renewed_once),
         cmocka_unit_test(missing_credentials_are_no_missing_object),
+        cmocka_unit_test(throttled_credentials_are_no_throttled_table),
         cmocka_unit_test(no_error_holds_a_secret),
         cmocka_unit_test(a_put_is_signed_with_the_hash_of_its_body),
         cmocka_unit_test(a_delete_is_answered_without_a_body),
