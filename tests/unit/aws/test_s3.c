@@ -414,7 +414,8 @@ static void what_is_written_follows_its_bucket_too(void **state)
              .url = THERE,
              .body = body,
              .seen = signed_for_us_west_2,
-             .http_status = 200},
+             .http_status = 200,
+             .head = "ETag: \"e\""},
             {.method = method,
              .url = THERE,
              .body = body,
@@ -934,6 +935,7 @@ static void a_put_is_signed_with_the_hash_of_its_body(void **state)
         {.http_status = 403,
          .answer = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"},
         {.status = FB_UNAVAILABLE, .reason = "time-out"},
+        {.http_status = 200, .answer = "<html>log in</html>"},
     };
     const struct fb_s3_put_request request = {.bucket = "bucket",
                                               .key = "d/a b+.gz",
@@ -949,6 +951,9 @@ static void a_put_is_signed_with_the_hash_of_its_body(void **state)
     assert_non_null(strstr(f.error.message, "PutObject of s3://bucket/d/a b+.gz"));
     assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
     assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_UNAVAILABLE);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_UNAVAILABLE);
+    assert_non_null(strstr(f.error.message, "no ETag"));
+    assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
     tear_down(&f);
 }
 
