@@ -135,7 +135,7 @@ static void show(const struct fb_operator *command, const struct skip_options *o
                                          "reason", options->why));
         return;
     }
-    fb_human_print(stdout, options->key);
+    fb_human_print(options->key);
     puts(result->asked > 0     ? " is being read: the daemon takes it off when it gets to it, or "
                                  "when it is started again"
          : result->skipped > 0 ? " is skipped"
