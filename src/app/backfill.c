@@ -14,8 +14,9 @@
 
 #define NOT_GIVEN_MS INT64_MIN
 
-/* A rate that a table on demand takes beside its live data; UINT64_MAX: none was given. */
+/* A rate that a table on demand takes beside its live data. Above the most there is no table. */
 #define RATE_DEFAULT   1000
+#define RATE_MAX       UINT64_C(1000000000)
 #define RATE_NOT_GIVEN UINT64_MAX
 
 #define LOOK_MS 1000
@@ -50,6 +51,16 @@ static int64_t history_end_ms(const struct fb_stream_row *row)
     return row->low_water_ms > row->start_ms ? row->low_water_ms : row->start_ms;
 }
 
+/* What to do where the message says what was gone over. */
+static void tell_rest(struct fb_error *error)
+{
+    fb_error_prefix(error, "the stream's records add");
+    strncat(error->message,
+            ". Name the rest with --from and --to; an object of it that was never read is for "
+            "replay --key KEY --add-again",
+            sizeof error->message - strlen(error->message) - 1);
+}
+
 /*
  * Where records add, a second time would add twice: only what was never read can be backfilled, and
  * only once.
@@ -57,21 +68,22 @@ static int64_t history_end_ms(const struct fb_stream_row *row)
 static int check_adding(struct backfill *backfill)
 {
     const struct fb_backfill *asked = &backfill->asked;
-    struct fb_backfill before = {0};
-    bool overlaps = false;
+    struct fb_error error = {0};
+    enum fb_status status;
 
     if (!fb_conf_may_add(backfill->command.stream))
         return FB_EXIT_OK;
     if (asked->to_ms > backfill->command.row.start_ms)
         return refuse("the stream's records add, and those behind start_at were added already; end "
                       "the backfill there, with --to");
-    if (fb_state_backfill_find(backfill->command.state, backfill->command.row.id, &before, NULL) ==
-        FB_OK)
-        overlaps = asked->from_ms < before.covered_to_ms && asked->to_ms > before.covered_from_ms;
-    fb_backfill_done(&before);
-    return overlaps ? refuse("the stream's records add, and a backfill went over some of this "
-                             "already; name the rest with --from and --to")
-                    : FB_EXIT_OK;
+    status = fb_state_backfill_check_new(backfill->command.state, backfill->command.row.id,
+                                         asked->from_ms, asked->to_ms, &error);
+    if (status == FB_OK)
+        return FB_EXIT_OK;
+    if (status == FB_INVALID)
+        tell_rest(&error);
+    (void)fb_operator_fail(&backfill->command, &error);
+    return status == FB_INVALID ? FB_EXIT_USAGE : FB_EXIT_WRONG;
 }
 
 static int check_range(struct backfill *backfill)
@@ -134,6 +146,20 @@ static bool is_sure(const struct backfill *backfill)
 
 /* ---- what is shown ---- */
 
+/* Who waits for something that nobody does should know it. */
+static void tell_of_no_daemon(const struct backfill *backfill)
+{
+    json_t *request = json_pack("{s:s}", "verb", "status");
+    struct fb_error error = {0};
+    json_t *answer = NULL;
+
+    if (request != NULL &&
+        fb_cli_ask(backfill->command.conf, request, &answer, &error) == FB_NOT_FOUND)
+        fb_cli_report(NULL, "no daemon runs: the backfill goes on when one does");
+    json_decref(request);
+    json_decref(answer);
+}
+
 /* Shows it once; with `wait` again and again until it is over. */
 static int show(struct backfill *backfill, bool wait)
 {
@@ -142,6 +168,7 @@ static int show(struct backfill *backfill, bool wait)
     struct fb_backfill found;
     struct fb_error error = {0};
     enum fb_status status;
+    bool has_told = false;
 
     fb_backfill_show_init(&show, backfill->command.stream->name, as_json);
     for (;;) {
@@ -152,11 +179,17 @@ static int show(struct backfill *backfill, bool wait)
         fb_backfill_done(&found);
         if (!wait || found.state != FB_BACKFILL_RUNNING)
             break;
-        fb_backfill_show(&show, &found, fb_realtime_ms(fb_clock_system()));
+        if (!has_told)
+            tell_of_no_daemon(backfill);
+        has_told = true;
+        if (!fb_backfill_show(&show, &found, fb_realtime_ms(fb_clock_system())))
+            return FB_EXIT_WRONG;
         (void)fb_sleep_ms(fb_clock_system(), NULL, FB_STOP_NOT, LOOK_MS);
     }
-    fb_backfill_show_end(&show, &found, fb_realtime_ms(fb_clock_system()));
-    return found.state == FB_BACKFILL_CANCELED ? FB_EXIT_WRONG : FB_EXIT_OK;
+    return fb_backfill_show_end(&show, &found, fb_realtime_ms(fb_clock_system())) == FB_EXIT_OK &&
+                   found.state != FB_BACKFILL_CANCELED
+               ? FB_EXIT_OK
+               : FB_EXIT_WRONG;
 }
 
 /* ---- what is done ---- */
@@ -172,15 +205,16 @@ static int start(struct backfill *backfill)
     status = count(backfill, &error);
     if (status != FB_OK)
         return fb_operator_fail(&backfill->command, &error);
-    if (backfill->options->dry_run) {
-        fb_backfill_show_plan(backfill->command.stream->name, &backfill->asked,
-                              backfill->options->output == FB_OUTPUT_JSON);
-        return FB_EXIT_OK;
-    }
+    if (backfill->options->dry_run)
+        return fb_backfill_show_plan(backfill->command.stream->name, &backfill->asked,
+                                     backfill->options->output == FB_OUTPUT_JSON);
     if (!is_sure(backfill))
         return FB_EXIT_USAGE;
-    status = fb_state_backfill_start(backfill->command.state, backfill->command.row.id,
-                                     &backfill->asked, &error);
+    status =
+        fb_state_backfill_start(backfill->command.state, backfill->command.row.id, &backfill->asked,
+                                fb_conf_may_add(backfill->command.stream), &error);
+    if (status == FB_INVALID)
+        tell_rest(&error);
     if (status == FB_CONFLICT)
         fb_fail(&error, status,
                 "a backfill is running; see it with --status, end it with --cancel");
@@ -238,23 +272,36 @@ static int backfill(struct backfill *backfill)
 
 /* ---- the command ---- */
 
-static bool says_what(const struct backfill_options *options)
+/* NULL: nothing is. */
+static const char *what_is_wrong(const struct backfill_options *options)
 {
-    const int ways = options->cancel + options->status + (options->from_ms != NOT_GIVEN_MS);
+    const bool begins = options->from_ms != NOT_GIVEN_MS;
+    const bool has_rate = options->rate != RATE_NOT_GIVEN;
+    const int ways = options->cancel + options->status + begins;
 
-    return ways == 1 || (ways == 0 && options->rate != RATE_NOT_GIVEN);
+    if (ways > 1 || (ways == 0 && !has_rate))
+        return "backfill needs one of --from, --status and --cancel, or a new --rate for the one "
+               "that runs";
+    if (has_rate && ways == 1 && !begins)
+        return "--rate stands alone, or beside --from";
+    if (!begins && (options->dry_run || options->to_ms != NOT_GIVEN_MS ||
+                    options->again.overwrite || options->again.if_absent))
+        return "--to, --dry-run, --overwrite and --if-absent only go with --from";
+    if (begins && options->to_ms != NOT_GIVEN_MS && options->to_ms <= options->from_ms)
+        return "--to must be later than --from";
+    return NULL;
 }
 
 static int run_backfill(const void *row, char *const *operands, int operand_count)
 {
     struct backfill made = {.options = row};
+    const char *wrong = what_is_wrong(row);
     int status;
 
     (void)operands;
     (void)operand_count;
-    if (!says_what(made.options))
-        return refuse("backfill needs one of --from, --status and --cancel, or a new --rate for "
-                      "the one that runs");
+    if (wrong != NULL)
+        return refuse(wrong);
     status = fb_operator_open(&made.command, made.options->conf_path, made.options->stream);
     if (status == FB_EXIT_OK)
         status = backfill(&made);
@@ -283,6 +330,7 @@ static const struct fb_option options[] = {
      .kind = FB_OPTION_COUNT,
      .offset = offsetof(struct backfill_options, rate),
      .value = "N",
+     .most = RATE_MAX,
      .help = "records a second; default 1000, 0: no limit"},
     {.name = "overwrite",
      .kind = FB_OPTION_FLAG,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "firebridge/app/cli.h"
 #include "firebridge/base/time.h"
 #include "operator.h"
 
@@ -68,15 +69,15 @@ static void format_left(int64_t left_ms, char *text, size_t size)
         snprintf(text, size, "%lld s", (long long)(left_ms / 1000));
 }
 
-static void print_json(const struct fb_backfill_show *show, const struct fb_backfill *backfill,
-                       int64_t now_ms)
+static int print_json(const struct fb_backfill_show *show, const struct fb_backfill *backfill,
+                      int64_t now_ms)
 {
     char from[FB_TIME_TEXT_SIZE], to[FB_TIME_TEXT_SIZE], at[FB_TIME_TEXT_SIZE];
 
     fb_time_format_rfc3339(backfill->from_ms, from);
     fb_time_format_rfc3339(backfill->to_ms, to);
     fb_time_format_rfc3339(backfill->window_ms, at);
-    fb_operator_print_json(json_pack(
+    return fb_operator_print_json(json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I}", "stream",
         show->stream, "state", words[backfill->state], "from", from, "to", to, "rate_records_per_s",
         (json_int_t)backfill->rate, "if_absent", backfill->if_absent, "total_objects",
@@ -85,7 +86,6 @@ static void print_json(const struct fb_backfill_show *show, const struct fb_back
         (json_int_t)backfill->records, "dead_letters", (json_int_t)backfill->dead_letters,
         "percent", (int)fb_backfill_percent(backfill), "left_ms",
         (json_int_t)fb_backfill_left_ms(backfill, now_ms)));
-    (void)fflush(stdout);
 }
 
 static void print_bar(unsigned percent)
@@ -115,47 +115,48 @@ static void print_line(const struct fb_backfill_show *show, const struct fb_back
            backfill->state == FB_BACKFILL_RUNNING ? left : "");
     if (!show->is_terminal)
         putchar('\n');
-    (void)fflush(stdout);
 }
 
-static void print(const struct fb_backfill_show *show, const struct fb_backfill *backfill,
-                  int64_t now_ms)
+static int print(const struct fb_backfill_show *show, const struct fb_backfill *backfill,
+                 int64_t now_ms)
 {
     if (show->as_json)
-        print_json(show, backfill, now_ms);
-    else
-        print_line(show, backfill, now_ms);
+        return print_json(show, backfill, now_ms);
+    print_line(show, backfill, now_ms);
+    return FB_EXIT_OK;
 }
 
-void fb_backfill_show(struct fb_backfill_show *show, const struct fb_backfill *backfill,
+bool fb_backfill_show(struct fb_backfill_show *show, const struct fb_backfill *backfill,
                       int64_t now_ms)
 {
     if (!show->is_terminal && show->shown_ms != 0 && now_ms - show->shown_ms < LINE_MS)
-        return;
+        return true;
     show->shown_ms = now_ms;
-    print(show, backfill, now_ms);
+    return print(show, backfill, now_ms) == FB_EXIT_OK && fb_cli_flush();
 }
 
-void fb_backfill_show_end(struct fb_backfill_show *show, const struct fb_backfill *backfill,
-                          int64_t now_ms)
+int fb_backfill_show_end(struct fb_backfill_show *show, const struct fb_backfill *backfill,
+                         int64_t now_ms)
 {
-    print(show, backfill, now_ms);
+    const int status = print(show, backfill, now_ms);
+
     if (show->is_terminal)
         putchar('\n');
+    return status;
 }
 
-void fb_backfill_show_plan(const char *stream, const struct fb_backfill *asked, bool as_json)
+int fb_backfill_show_plan(const char *stream, const struct fb_backfill *asked, bool as_json)
 {
     char from[FB_TIME_TEXT_SIZE], to[FB_TIME_TEXT_SIZE], size[FB_SIZE_TEXT_SIZE];
 
     fb_time_format_rfc3339(asked->from_ms, from);
     fb_time_format_rfc3339(asked->to_ms, to);
     if (as_json)
-        fb_operator_print_json(json_pack(
+        return fb_operator_print_json(json_pack(
             "{s:s, s:b, s:s, s:s, s:I, s:I, s:I}", "stream", stream, "dry_run", 1, "from", from,
             "to", to, "objects", (json_int_t)asked->total_objects, "bytes",
             (json_int_t)asked->total_bytes, "rate_records_per_s", (json_int_t)asked->rate));
-    else
-        printf("%s to %s: %" PRIu64 " objects of %s would be processed\n", from, to,
-               asked->total_objects, fb_operator_size(asked->total_bytes, size));
+    printf("%s to %s: %" PRIu64 " objects of %s would be processed\n", from, to,
+           asked->total_objects, fb_operator_size(asked->total_bytes, size));
+    return FB_EXIT_OK;
 }

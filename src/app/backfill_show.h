@@ -18,16 +18,16 @@ struct fb_backfill_show {
 
 void fb_backfill_show_init(struct fb_backfill_show *show, const char *stream, bool as_json);
 
-/* On a terminal in place; elsewhere a line now and then. */
-void fb_backfill_show(struct fb_backfill_show *show, const struct fb_backfill *backfill,
+/* On a terminal in place; elsewhere a line now and then. False: it cannot be shown any more. */
+bool fb_backfill_show(struct fb_backfill_show *show, const struct fb_backfill *backfill,
                       int64_t now_ms);
 
-/* The last line. */
-void fb_backfill_show_end(struct fb_backfill_show *show, const struct fb_backfill *backfill,
-                          int64_t now_ms);
+/* The last line. Returns an exit status, as the next does. */
+int fb_backfill_show_end(struct fb_backfill_show *show, const struct fb_backfill *backfill,
+                         int64_t now_ms);
 
 /* What a dry run would begin. */
-void fb_backfill_show_plan(const char *stream, const struct fb_backfill *asked, bool as_json);
+int fb_backfill_show_plan(const char *stream, const struct fb_backfill *asked, bool as_json);
 
 /* Of its bytes; 100 once it is complete. */
 unsigned fb_backfill_percent(const struct fb_backfill *backfill);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,11 @@ static bool take_count(const struct fb_option *option, const char *text, uint64_
     count = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
         return refuse_value(option, text, "a whole number");
+    if (option->most != 0 && count > option->most) {
+        fprintf(stderr, "firebridge: --%s %s: the most is %" PRIu64 "\n", option->name, text,
+                option->most);
+        return false;
+    }
     *ret_count = count;
     return true;
 }
@@ -245,6 +251,23 @@ static const struct fb_option *find_option(const struct fb_command *command, int
     return NULL;
 }
 
+/*
+ * Whether the word that getopt_long has just taken for option `name` is all of it. It takes a
+ * beginning as well; but a word that someone is to say because he means it is said whole.
+ */
+static bool is_whole(char *const *argv, const char *name)
+{
+    const bool has_own_value = optarg != NULL && argv[optind - 1] == optarg;
+    const char *word = argv[optind - (has_own_value ? 2 : 1)] + 2;
+    const size_t size = strcspn(word, "=");
+
+    if (size == strlen(name))
+        return true;
+    fprintf(stderr, "firebridge: unrecognized option '--%.*s'; did you mean --%s?\n", (int)size,
+            word, name);
+    return false;
+}
+
 /* getopt_long itself names what is unknown, after argv[0]. */
 static bool read_options(const struct fb_command *command, int argc, char **argv, void *options,
                          bool *ret_wants_help)
@@ -252,13 +275,16 @@ static bool read_options(const struct fb_command *command, int argc, char **argv
     static char program[] = "firebridge";
     struct option long_options[OPTIONS_MAX + 2];
     char short_options[2 * OPTIONS_MAX + 2];
-    int found;
+    int found, row = -1;
 
     argv[0] = program;
     list_options(command, long_options, short_options);
-    while ((found = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+    while ((found = getopt_long(argc, argv, short_options, long_options, &row)) != -1) {
         const struct fb_option *option = find_option(command, found);
 
+        if (row >= 0 && !is_whole(argv, long_options[row].name))
+            return false;
+        row = -1;
         if (found == 'h')
             *ret_wants_help = true;
         else if (option == NULL || !take_value(option, optarg, options))
@@ -297,12 +323,25 @@ static int run_command(const struct fb_command *command, int argc, char **argv)
     return status;
 }
 
+/* Why nothing can be written any more; 0: it can, or nobody looked in time. */
+static int output_errno;
+
+bool fb_cli_flush(void)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && output_errno == 0)
+        output_errno = errno;
+    return output_errno == 0;
+}
+
 /* What could not be written (a full disk) is wrong. */
 static int end_output(int status)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (fflush(stdout) != 0 && output_errno == 0)
+        output_errno = errno;
+    if (output_errno == 0 && !ferror(stdout))
         return status;
-    fprintf(stderr, "firebridge: cannot write the output: %s\n", strerror(errno));
+    fprintf(stderr, "firebridge: cannot write the output%s%s\n", output_errno != 0 ? ": " : "",
+            output_errno != 0 ? strerror(output_errno) : "");
     return status == FB_EXIT_OK ? FB_EXIT_WRONG : status;
 }
 

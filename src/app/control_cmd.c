@@ -284,17 +284,18 @@ static bool is_reloaded(const json_t *answer, int *ret_status)
     return true;
 }
 
-static void tell_reload(const struct control_options *chosen, json_t *answer)
+static int tell_reload(const struct control_options *chosen, json_t *answer)
 {
     const char *outcome = json_string_value(json_object_get(answer, "last_reload"));
     char text[TEXT_SIZE];
 
     if (chosen->output == FB_OUTPUT_JSON)
-        fb_operator_print_json(json_pack("{s:s}", "outcome", outcome != NULL ? outcome : ""));
-    else if (outcome == NULL)
+        return fb_operator_print_json(json_pack("{s:s?}", "outcome", outcome));
+    if (outcome == NULL)
         puts("the daemon reads its conf anew");
     else
         printf("the conf is in force: %s\n", fb_human_text(outcome, text, sizeof text));
+    return FB_EXIT_OK;
 }
 
 static int run_reload(const void *row, char *const *operands, int operand_count)
@@ -315,7 +316,7 @@ static int run_reload(const void *row, char *const *operands, int operand_count)
     if (answer == NULL)
         return FB_EXIT_WRONG;
     if (status == FB_EXIT_OK)
-        tell_reload(chosen, answer);
+        status = tell_reload(chosen, answer);
     json_decref(answer);
     return status;
 }

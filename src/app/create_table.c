@@ -459,6 +459,8 @@ static int run_create_table(const void *row, char *const *operands, int operand_
 
     (void)operands;
     (void)operand_count;
+    if (!fb_key_option_check(creator.options->key))
+        return FB_EXIT_USAGE;
     fb_log_set_level(FB_LOG_ERROR);
     creator.conf = fb_cli_read_conf(creator.options->conf_path);
     if (creator.conf != NULL)

@@ -48,7 +48,7 @@ struct explain {
     struct fb_object_reader *reader;
     struct fb_explanation explanation;
     bool begun, is_damaged;
-    int write_errno; /* why nothing more can be shown; 0: it can */
+    bool is_cut_off; /* nothing more can be shown */
 };
 
 /* ---- the stream ---- */
@@ -290,7 +290,8 @@ static enum fb_status show_records(struct explain *explain, struct fb_error *err
     while ((status = fb_object_reader_next(explain->reader, &record, error)) == FB_OK) {
         fb_explanation_take(&explain->explanation, explain->reader, &record);
         if (ferror(stdout)) {
-            explain->write_errno = errno;
+            explain->is_cut_off = true;
+            (void)fb_cli_flush();
             return FB_CANCELED;
         }
     }
@@ -441,7 +442,7 @@ static int explain_object(struct explain *explain)
         .limit = explain->options->limit,
     };
     status = read_object(explain, &error);
-    if (explain->write_errno != 0)
+    if (explain->is_cut_off)
         return FB_EXIT_WRONG;
     if (status != FB_OK && !explain->is_damaged) {
         complain("%s", error.message);
@@ -458,6 +459,8 @@ static int run_explain(const void *row, char *const *operands, int operand_count
     int status = FB_EXIT_WRONG;
 
     (void)operand_count;
+    if (!fb_key_option_check(explain.options->key))
+        return FB_EXIT_USAGE;
     if (read_conf(&explain) && find_stream(&explain) && set_keys(&explain) &&
         make_mapping(&explain) && find_key(&explain) && make_reader(&explain))
         status = explain_object(&explain);
@@ -466,9 +469,6 @@ static int run_explain(const void *row, char *const *operands, int operand_count
     fb_layout_free(explain.layout);
     fb_environment_free(explain.environment);
     fb_conf_free(explain.conf);
-    /* For who says so at the program's end. */
-    if (explain.write_errno != 0)
-        errno = explain.write_errno;
     return status;
 }
 

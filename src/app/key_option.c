@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "firebridge/app/cli.h"
+
 /* "NAME" or "NAME:TYPE"; the last colon counts. */
 static bool take_attribute(const char *text, size_t size, const struct fb_mapping *mapping,
                            struct fb_key_attribute *ret)
 {
-    const bool has_type = size > 2 && text[size - 2] == ':';
+    const bool has_type = size >= 2 && text[size - 2] == ':';
 
     if (has_type) {
         if (strchr("SNB", text[size - 1]) == NULL)
@@ -15,7 +17,7 @@ static bool take_attribute(const char *text, size_t size, const struct fb_mappin
         ret->type = (enum fb_key_type)text[size - 1];
         size -= 2;
     }
-    if (size == 0 || size > FB_KEY_NAME_MAX)
+    if (size == 0 || size > FB_KEY_NAME_MAX || memchr(text, ',', size) != NULL)
         return false;
     memcpy(ret->name, text, size);
     ret->name[size] = '\0';
@@ -42,6 +44,18 @@ enum fb_status fb_key_option_read(const char *text, const struct fb_mapping *map
                        text);
     *ret_schema = schema;
     return FB_OK;
+}
+
+bool fb_key_option_check(const char *text)
+{
+    struct fb_key_schema schema;
+    struct fb_error error = {0};
+
+    if (text == NULL || fb_key_option_read(text, NULL, &schema, &error) == FB_OK)
+        return true;
+    fb_make_printable(error.message);
+    fb_cli_report(NULL, error.message);
+    return false;
 }
 
 /* `as` stands last in a placeholder. */

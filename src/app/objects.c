@@ -13,6 +13,7 @@
 #include "firebridge/base/time.h"
 #include "firebridge/state/rows.h"
 #include "human.h"
+#include "operator.h"
 
 #define STATES (FB_OBJECT_SKIPPED + 1)
 
@@ -75,34 +76,17 @@ static void print_line(const struct fb_row *row, bool is_first)
     putchar('\n');
 }
 
-/* What is no UTF-8 is printed as far as it goes. */
-static json_t *text_of(const char *text)
-{
-    json_t *as_is = json_string(text);
-    char *copy;
-
-    if (as_is != NULL)
-        return as_is;
-    copy = strdup(text);
-    if (copy == NULL)
-        return NULL;
-    fb_make_printable(copy);
-    as_is = json_string(copy);
-    free(copy);
-    return as_is;
-}
-
 static enum fb_status print_json(const struct fb_row *row)
 {
     json_t *line = json_pack(
         "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o?}", "stream", row->stream,
-        "state", fb_object_state_name(row->state), "key", text_of(row->key), "etag",
-        text_of(row->etag), "sequence", (json_int_t)row->sequence, "size_bytes",
+        "state", fb_object_state_name(row->state), "key", fb_operator_json_text(row->key), "etag",
+        fb_operator_json_text(row->etag), "sequence", (json_int_t)row->sequence, "size_bytes",
         (json_int_t)row->size_bytes, "key_time_ms", (json_int_t)row->key_time_ms,
         "last_modified_ms", (json_int_t)row->last_modified_ms, "records", (json_int_t)row->records,
         "records_before_frontier", (json_int_t)row->frontier_record, "dead_letters",
         (json_int_t)row->dead_letters, "backfill", row->is_backfill, "reason",
-        row->reason != NULL ? text_of(row->reason) : NULL);
+        row->reason != NULL ? fb_operator_json_text(row->reason) : NULL);
     int result = line == NULL ? -1 : json_dumpf(line, stdout, JSON_COMPACT);
 
     json_decref(line);

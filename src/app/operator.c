@@ -180,13 +180,32 @@ bool fb_operator_confirm(const char *question, const char *answer)
     return false;
 }
 
-void fb_operator_print_json(json_t *value)
+json_t *fb_operator_json_text(const char *text)
 {
-    if (value == NULL || json_dumpf(value, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) != 0)
-        fb_cli_report(NULL, "no memory for a line of JSON");
-    else
-        putchar('\n');
+    json_t *as_is = json_string(text);
+    char *copy;
+
+    if (as_is != NULL)
+        return as_is;
+    copy = strdup(text);
+    if (copy == NULL)
+        return NULL;
+    fb_make_printable(copy);
+    as_is = json_string(copy);
+    free(copy);
+    return as_is;
+}
+
+int fb_operator_print_json(json_t *value)
+{
+    const bool is_printed =
+        value != NULL && json_dumpf(value, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) == 0;
+
     json_decref(value);
+    if (!is_printed)
+        return fb_cli_fail("cannot print a line of JSON");
+    putchar('\n');
+    return FB_EXIT_OK;
 }
 
 const char *fb_operator_size(uint64_t bytes, char text[FB_SIZE_TEXT_SIZE])

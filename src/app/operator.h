@@ -58,8 +58,11 @@ int fb_operator_fail(const struct fb_operator *command, const struct fb_error *e
  */
 bool fb_operator_confirm(const char *question, const char *answer);
 
-/* One line of JSON on stdout; takes the value over. */
-void fb_operator_print_json(json_t *value);
+/* A string of JSON; what is no UTF-8 is in it as far as it is printable. NULL: out of memory. */
+json_t *fb_operator_json_text(const char *text);
+
+/* One line of JSON on stdout; takes the value over. Returns an exit status. */
+int fb_operator_print_json(json_t *value) FB_MUST_CHECK;
 
 /* "1.5 GiB". */
 #define FB_SIZE_TEXT_SIZE 16

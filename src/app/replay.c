@@ -115,13 +115,13 @@ static json_t *estimate_json(bool is_known, uint64_t estimate)
     return is_known ? json_integer((json_int_t)estimate) : json_null();
 }
 
-static void show_json(const struct replay *replay, uint64_t marked)
+static int show_json(const struct replay *replay, uint64_t marked)
 {
     const struct fb_replay_plan *plan = &replay->plan;
     uint64_t records = 0;
     const bool is_known = estimate_records(plan, &records);
 
-    fb_operator_print_json(
+    return fb_operator_print_json(
         json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "stream",
                   replay->command.stream->name, "dry_run", replay->options->dry_run, "objects",
                   (json_int_t)objects_of(plan), "bytes", (json_int_t)bytes_of(plan),
@@ -186,9 +186,9 @@ static int replay(struct replay *replay)
         if (status != FB_OK)
             return fb_operator_fail(&replay->command, &error);
     }
-    if (as_json)
-        show_json(replay, marked);
-    else if (!options->dry_run)
+    if (as_json && show_json(replay, marked) != FB_EXIT_OK)
+        return FB_EXIT_WRONG;
+    if (!as_json && !options->dry_run)
         printf("%" PRIu64 " objects wait to be processed again\n", marked);
     return objects_of(&replay->plan) > 0 ? FB_EXIT_OK : FB_EXIT_WRONG;
 }

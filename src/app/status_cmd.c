@@ -146,7 +146,7 @@ static int watch(const struct status_options *options, const struct fb_conf *con
 
     do {
         status = look(options, conf);
-        if (fflush(stdout) != 0)
+        if (!fb_cli_flush())
             break;
     } while (!fb_sleep_ms(fb_clock_system(), NULL, FB_STOP_NOT, WATCH_EVERY_MS));
     return status;

@@ -190,17 +190,23 @@ size_t fb_number_canonical(const struct fb_number *number, char *out)
     return size + write_exponent(number->last, out + size);
 }
 
-/* Of two above zero. */
+/* Of two above zero, which may have more digits than DynamoDB takes. */
 static int compare_magnitudes(const struct fb_number *a, const struct fb_number *b)
 {
-    char x[SIGNIFICANT_DIGITS_MAX] = {0};
-    char y[SIGNIFICANT_DIGITS_MAX] = {0};
+    const int64_t x_count = a->first - a->last + 1, y_count = b->first - b->last + 1;
+    const char *x = a->digits, *y = b->digits;
 
     if (a->first != b->first)
         return a->first < b->first ? -1 : 1;
-    (void)copy_digits(a, a->first - a->last + 1, x);
-    (void)copy_digits(b, b->first - b->last + 1, y);
-    return memcmp(x, y, sizeof x);
+    for (int64_t i = 0; i < x_count && i < y_count; i++) {
+        x += *x == '.' ? 1 : 0;
+        y += *y == '.' ? 1 : 0;
+        if (*x != *y)
+            return *x < *y ? -1 : 1;
+        x++;
+        y++;
+    }
+    return (x_count > y_count) - (x_count < y_count);
 }
 
 static int sign_of(const struct fb_number *number)

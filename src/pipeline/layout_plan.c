@@ -16,7 +16,9 @@
 /* Sorts behind every UTF-8 text. */
 #define BEHIND_ALL "\xff"
 
-#define LAST_YEAR_MS INT64_C(253370764800000) /* 9999-01-01 */
+/* 9999-12-31T23:59:59.999: a year has four digits, in a folder's name and in all our times. */
+#define LAST_LOCAL_MS INT64_C(253402300799999)
+#define DAY_MS        (INT64_C(24) * 3600 * 1000)
 
 bool fb_layout_units_complete(unsigned units, enum fb_layout_unit *ret_finest)
 {
@@ -202,14 +204,19 @@ static enum fb_status make_folder(const struct place *place, int64_t local_ms, c
     return status;
 }
 
+static int64_t at_most(int64_t time_ms, int64_t most_ms)
+{
+    return time_ms < most_ms ? time_ms : most_ms;
+}
+
 /* The local times that segment `i` shows between the two instants; false: none. */
 static bool local_part(const struct fb_zone_segment *segment, int64_t from_ms, int64_t to_ms,
                        int64_t *ret_from_ms, int64_t *ret_to_ms)
 {
     from_ms = from_ms < segment->from_ms ? segment->from_ms : from_ms;
     to_ms = to_ms >= segment->to_ms ? segment->to_ms - 1 : to_ms;
-    *ret_from_ms = from_ms + segment->offset_ms;
-    *ret_to_ms = to_ms + segment->offset_ms;
+    *ret_from_ms = at_most(from_ms + segment->offset_ms, LAST_LOCAL_MS);
+    *ret_to_ms = at_most(to_ms + segment->offset_ms, LAST_LOCAL_MS);
     return from_ms <= to_ms;
 }
 
@@ -345,9 +352,11 @@ static enum fb_status plan_from(struct place *place, struct fb_layout_ranges *ra
     return FB_OK;
 }
 
+/* To what no zone makes an overflow of; a day behind the last local time is behind it everywhere.
+ */
 static int64_t clamp(int64_t time_ms)
 {
-    return time_ms < 0 ? 0 : time_ms > LAST_YEAR_MS ? LAST_YEAR_MS : time_ms;
+    return time_ms < 0 ? 0 : at_most(time_ms, LAST_LOCAL_MS + DAY_MS);
 }
 
 enum fb_status fb_layout_plan(const struct fb_layout *layout, int64_t from_ms, int64_t to_ms,

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "firebridge/base/time.h"
 #include "sql.h"
 
 /* Columns of FB_SQL_BACKFILL_FIND. */
@@ -23,8 +24,6 @@ enum {
     BYTES,
     RECORDS,
     DEAD_LETTERS,
-    COVERED_FROM,
-    COVERED_TO,
 };
 
 void fb_backfill_done(struct fb_backfill *backfill)
@@ -58,8 +57,6 @@ static enum fb_status read_row(sqlite3_stmt *row, struct fb_backfill *backfill,
         .bytes = number(row, BYTES),
         .records = number(row, RECORDS),
         .dead_letters = number(row, DEAD_LETTERS),
-        .covered_from_ms = sqlite3_column_int64(row, COVERED_FROM),
-        .covered_to_ms = sqlite3_column_int64(row, COVERED_TO),
     };
     if (backfill->cursor == NULL && sqlite3_column_type(row, CURSOR) != SQLITE_NULL)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
@@ -76,7 +73,9 @@ enum fb_status fb_state_backfill_find(struct fb_state *state, int64_t stream_id,
 
     pthread_mutex_lock(&state->lock);
     query = fb_sql_start(state, FB_SQL_BACKFILL_FIND, "i", stream_id);
-    status = fb_sql_step(state, query, &found, error);
+    status = fb_sql_check_place(state, error);
+    if (status == FB_OK)
+        status = fb_sql_step(state, query, &found, error);
     if (status == FB_OK)
         status = found ? read_row(query, &backfill, error)
                        : fb_fail(error, FB_NOT_FOUND, "the stream has had no backfill");
@@ -98,21 +97,74 @@ static enum fb_status change(struct fb_state *state, sqlite3_stmt *statement,
     return status;
 }
 
+/* ---- what backfills went over ---- */
+
+enum fb_status fb_state_backfill_cover(struct fb_state *state, int64_t stream_id, int64_t to_ms,
+                                       struct fb_error *error)
+{
+    return fb_sql_finish(state, fb_sql_start(state, FB_SQL_COVERED_ADD, "ii", stream_id, to_ms),
+                         error);
+}
+
+static enum fb_status check_new(struct fb_state *state, int64_t stream_id, int64_t from_ms,
+                                int64_t to_ms, struct fb_error *error)
+{
+    sqlite3_stmt *query =
+        fb_sql_start(state, FB_SQL_COVERED_FIND, "iii", stream_id, from_ms, to_ms);
+    char from[FB_TIME_TEXT_SIZE], to[FB_TIME_TEXT_SIZE];
+    bool found = false;
+    enum fb_status status = fb_sql_step(state, query, &found, error);
+
+    if (status == FB_OK && found) {
+        fb_time_format_rfc3339(sqlite3_column_int64(query, 0), from);
+        fb_time_format_rfc3339(sqlite3_column_int64(query, 1), to);
+        status = fb_fail(error, FB_INVALID, "a backfill went over %s to %s already", from, to);
+    }
+    sqlite3_reset(query);
+    return status;
+}
+
+enum fb_status fb_state_backfill_check_new(struct fb_state *state, int64_t stream_id,
+                                           int64_t from_ms, int64_t to_ms, struct fb_error *error)
+{
+    enum fb_status status;
+
+    pthread_mutex_lock(&state->lock);
+    status = check_new(state, stream_id, from_ms, to_ms, error);
+    pthread_mutex_unlock(&state->lock);
+    return status;
+}
+
+/* ---- from its start to its end ---- */
+
+static enum fb_status start(struct fb_state *state, int64_t stream_id,
+                            const struct fb_backfill *backfill, struct fb_error *error)
+{
+    enum fb_status status =
+        change(state,
+               fb_sql_start(state, FB_SQL_BACKFILL_START, "iiiiiiii", stream_id, backfill->from_ms,
+                            backfill->to_ms, (int64_t)backfill->rate, (int64_t)backfill->if_absent,
+                            (int64_t)backfill->total_objects, (int64_t)backfill->total_bytes,
+                            backfill->started_ms),
+               error);
+
+    if (status == FB_NOT_FOUND)
+        status = fb_fail(error, FB_CONFLICT, "a backfill of this stream is running");
+    return status;
+}
+
 enum fb_status fb_state_backfill_start(struct fb_state *state, int64_t stream_id,
-                                       const struct fb_backfill *backfill, struct fb_error *error)
+                                       const struct fb_backfill *backfill, bool only_new,
+                                       struct fb_error *error)
 {
     enum fb_status status = fb_sql_begin(state, error);
 
     if (status != FB_OK)
         return status;
-    status = change(state,
-                    fb_sql_start(state, FB_SQL_BACKFILL_START, "iiiiiiii", stream_id,
-                                 backfill->from_ms, backfill->to_ms, (int64_t)backfill->rate,
-                                 (int64_t)backfill->if_absent, (int64_t)backfill->total_objects,
-                                 (int64_t)backfill->total_bytes, backfill->started_ms),
-                    error);
-    if (status == FB_NOT_FOUND)
-        status = fb_fail(error, FB_CONFLICT, "a backfill of this stream is running");
+    if (only_new)
+        status = check_new(state, stream_id, backfill->from_ms, backfill->to_ms, error);
+    if (status == FB_OK)
+        status = start(state, stream_id, backfill, error);
     return fb_sql_end(state, status, error);
 }
 
@@ -224,6 +276,18 @@ static enum fb_status count_left(struct fb_state *state, int64_t stream_id, uint
     return status;
 }
 
+/* A walk that is over, of which nothing is left. */
+static enum fb_status complete(struct fb_state *state, int64_t stream_id, int64_t now_ms,
+                               struct fb_error *error)
+{
+    enum fb_status status = fb_sql_finish(
+        state, fb_sql_start(state, FB_SQL_BACKFILL_COMPLETE, "ii", stream_id, now_ms), error);
+
+    if (status == FB_OK && sqlite3_changes(state->db) > 0)
+        status = fb_state_backfill_cover(state, stream_id, INT64_MAX, error);
+    return status;
+}
+
 enum fb_status fb_state_backfill_collect(struct fb_state *state, int64_t stream_id, int64_t now_ms,
                                          uint64_t *ret_left, struct fb_error *error)
 {
@@ -236,8 +300,7 @@ enum fb_status fb_state_backfill_collect(struct fb_state *state, int64_t stream_
     if (status == FB_OK)
         status = count_left(state, stream_id, &left, error);
     if (status == FB_OK && left == 0)
-        status = fb_sql_finish(
-            state, fb_sql_start(state, FB_SQL_BACKFILL_COMPLETE, "ii", stream_id, now_ms), error);
+        status = complete(state, stream_id, now_ms, error);
     status = fb_sql_end(state, status, error);
     if (status == FB_OK)
         *ret_left = left;

@@ -189,6 +189,8 @@ static enum fb_status take_first(struct fb_state *state, int64_t stream_id, bool
         &object, error);
     if (status == FB_OK)
         status = activate(state, stream_id, &object, error);
+    if (status == FB_OK && is_backfill)
+        status = fb_state_backfill_cover(state, stream_id, object.key_time_ms + 1, error);
     status = fb_sql_end(state, status, error);
     if (status == FB_OK)
         *ret_object = object;

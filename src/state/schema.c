@@ -25,8 +25,9 @@
     " window_ms INTEGER NOT NULL, cursor TEXT,"                                                    \
     " objects_listed INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,"              \
     " bytes INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0,"                       \
-    " dead_letters INTEGER NOT NULL DEFAULT 0,"                                                    \
-    " covered_from_ms INTEGER NOT NULL, covered_to_ms INTEGER NOT NULL);"
+    " dead_letters INTEGER NOT NULL DEFAULT 0);"                                                   \
+    "CREATE TABLE covered (stream_id INTEGER NOT NULL, from_ms INTEGER NOT NULL,"                  \
+    " to_ms INTEGER NOT NULL, PRIMARY KEY (stream_id, from_ms)) WITHOUT ROWID;"
 
 /*
  * How many objects are in which state, without going over them all. Triggers keep it, so that no

@@ -17,9 +17,10 @@ static enum fb_status mark(struct fb_state *state, enum fb_sql sql, int64_t stre
 }
 
 static enum fb_status count_rows(struct fb_state *state, int64_t stream_id, const char *key,
-                                 unsigned *ret_count, unsigned *ret_skipped, struct fb_error *error)
+                                 const char *etag, unsigned *ret_count, unsigned *ret_skipped,
+                                 struct fb_error *error)
 {
-    sqlite3_stmt *query = fb_sql_start(state, FB_SQL_OBJECT_OF_KEY, "it", stream_id, key);
+    sqlite3_stmt *query = fb_sql_start(state, FB_SQL_OBJECT_OF_KEY, "itt", stream_id, key, etag);
     bool found = false;
     enum fb_status status = fb_sql_step(state, query, &found, error);
 
@@ -35,8 +36,8 @@ static enum fb_status skip(struct fb_state *state, int64_t stream_id, const char
                            const char *reason, struct fb_skip_result *result,
                            struct fb_error *error)
 {
-    unsigned rows = 0, before = 0;
-    enum fb_status status = count_rows(state, stream_id, key, &rows, &before, error);
+    unsigned rows = 0;
+    enum fb_status status = count_rows(state, stream_id, key, NULL, &rows, &result->already, error);
 
     if (status == FB_OK && rows == 0)
         return fb_fail(error, FB_NOT_FOUND, "the state file knows no object %.1024s", key);
@@ -44,7 +45,7 @@ static enum fb_status skip(struct fb_state *state, int64_t stream_id, const char
         status = mark(state, FB_SQL_OBJECT_SKIP, stream_id, key, reason, &result->skipped, error);
     if (status == FB_OK)
         status = mark(state, FB_SQL_OBJECT_ASK_SKIP, stream_id, key, reason, &result->asked, error);
-    result->ended = rows - result->skipped - result->asked;
+    result->ended = rows - result->skipped - result->asked - result->already;
     return status;
 }
 
@@ -64,14 +65,14 @@ enum fb_status fb_state_skip(struct fb_state *state, int64_t stream_id, const ch
     return status;
 }
 
-enum fb_status fb_state_count_skipped(struct fb_state *state, int64_t stream_id, const char *key,
-                                      unsigned *ret_count, struct fb_error *error)
+enum fb_status fb_state_count_of_key(struct fb_state *state, int64_t stream_id, const char *key,
+                                     const char *etag, unsigned *ret_rows, unsigned *ret_skipped,
+                                     struct fb_error *error)
 {
     enum fb_status status;
-    unsigned rows;
 
     pthread_mutex_lock(&state->lock);
-    status = count_rows(state, stream_id, key, &rows, ret_count, error);
+    status = count_rows(state, stream_id, key, etag, ret_rows, ret_skipped, error);
     pthread_mutex_unlock(&state->lock);
     return status;
 }
@@ -104,7 +105,9 @@ enum fb_status fb_state_next_asked(struct fb_state *state, int64_t stream_id, ui
 
     pthread_mutex_lock(&state->lock);
     query = fb_sql_start(state, FB_SQL_OBJECT_NEXT_ASKED, "ii", stream_id, (int64_t)after);
-    status = fb_sql_step(state, query, &found, error);
+    status = fb_sql_check_place(state, error);
+    if (status == FB_OK)
+        status = fb_sql_step(state, query, &found, error);
     if (status == FB_OK && found)
         *ret_sequence = (uint64_t)sqlite3_column_int64(query, 0);
     sqlite3_reset(query);

@@ -94,7 +94,7 @@ static const char *const texts[FB_SQL_COUNT] = {
         "SELECT count(*), sum(size_bytes), min(key_time_ms) FROM object " BY_OPEN
         " WHERE stream_id = ?1 AND " OPEN " AND state = 1",
     [FB_SQL_OBJECT_OF_KEY] = "SELECT count(*), total(state = 6) FROM object"
-                             " WHERE stream_id = ?1 AND key = ?2",
+                             " WHERE stream_id = ?1 AND key = ?2 AND etag = coalesce(?3, etag)",
     [FB_SQL_OBJECT_SKIP] = "UPDATE object SET state = 6, reason = ?3"
                            " WHERE stream_id = ?1 AND key = ?2 AND state IN (0, 5)",
     [FB_SQL_OBJECT_ASK_SKIP] =
@@ -107,19 +107,17 @@ static const char *const texts[FB_SQL_COUNT] = {
         " AND reason IS NOT NULL ORDER BY sequence LIMIT 1",
     [FB_SQL_BACKFILL_FIND] =
         "SELECT state, from_ms, to_ms, rate, if_absent, total_objects, total_bytes, started_ms,"
-        " ended_ms, window_ms, cursor, objects_listed, objects, bytes, records, dead_letters,"
-        " covered_from_ms, covered_to_ms FROM backfill WHERE stream_id = ?1",
+        " ended_ms, window_ms, cursor, objects_listed, objects, bytes, records, dead_letters"
+        " FROM backfill WHERE stream_id = ?1",
     [FB_SQL_BACKFILL_START] =
         "INSERT INTO backfill (stream_id, state, from_ms, to_ms, rate, if_absent, total_objects,"
-        " total_bytes, started_ms, window_ms, covered_from_ms, covered_to_ms)"
-        " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?2, ?2, ?3)"
+        " total_bytes, started_ms, window_ms) VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?2)"
         " ON CONFLICT (stream_id) DO UPDATE SET state = 0, from_ms = excluded.from_ms,"
         " to_ms = excluded.to_ms, rate = excluded.rate, if_absent = excluded.if_absent,"
         " total_objects = excluded.total_objects, total_bytes = excluded.total_bytes,"
         " started_ms = excluded.started_ms, ended_ms = 0, window_ms = excluded.window_ms,"
         " cursor = NULL, objects_listed = 0, objects = 0, bytes = 0, records = 0,"
-        " dead_letters = 0, covered_from_ms = min(covered_from_ms, excluded.covered_from_ms),"
-        " covered_to_ms = max(covered_to_ms, excluded.covered_to_ms) WHERE state <> 0",
+        " dead_letters = 0 WHERE state <> 0",
     [FB_SQL_BACKFILL_RATE] = "UPDATE backfill SET rate = ?2 WHERE stream_id = ?1 AND state = 0",
     [FB_SQL_BACKFILL_CANCEL] =
         "UPDATE backfill SET state = 2, ended_ms = ?2 WHERE stream_id = ?1 AND state = 0",
@@ -149,6 +147,12 @@ static const char *const texts[FB_SQL_COUNT] = {
         "SELECT count(*) FROM object " BY_BACKFILL " WHERE stream_id = ?1 AND backfill = 1",
     [FB_SQL_BACKFILL_COMPLETE] = "UPDATE backfill SET state = 1, ended_ms = ?2"
                                  " WHERE stream_id = ?1 AND state = 0 AND window_ms >= to_ms",
+    [FB_SQL_COVERED_ADD] =
+        "INSERT INTO covered SELECT stream_id, from_ms, min(?2, to_ms) FROM backfill"
+        " WHERE stream_id = ?1"
+        " ON CONFLICT (stream_id, from_ms) DO UPDATE SET to_ms = max(to_ms, excluded.to_ms)",
+    [FB_SQL_COVERED_FIND] = "SELECT from_ms, to_ms FROM covered WHERE stream_id = ?1"
+                            " AND from_ms < ?3 AND to_ms > ?2 ORDER BY from_ms LIMIT 1",
 };
 
 /* "disk I/O error" alone does not say that the disk is full. */
@@ -288,6 +292,29 @@ static void empty_log(struct fb_state *state)
     sqlite3_wal_checkpoint_v2(state->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
+enum fb_status fb_sql_check_place(struct fb_state *state, struct fb_error *error)
+{
+    int has_moved = 0;
+
+    if (state->lock_fd < 0)
+        sqlite3_file_control(state->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    if (has_moved == 0)
+        return FB_OK;
+    return fb_fail(error, FB_IO,
+                   "%s: the state file was replaced meanwhile; give the command again",
+                   state->path);
+}
+
+/* Checked behind the commit too: the file may be replaced between the two. */
+static enum fb_status commit(struct fb_state *state, struct fb_error *error)
+{
+    enum fb_status status = fb_sql_check_place(state, error);
+
+    if (status == FB_OK)
+        status = run(state, FB_SQL_COMMIT, error);
+    return status == FB_OK ? fb_sql_check_place(state, error) : status;
+}
+
 enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status, struct fb_error *error)
 {
     bool is_full;
@@ -297,7 +324,7 @@ enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status, struct 
         if (sqlite3_stmt_busy(state->statements[i]))
             sqlite3_reset(state->statements[i]);
     if (status == FB_OK)
-        status = run(state, FB_SQL_COMMIT, error);
+        status = commit(state, error);
     is_full = (sqlite3_errcode(state->db) & 0xff) == SQLITE_FULL;
     /* After some errors (a full disk) SQLite has rolled back by itself. */
     if (status != FB_OK && !sqlite3_get_autocommit(state->db)) {

@@ -57,6 +57,8 @@ enum fb_sql {
     FB_SQL_BACKFILL_KEEP_ENDED,
     FB_SQL_BACKFILL_LEFT,
     FB_SQL_BACKFILL_COMPLETE,
+    FB_SQL_COVERED_ADD,
+    FB_SQL_COVERED_FIND,
     FB_SQL_COUNT,
 };
 
@@ -97,6 +99,14 @@ enum fb_status fb_sql_begin(struct fb_state *state, struct fb_error *error) FB_M
 /* Commits when `status` is FB_OK, else rolls back; frees the lock; returns how it all went. */
 enum fb_status fb_sql_end(struct fb_state *state, enum fb_status status,
                           struct fb_error *error) FB_MUST_CHECK;
+
+/* Whether who has only joined the file still has the one at its path: a restore or a reset may have
+ * moved it aside, with all that is changed in it. FB_IO. */
+enum fb_status fb_sql_check_place(struct fb_state *state, struct fb_error *error) FB_MUST_CHECK;
+
+/* What the stream's backfill has gone over reaches up to there, or to its own end. (backfill.c) */
+enum fb_status fb_state_backfill_cover(struct fb_state *state, int64_t stream_id, int64_t to_ms,
+                                       struct fb_error *error) FB_MUST_CHECK;
 
 /* A copy of a text column; NULL where it is NULL or memory is out. */
 char *fb_sql_column_text(sqlite3_stmt *statement, int column);

@@ -4,6 +4,8 @@
 import datetime
 import json
 import os
+import subprocess
+import time
 
 import pytest
 
@@ -51,6 +53,12 @@ def history(job):
     return records
 
 
+def wait_for_start(job):
+    """Until what is put is no history: a key has the second that it was made in."""
+    [(start_ms,)] = job.firebridge.sql("SELECT start_ms FROM stream")
+    time.sleep(max(0, start_ms / 1000 + 1 - firehose.now().timestamp()))
+
+
 def test_history_is_worked_off_beside_a_daemon_and_shown(job, history):
     conf = job.conf(stream=NOW)
     assert "say --overwrite" in backfill(job, conf, *days(30, 1), code=2).stderr
@@ -76,6 +84,7 @@ def test_live_data_comes_first_and_history_within_its_rate(job, history):
     backfill(job, conf, *days(30, 1), "--yes", "--rate", "1")
     daemon = job.firebridge.start(conf, "run")
     daemon.wait_until(lambda: job.table.count() == 5)
+    wait_for_start(job)
     live = put(job, 0, "live", 20)
     daemon.wait_until(lambda: job.table.count() >= 25)
     # The second object of history is due five seconds after the first.
@@ -106,6 +115,14 @@ def test_a_cancelled_one_leaves_the_rest(job, history):
     conf = job.conf(stream=NOW + "\nwrite = insert")
     backfill(job, conf, *days(30, 1), "--yes", "--rate", "1")
     assert "is running" in backfill(job, conf, *days(30, 1), "--yes", code=1).stderr
+    # Who waits where nothing happens is told so, and who is not heard does not wait on.
+    with open("/dev/full", "w") as full:
+        waiting = subprocess.run([job.firebridge.program, "backfill", "-c", job.firebridge.conf_file,
+                                  "--status", "--wait"], env=job.firebridge.env, stdout=full,
+                                 stderr=subprocess.PIPE, text=True, timeout=60)
+    assert waiting.returncode == 1
+    assert waiting.stderr == ("firebridge: no daemon runs: the backfill goes on when one does\n"
+                              "firebridge: cannot write the output: No space left on device\n")
     daemon = job.firebridge.start(conf, "run")
     daemon.wait_until(lambda: job.table.count() == 5)
     assert "cancelled" in backfill(job, conf, "--cancel").stdout
@@ -125,10 +142,13 @@ def test_where_records_add_history_is_added_once(job, history):
     sums = {item["id"]["S"]: int(item["sum"]["N"]) for item in adding.scan(job.table)
             if not adding.is_marker(item)}
     assert sums == {record["id"]: record["n"] for record in history[:15]}
-    assert "went over some of this already" in backfill(job, conf, *days(8, 1), "--yes",
-                                                        code=2).stderr
-    backfill(job, conf, *days(7.4, 1), "--yes", "--rate", "0", "--wait")
-    assert job.firebridge.sql("SELECT records FROM backfill") == [(15,)]
+    refused = backfill(job, conf, *days(8, 1), "--yes", code=2).stderr
+    assert "the stream's records add: a backfill went over" in refused and "--add-again" in refused
+    # What lies between two that are complete is new.
+    backfill(job, conf, *days(5.4, 1), "--yes", "--rate", "0", "--wait")
+    backfill(job, conf, *days(7.4, 5.5), "--yes", "--rate", "0", "--wait")
+    assert job.firebridge.sql("SELECT records FROM backfill") == [(10,)]
+    assert sum(not adding.is_marker(item) for item in adding.scan(job.table)) == 30
     daemon.terminate()
     assert daemon.wait().code == 0
 
@@ -138,6 +158,14 @@ def test_what_cannot_be_backfilled_is_said(job, history):
     assert "no history in this range" in backfill(
         job, conf, "--from", "2101-01-01T00:00:00Z", "--overwrite", "--yes", code=2).stderr
     assert "needs one of" in backfill(job, conf, code=2).stderr
+    for wrong, arguments in (
+            ("only go with --from", ("--cancel", "--dry-run")),
+            ("only go with --from", ("--rate", "7", "--dry-run")),
+            ("only go with --from", ("--status", "--to", "2026-01-01T00:00:00Z")),
+            ("--rate stands alone", ("--status", "--rate", "9")),
+            ("--to must be later", ("--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z")),
+            ("the most is 1000000000", ("--rate", str(2 ** 64 - 1)))):
+        assert wrong in backfill(job, conf, *arguments, code=2).stderr
     assert "has had no backfill" in backfill(job, conf, "--status", code=1).stderr
     assert "no backfill of this stream is running" in backfill(job, conf, "--rate", "5",
                                                                code=1).stderr

@@ -36,6 +36,17 @@ def test_a_wrong_call_says_so_on_stderr(firebridge, arguments):
     assert "firebridge" in result.stderr and not result.stdout
 
 
+@pytest.mark.parametrize("option, whole, arguments", [
+    ("--i", "--i-understand", ["state", "reset", "--i"]),
+    ("--over", "--overwrite", ["replay", "--key", "--yes", "--over"]),
+    ("--outp", "--output", ["objects", "--outp=json"]),
+])
+def test_a_word_is_said_whole_or_not_at_all(firebridge, option, whole, arguments):
+    result = firebridge.bare(*arguments)
+    assert result.code == 2
+    assert f"unrecognized option '{option}'; did you mean {whole}?" in result.stderr
+
+
 COMPLETE = """
 source /dev/stdin
 COMP_WORDS=("$@")

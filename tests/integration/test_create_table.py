@@ -126,8 +126,6 @@ def test_types_are_those_that_the_mapping_makes(firebridge):
 
 @pytest.mark.parametrize("lines, options, complaint", [
     ("", (), "which attributes are the key, the conf does not say"),
-    ("", ("--key", "id:X"), "--key id:X: expected NAME or NAME:TYPE"),
-    ("", ("--key", "id,id"), "--key id,id: expected NAME or NAME:TYPE"),
     ("item.pk = {x}", ("--key", "pk:N"), "the table's key attribute pk is of type N, and the template"),
     ("item.a = {x:time=s,as=epoch}\nitem.b = {x:time=s,as=epoch}", ("--key", "id"),
      "items could expire by a or by b"),
@@ -138,3 +136,10 @@ def test_what_cannot_be_told_is_asked_for(firebridge, lines, options, complaint)
     result = firebridge(CONF.format(table="ticker", lines=lines), "create-table", *options)
     assert (result.code, result.stdout) == (1, ""), result
     assert complaint in result.stderr
+
+
+@pytest.mark.parametrize("key", ["id:X", "id,id", "pk,sk,tk", ":S", "", ",sk", "pk,"])
+def test_a_key_that_is_none_is_wrong_use(firebridge, key):
+    result = firebridge(CONF.format(table="ticker", lines=""), "create-table", "--key", key)
+    assert (result.code, result.stdout) == (2, ""), result
+    assert f"--key {key}: expected NAME or NAME:TYPE" in result.stderr

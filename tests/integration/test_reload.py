@@ -96,6 +96,8 @@ def test_streams_come_and_go(job, make_table):
     result = job.firebridge(conf(main=main, more=more), "reload", "--output", "json")
     assert json.loads(result.stdout) == {
         "outcome": "1 streams unchanged, 0 changed, 1 added, 0 removed"}
+    result = job.firebridge(conf(main=main, more=more), "reload", "--no-wait", "--output", "json")
+    assert (result.code, json.loads(result.stdout)) == (0, {"outcome": None})
     job.put(firehose.body(records(10, start=10)))
     process.wait_until(lambda: process.log.count(" done: 10 records") == 4)
     process.terminate()

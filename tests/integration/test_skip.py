@@ -86,7 +86,8 @@ def test_a_damaged_object_that_stopped_the_stream_is_passed_at_the_next_start(jo
     job.once(**stop)
     assert job.table.count() == readable + 5
     assert state_of(job, damaged) == (6, "a test")
-    skip(job, job.conf(**stop), damaged, code=1)
+    result = skip(job, job.conf(**stop), damaged, "--output", "json", why="another reason")
+    assert (json.loads(result.stdout)["outcome"], state_of(job, damaged)) == ("already", (6, "a test"))
 
 
 def test_an_object_is_skipped_before_it_is_known(job):
@@ -94,7 +95,18 @@ def test_an_object_is_skipped_before_it_is_known(job):
     job.once()
     unknown = job.put(firehose.body(records("b", 5)))
     assert skip(job, job.conf(), unknown).stdout == f"{unknown} is skipped\n"
-    job.put(firehose.body(records("c", 5)))
+    other = job.put(firehose.body(records("c", 5)))
+    job.once()
+    job.table.expect(records("a", 5) + records("c", 5))
+    # The same key with another content is another object.
+    assert "has ended already" in skip(job, job.conf(), other, code=1).stdout
+    firehose.put_body(job.s3, job.bucket, other, firehose.body(records("d", 5)))
+    assert skip(job, job.conf(), other).stdout == f"{other} is skipped\n"
+    assert "is skipped already" in skip(job, job.conf(), other).stdout
+    # What is no UTF-8 in the reason is shown as far as it is printable.
+    last = job.put(firehose.body(records("e", 5)))
+    result = skip(job, job.conf(), last, "--output", "json", why="a\udcffb")
+    assert json.loads(result.stdout)["reason"] == "a?b"
     job.once()
     job.table.expect(records("a", 5) + records("c", 5))
 

@@ -25,6 +25,12 @@ void fb_cli_report(void *context, const char *message);
 /* The same, from a format. Returns FB_EXIT_WRONG. */
 int fb_cli_fail(const char *format, ...) FB_PRINTF(1, 2);
 
+/*
+ * Flushes what was printed, right behind it. False: nothing can be written any more; why is said at
+ * the program's end, so whoever would print on may end.
+ */
+bool fb_cli_flush(void);
+
 /* The conf with its layouts checked; every mistake is on stderr. NULL: it is not good. */
 struct fb_conf *fb_cli_read_conf(const char *path);
 

@@ -41,6 +41,7 @@ struct fb_option {
     size_t offset;       /* of the member */
     const char *value;   /* what the help calls the value; NULL for a flag and a choice */
     const char *choices; /* "table|json" */
+    uint64_t most;       /* of a count; 0: no limit */
     const char *help;    /* lines of up to 53 characters */
 };
 

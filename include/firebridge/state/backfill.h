@@ -5,8 +5,9 @@
  * time, and their rows go when they are done.
  *
  * Invariant: a page's rows and the place behind it are one transaction, and an object of the
- *            backfill is never listed again behind that place.
- * Threads:   as state.h has it.
+ *            backfill is never listed again behind that place. What backfills went over is known
+ *            as stretches of key times: of a complete one all, of another from its begin to the
+ * last object that was taken up. Threads:   as state.h has it.
  */
 #ifndef FIREBRIDGE_STATE_BACKFILL_H
 #define FIREBRIDGE_STATE_BACKFILL_H
@@ -30,8 +31,6 @@ struct fb_backfill {
     char *cursor;      /* behind this key of them; NULL: at their first */
     uint64_t objects_listed;
     uint64_t objects, bytes, records, dead_letters; /* of those that ended */
-    /* All that backfills of this stream have gone over, as one stretch. */
-    int64_t covered_from_ms, covered_to_ms;
 };
 
 void fb_backfill_done(struct fb_backfill *backfill); /* frees its cursor */
@@ -41,10 +40,15 @@ enum fb_status fb_state_backfill_find(struct fb_state *state, int64_t stream_id,
                                       struct fb_backfill *ret_backfill,
                                       struct fb_error *error) FB_MUST_CHECK;
 
+/* FB_INVALID: a backfill went over some of [from, to); the message says when. */
+enum fb_status fb_state_backfill_check_new(struct fb_state *state, int64_t stream_id,
+                                           int64_t from_ms, int64_t to_ms,
+                                           struct fb_error *error) FB_MUST_CHECK;
+
 /* Begins one: from, to, rate, if_absent, the totals and started_ms count. FB_CONFLICT: one is
- * running. */
+ * running. With `only_new` also FB_INVALID, as above. */
 enum fb_status fb_state_backfill_start(struct fb_state *state, int64_t stream_id,
-                                       const struct fb_backfill *backfill,
+                                       const struct fb_backfill *backfill, bool only_new,
                                        struct fb_error *error) FB_MUST_CHECK;
 
 /* FB_NOT_FOUND: none is running. */

@@ -2,7 +2,7 @@
 /*
  * Objects that are to be processed again. What a listing of S3 shows is gathered first, then
  * counted against what the state file knows, then marked in one transaction: a replay is wholly
- * asked for, or not at all.
+ * asked for, or not at all, since a part of it could leave old values where newer ones were.
  *
  * Of what is gathered an object counts as
  *

@@ -20,7 +20,8 @@
 struct fb_skip_result {
     unsigned skipped; /* are skipped by this call */
     unsigned asked;   /* were being read, and will be */
-    unsigned ended;   /* are done, or were skipped before; nothing changed */
+    unsigned already; /* were skipped before; nothing changed */
+    unsigned ended;   /* are done; nothing changed */
 };
 
 /* FB_NOT_FOUND: the key is not known. */
@@ -28,9 +29,10 @@ enum fb_status fb_state_skip(struct fb_state *state, int64_t stream_id, const ch
                              const char *reason, struct fb_skip_result *ret_result,
                              struct fb_error *error) FB_MUST_CHECK;
 
-/* How many rows of the key are skipped now. */
-enum fb_status fb_state_count_skipped(struct fb_state *state, int64_t stream_id, const char *key,
-                                      unsigned *ret_count, struct fb_error *error) FB_MUST_CHECK;
+/* How many rows the key has, with this ETag or (NULL) any, and how many of them are skipped. */
+enum fb_status fb_state_count_of_key(struct fb_state *state, int64_t stream_id, const char *key,
+                                     const char *etag, unsigned *ret_rows, unsigned *ret_skipped,
+                                     struct fb_error *error) FB_MUST_CHECK;
 
 /* Makes a skipped row of an object that is not known yet. FB_CONFLICT: it is by now. */
 enum fb_status fb_state_add_skipped(struct fb_state *state, int64_t stream_id,

@@ -54,7 +54,8 @@ void fb_state_check_stop(struct fb_state *state);
 /*
  * Opens the state file beside the process that may hold it, to read and to change what the calls
  * for operators do (skip.h, replay.h, backfill.h). FB_NOT_FOUND: there is none. FB_CONFLICT: the
- * process that holds it is of an older version. FB_UNSUPPORTED, FB_CORRUPT, FB_IO as above.
+ * process that holds it is of an older version. FB_UNSUPPORTED, FB_CORRUPT, FB_IO as above. Once a
+ * restore or a reset has moved the file aside, every change fails with FB_IO.
  */
 enum fb_status fb_state_join(const char *directory, struct fb_state **ret_state,
                              struct fb_error *error) FB_MUST_CHECK;

@@ -95,7 +95,8 @@ static int set_up(void **test)
         fake_s3_put(&bench->s3, key, BEGIN_MS + i * MINUTE_MS);
     }
     assert_int_equal(
-        fb_state_backfill_start(bench->file.state, bench->file.stream_id, &backfill, NULL), FB_OK);
+        fb_state_backfill_start(bench->file.state, bench->file.stream_id, &backfill, false, NULL),
+        FB_OK);
     begin();
     return 0;
 }

@@ -77,6 +77,8 @@ static void the_plan_is_one_range_where_names_sort_as_times_do(void **test)
          "t/2026/04/05/01/", NULL, NULL},
         {"!{timestamp:yy}/!{timestamp:yyyy-MM-dd}/", NULL, "2026-11-22T09:00:00Z",
          "2026-11-22T09:00:00Z", "26/2026-11-22/", NULL, NULL},
+        {"t/", "Europe/Berlin", "9999-11-30T23:00:00Z", "9999-12-31T23:59:59Z", "t/9999/12/",
+         "t/9999/12/01/00/", "t/9999/12/31/23/\xff"},
     };
 
     (void)test;

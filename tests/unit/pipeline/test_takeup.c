@@ -27,7 +27,8 @@ static int set_up(void **test)
     fb_takeup_init(&bench->takeup, bench->file.state, bench->file.stream_id, false,
                    &bench->clock.clock);
     assert_int_equal(
-        fb_state_backfill_start(bench->file.state, bench->file.stream_id, &backfill, NULL), FB_OK);
+        fb_state_backfill_start(bench->file.state, bench->file.stream_id, &backfill, false, NULL),
+        FB_OK);
     *test = bench;
     return 0;
 }

@@ -43,7 +43,13 @@ static enum fb_status start(struct state_bench *bench, int64_t from_ms, int64_t 
                                          .total_bytes = 30,
                                          .started_ms = STARTED_MS};
 
-    return fb_state_backfill_start(bench->state, bench->stream_id, &backfill, &bench->error);
+    return fb_state_backfill_start(bench->state, bench->stream_id, &backfill, false, &bench->error);
+}
+
+static enum fb_status check_new(struct state_bench *bench, int64_t from_ms, int64_t to_ms)
+{
+    return fb_state_backfill_check_new(bench->state, bench->stream_id, from_ms, to_ms,
+                                       &bench->error);
 }
 
 /* Its cursor is valid until the next call. */
@@ -242,8 +248,65 @@ static void one_runs_at_a_time_and_the_next_begins_anew(void **test)
     assert_int_equal(found.window_ms, 0);
     assert_int_equal(found.objects, 0);
     assert_int_equal(found.ended_ms, 0);
-    assert_int_equal(found.covered_from_ms, 0);
-    assert_int_equal(found.covered_to_ms, 900);
+}
+
+static void complete(struct state_bench *bench, int64_t from_ms, int64_t to_ms)
+{
+    assert_int_equal(start(bench, from_ms, to_ms), FB_OK);
+    end_walk(bench, to_ms);
+    assert_int_equal(collect(bench), 0);
+}
+
+static void what_lies_between_two_backfills_is_new(void **test)
+{
+    struct state_bench *bench = *test;
+
+    complete(bench, 700, 800);
+    complete(bench, 100, 200);
+    assert_int_equal(check_new(bench, 200, 700), FB_OK);
+    assert_int_equal(check_new(bench, 0, 100), FB_OK);
+    assert_int_equal(check_new(bench, 800, 900), FB_OK);
+    assert_int_equal(check_new(bench, 0, 101), FB_INVALID);
+    assert_int_equal(check_new(bench, 199, 700), FB_INVALID);
+    assert_int_equal(check_new(bench, 200, 701), FB_INVALID);
+    assert_string_equal(bench->error.message, "a backfill went over 1970-01-01T00:00:00.700Z to "
+                                              "1970-01-01T00:00:00.800Z already");
+    assert_int_equal(check_new(bench, 750, 760), FB_INVALID);
+}
+
+static void of_a_cancelled_one_what_was_taken_up_is_not_new_and_the_rest_is(void **test)
+{
+    struct state_bench *bench = *test;
+
+    assert_int_equal(start(bench, 100, 900), FB_OK);
+    add(bench, "a", 200, 100);
+    assert_int_equal(fb_state_backfill_cancel(bench->state, bench->stream_id, 6000, NULL), FB_OK);
+    assert_int_equal(check_new(bench, 100, 900), FB_OK);
+    assert_int_equal(start(bench, 100, 900), FB_OK);
+    add(bench, "a", 200, 100);
+    add(bench, "b", 300, 100);
+    state_bench_end(bench, take(bench, "a").id, FB_OBJECT_DONE, 7);
+    collect(bench);
+    assert_int_equal(fb_state_backfill_cancel(bench->state, bench->stream_id, 6000, NULL), FB_OK);
+    assert_int_equal(check_new(bench, 201, 900), FB_OK);
+    assert_int_equal(check_new(bench, 200, 900), FB_INVALID);
+    assert_int_equal(check_new(bench, 100, 150), FB_INVALID);
+}
+
+/* A question may stand open while somebody else's backfill of the same time comes to its end. */
+static void one_that_must_be_new_does_not_start_again_what_is_complete(void **test)
+{
+    struct state_bench *bench = *test;
+    const struct fb_backfill again = {.from_ms = 100, .to_ms = 900, .started_ms = 7000};
+    const struct fb_backfill rest = {.from_ms = 50, .to_ms = 100, .started_ms = 8000};
+
+    complete(bench, 100, 900);
+    assert_int_equal(
+        fb_state_backfill_start(bench->state, bench->stream_id, &again, true, &bench->error),
+        FB_INVALID);
+    assert_int_equal(find(bench).state, FB_BACKFILL_COMPLETE);
+    assert_int_equal(
+        fb_state_backfill_start(bench->state, bench->stream_id, &rest, true, &bench->error), FB_OK);
 }
 
 static void a_cancelled_one_finishes_what_is_begun_and_takes_no_page_any_more(void **test)
@@ -313,6 +376,9 @@ int main(void)
         CASE(what_is_done_is_counted_once_and_its_row_goes),
         CASE(it_is_complete_when_the_walk_is_over_and_nothing_is_left),
         CASE(one_runs_at_a_time_and_the_next_begins_anew),
+        CASE(what_lies_between_two_backfills_is_new),
+        CASE(of_a_cancelled_one_what_was_taken_up_is_not_new_and_the_rest_is),
+        CASE(one_that_must_be_new_does_not_start_again_what_is_complete),
         CASE(a_cancelled_one_finishes_what_is_begun_and_takes_no_page_any_more),
         CASE(a_page_of_a_cancelled_one_does_not_move_the_next_one),
         CASE(its_rate_may_change_while_it_runs),

@@ -2,10 +2,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "firebridge/state/backfill.h"
+#include "firebridge/state/backup.h"
 #include "firebridge/state/replay.h"
 #include "firebridge/state/skip.h"
 
@@ -199,6 +204,37 @@ static void a_second_connection_replays_beside_the_first(void **test)
     take(bench, "meanwhile");
 }
 
+/* While a command waits for an answer, say: it would mark what nobody reads any more. */
+static void a_state_that_was_moved_aside_meanwhile_takes_no_mark(void **test)
+{
+    struct state_bench *bench = *test;
+    struct state_bench joined = *bench;
+    const struct fb_replay_mark how = {0};
+    struct fb_backfill backfill;
+    char *aside = NULL, wal[200];
+    uint64_t objects;
+
+    state_bench_process(bench, "done", 600);
+    assert_int_equal(fb_state_join(bench->directory, &joined.state, &bench->error), FB_OK);
+    assert_int_equal(fb_state_replay_begin(joined.state, &joined.error), FB_OK);
+    gather(&joined, "done", 600);
+    fb_state_close(bench->state);
+    bench->state = NULL;
+    assert_int_equal(fb_state_reset(bench->directory, &aside, &bench->error), FB_OK);
+    assert_int_equal(fb_state_open(bench->directory, &bench->state, &bench->error), FB_OK);
+    assert_int_equal(
+        fb_state_replay_mark(joined.state, joined.stream_id, &how, &objects, &joined.error), FB_IO);
+    assert_non_null(strstr(joined.error.message, "was replaced meanwhile"));
+    assert_int_equal(plan(&joined).again, 1);
+    assert_int_equal(
+        fb_state_backfill_find(joined.state, joined.stream_id, &backfill, &joined.error), FB_IO);
+    fb_state_close(joined.state);
+    snprintf(wal, sizeof wal, "%s-wal", aside);
+    unlink(wal);
+    assert_int_equal(unlink(aside), 0);
+    free(aside);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -210,6 +246,7 @@ int main(void)
         CASE(another_etag_of_a_known_key_is_another_object),
         CASE(what_was_gathered_before_is_forgotten_at_the_next_beginning),
         CASE(a_second_connection_replays_beside_the_first),
+        CASE(a_state_that_was_moved_aside_meanwhile_takes_no_mark),
     };
 
     return cmocka_run_group_tests_name("replay", tests, NULL, NULL);

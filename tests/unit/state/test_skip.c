@@ -56,7 +56,7 @@ static void a_pending_object_is_skipped_at_once_and_never_taken(void **test)
     assert_int_equal(state_bench_count(bench).skipped, 1);
     state_bench_take(bench, "b");
     assert_int_equal(fb_state_take_next(bench->state, bench->stream_id, &object, NULL), FB_END);
-    assert_int_equal(take_off(bench, "a").ended, 1);
+    assert_int_equal(take_off(bench, "a").already, 1);
 }
 
 static void one_that_is_being_read_is_marked_for_who_reads_it(void **test)
@@ -167,6 +167,32 @@ static void an_unknown_key_is_an_error_and_its_object_can_be_made_known(void **t
     assert_int_equal(state_bench_count(bench).skipped, 1);
 }
 
+static void another_object_of_a_key_that_ended_is_skipped_beside_it(void **test)
+{
+    struct state_bench *bench = *test;
+    struct fb_state_listed object = state_bench_listed("a", 1);
+    unsigned rows = 9, skipped = 9;
+    size_t added = 9;
+
+    state_bench_process(bench, "a", 1);
+    object.etag = "another";
+    assert_int_equal(
+        fb_state_add_skipped(bench->state, bench->stream_id, &object, "why", &bench->error), FB_OK);
+    assert_int_equal(fb_state_count_of_key(bench->state, bench->stream_id, "a", "another", &rows,
+                                           &skipped, NULL),
+                     FB_OK);
+    assert_int_equal(rows, 1);
+    assert_int_equal(skipped, 1);
+    assert_int_equal(
+        fb_state_count_of_key(bench->state, bench->stream_id, "a", NULL, &rows, &skipped, NULL),
+        FB_OK);
+    assert_int_equal(rows, 2);
+    assert_int_equal(skipped, 1);
+    assert_int_equal(fb_state_add_objects(bench->state, bench->stream_id, &object, 1, &added, NULL),
+                     FB_OK);
+    assert_int_equal(added, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -179,6 +205,7 @@ int main(void)
         CASE(a_damaged_object_counts_as_skipped_then),
         CASE(a_skipped_object_stays_known_when_the_mark_has_passed_it),
         CASE(an_unknown_key_is_an_error_and_its_object_can_be_made_known),
+        CASE(another_object_of_a_key_that_ended_is_skipped_beside_it),
     };
 
     return cmocka_run_group_tests_name("skip", tests, NULL, NULL);

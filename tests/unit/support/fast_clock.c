@@ -14,7 +14,9 @@ static int64_t monotonic_ms(struct fb_clock *clock)
 
 static struct timespec deadline(struct fb_clock *clock, int64_t wait_ms)
 {
-    const int64_t wait_us = wait_ms * 1000 / ((struct fast_clock *)clock)->factor;
+    const int64_t most_ms = INT64_MAX / 1000000; /* for ever */
+    const int64_t wait_us =
+        (wait_ms < most_ms ? wait_ms : most_ms) * 1000 / ((struct fast_clock *)clock)->factor;
     struct timespec end;
 
     clock_gettime(CLOCK_MONOTONIC, &end);
