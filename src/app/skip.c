@@ -193,17 +193,12 @@ static int show_json(const struct fb_operator *command, const struct skip_option
 static void show(const struct skip_options *options, const struct fb_skip_result *result)
 {
     fb_human_print(options->key);
-    if (result->asked > 0)
-        puts(" is being read: the daemon takes it off when it gets to it, or when it is started "
-             "again");
-    else if (result->skipped > 0)
-        puts(" is skipped");
-    else if (is_already(result))
-        puts(" is skipped already, for the reason that was given then");
-    else if (result->ended > 0)
-        puts(" has ended already, there is nothing to skip");
-    else
-        puts(" had been read to its end by then: it is written as a whole");
+    puts(result->asked > 0     ? " is being read: the daemon takes it off when it gets to it, or "
+                                 "when it is started again"
+         : result->skipped > 0 ? " is skipped"
+         : is_already(result)  ? " is skipped already, for the reason that was given then"
+         : result->ended > 0   ? " has ended already, there is nothing to skip"
+                               : " had been read to its end by then: it is written as a whole");
 }
 
 static int skip(struct fb_operator *command, const struct skip_options *options)

@@ -356,8 +356,11 @@ enum fb_status fb_state_prune_vanished(struct fb_state *state, int64_t stream_id
     enum fb_status status = FB_OK;
     bool more = true;
 
-    if (vanished == NULL || last == NULL)
-        status = fb_fail(error, FB_NO_MEMORY, "out of memory");
+    if (vanished == NULL || last == NULL) {
+        free(vanished);
+        free(last);
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    }
     while (status == FB_OK && more) {
         status = forget_vanished(state, stream_id, last, up_to, keys, count, vanished, error);
         more = vanished->count == VANISHED_AT_ONCE;
