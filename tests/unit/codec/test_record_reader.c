@@ -121,7 +121,7 @@ static void an_unclosed_record_does_not_swallow_the_next_line(void **state)
     (void)state;
     expect("{\"id\":\"a\n{\"id\":\"b\"}\n", "0+8(malformed-json) 9+10 ");
     expect("{\"id\":{\"x\":1\n{\"id\":\"b\"}\n{\"id\":\"c\"}", "0+12(malformed-json) 13+10 24+10 ");
-    expect("{\"id\":[1\r\n \t{\"id\":\"b\"}", "0+8(malformed-json) 12+10 ");
+    expect(" \t{\"id\":[1\r\n \t{\"id\":\"b\"}", "2+8(malformed-json) 14+10 ");
     expect("{\"id\":\"a\\\n{\"id\":\"b\"}\n", "0+9(malformed-json) 10+10 ");
     /* Two in a row. */
     expect("{\"id\":\"a\n{\"id\":\"b\n{\"id\":\"c\"}", "0+17(malformed-json) 18+10 ");
@@ -134,6 +134,21 @@ static void a_nested_object_of_a_bad_record_is_never_a_record(void **state)
            "0+33(malformed-json) 34+10 ");
     expect("{\"m\":\n{\"id\":\"a\"}\n,}{\"id\":\"c\"}", "0+19(malformed-json) 19+10 ");
     expect("1\n[{\"id\":\"a\"},\n{\"id\":\"b\"}\n]\n{\"id\":\"c\"}", "0+27(not-an-object) 28+10 ");
+}
+
+static void what_stands_deeper_than_a_bad_record_is_never_a_record(void **state)
+{
+    (void)state;
+    /* Cut behind a nested object. */
+    expect("{\n \"id\": \"a\",\n \"l\": [\n  {\"id\": \"n\"}\n{\n \"id\": \"b\"\n}\n",
+           "0+35(malformed-json) 36+14 ");
+    /* A comma is missing behind it. */
+    expect("{\n \"l\": [\n  {\"id\": \"n\"}\n  x\n ]\n}\n{\"id\":\"b\"}",
+           "0+32(malformed-json) 33+10 ");
+    /* The bad one does not begin a line. */
+    expect("{\"id\":\"a\"}{\"l\":[\n  {\"id\":\"n\"}\n{\"id\":\"b\"}",
+           "0+10 10+19(malformed-json) 30+10 ");
+    expect("{\"id\":[1\r\n \t{\"id\":\"n\"}", "0+22(malformed-json) ");
 }
 
 static void an_array_is_its_elements(void **state)
@@ -344,6 +359,27 @@ static void an_over_long_record_hides_no_nested_object_as_a_record(void **state)
     free(found.bytes);
 }
 
+/* What follows the nested object is beyond what is looked at. */
+static void a_nested_object_of_just_max_record_size_is_never_a_record(void **state)
+{
+    struct text text = {0};
+    char expected[128];
+    size_t nested;
+
+    (void)state;
+    add(&text, "{\"v\":\"");
+    add_times(&text, "x", MAX_RECORD / 2);
+    add(&text, "\",\"l\":[\n");
+    nested = text.size;
+    add(&text, "{\"id\":\"");
+    add_times(&text, "x", nested + MAX_RECORD - 2 - text.size);
+    add(&text, "\"}\n]}");
+    snprintf(expected, sizeof expected, "0+%zu(record-too-large) %zu+10 ", text.size, text.size);
+    add(&text, "{\"id\":\"b\"}");
+    expect_bytes(text.bytes, text.size, expected);
+    free(text.bytes);
+}
+
 /* Each line looks like a record up to the end: were all tried, the work would be quadratic. */
 static void looking_for_records_stays_linear_on_hostile_lines(void **state)
 {
@@ -473,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_bad_record_ends_where_its_brackets_do),
         cmocka_unit_test(an_unclosed_record_does_not_swallow_the_next_line),
         cmocka_unit_test(a_nested_object_of_a_bad_record_is_never_a_record),
+        cmocka_unit_test(what_stands_deeper_than_a_bad_record_is_never_a_record),
         cmocka_unit_test(an_array_is_its_elements),
         cmocka_unit_test(a_bad_element_hides_only_what_may_be_its_own),
         cmocka_unit_test(what_is_no_object_is_a_dead_letter_up_to_the_next_record),
@@ -484,6 +521,7 @@ int main(void)
             before_its_first_record_tells_the_form_a_reader_waits_only_for_what_may_be_larger),
         cmocka_unit_test(a_region_of_just_max_record_size_keeps_its_text_over_any_blanks),
         cmocka_unit_test(an_over_long_record_hides_no_nested_object_as_a_record),
+        cmocka_unit_test(a_nested_object_of_just_max_record_size_is_never_a_record),
         cmocka_unit_test(looking_for_records_stays_linear_on_hostile_lines),
         cmocka_unit_test(parses_in_vain_stay_linear_on_hostile_elements),
         cmocka_unit_test(a_reader_goes_from_object_to_object),
