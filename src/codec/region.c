@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firebridge/codec/json_text.h"
 #include "record_reader_private.h"
 
 static size_t place(const struct fb_record_reader *reader, uint64_t offset)
@@ -74,9 +75,59 @@ static enum fb_status look_behind(const struct fb_record_reader *reader, const s
     return is_part ? FB_INVALID : FB_OK;
 }
 
+/* Behind a newline: a record that parses, and nothing shows that it is a part of something. */
+static enum fb_status try_line(struct fb_record_reader *reader, const struct view *view,
+                               size_t *ret_looked_at)
+{
+    struct fb_validated validated = {.end = view->size};
+    enum fb_status status = fb_json_validate(&reader->nesting, view->text, view->size, &validated);
+
+    if (status == FB_OK)
+        status = look_behind(reader, view, &validated.end);
+    *ret_looked_at = validated.end;
+    return status;
+}
+
+/* The text of a sound string holds no other object: a quote in it is behind a backslash. */
+static bool is_empty_object(const struct view *view)
+{
+    return *fb_text_skip_blanks(view->text + 1) == '}';
+}
+
+/*
+ * Where no JSON has a `{`: records, one behind the other without anything between, up to where the
+ * object ends, or the next damaged one begins, or beyond what a record may have. Nested objects are
+ * no such chain: behind the last one a comma or a bracket follows. So where one run of bytes is
+ * damaged, the chain holds no part of the damaged record.
+ */
+static enum fb_status try_chain(struct fb_record_reader *reader, const struct view *view,
+                                size_t *ret_looked_at)
+{
+    const char *const end = view->text + view->size;
+    const char *p = view->text;
+    enum fb_status status = is_empty_object(view) ? FB_INVALID : FB_OK;
+
+    while (status == FB_OK && p < end && *p == '{') {
+        struct fb_validated validated = {.end = (size_t)(end - p)};
+
+        status = fb_json_validate(&reader->nesting, p, (size_t)(end - p), &validated);
+        *ret_looked_at = (size_t)(p - view->text) + validated.end;
+        if (status == FB_OK)
+            p = fb_text_skip_blanks(p + validated.end);
+    }
+    if (status == FB_NO_MEMORY || p == view->text)
+        return status;
+    if ((status == FB_NEED_MORE || p == end) && !view->is_whole)
+        return FB_NEED_MORE;
+    if (p < end)
+        return *p == '{' ? FB_OK : FB_INVALID;
+    return view->is_last && !reader->in_array ? FB_OK : FB_INVALID;
+}
+
 /* FB_OK when a record begins at the `{` that was scanned up to, FB_INVALID when none does. */
 static enum fb_status try_candidate(struct fb_record_reader *reader)
 {
+    const bool is_line = reader->region.resync.after_newline;
     const size_t from = place(reader, reader->region.scanned);
     char *const text = reader->window.bytes + from;
     const size_t had = reader->window.fill - from;
@@ -88,25 +139,23 @@ static enum fb_status try_candidate(struct fb_record_reader *reader)
         .is_whole = is_more || reader->finished,
     };
     const char saved = text[view.size];
-    struct fb_validated validated = {.end = view.size};
+    size_t looked_at = 0;
     enum fb_status status;
 
-    if (may_be_nested(reader))
+    if (is_line && may_be_nested(reader))
         return FB_INVALID;
     if (!fb_reader_worth_parsing(reader, from))
         return FB_NEED_MORE;
     text[view.size] = '\0';
-    status = fb_json_validate(&reader->nesting, text, view.size, &validated);
+    status = (is_line ? try_line : try_chain)(reader, &view, &looked_at);
     text[view.size] = saved;
-    if (status == FB_OK)
-        status = look_behind(reader, &view, &validated.end);
     if (status == FB_NEED_MORE && view.is_whole)
         status = FB_INVALID;
     if (status == FB_NEED_MORE)
         fb_reader_want_twice(reader, had);
     else if (status != FB_NO_MEMORY) {
         reader->retry_at = 0;
-        reader->budget -= (int64_t)validated.end;
+        fb_reader_spend(reader, looked_at);
     }
     return status;
 }
