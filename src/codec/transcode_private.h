@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the transcoder's pass (transcode.c) and its mapped members (transcode_map.c) share.
+ * What the transcoder's pass (transcode.c), its mapped members (transcode_map.c) and what is made
+ * behind them (transcode_made.c) share.
  *
  * Threads: one owner of a transcoder.
  */
@@ -206,10 +207,21 @@ INLINE void fb_transcode_push(struct fb_transcoder *t, bool object, uint32_t ele
 
 /* ---- what a mapping adds (transcode_map.c) ---- */
 
+/* What the member is called in the end; its bytes stay for as long as the record is worked on. */
+struct fb_final_name {
+    struct string text;
+    uint64_t hash;
+    bool is_written; /* in the output already */
+};
+
 void fb_transcode_start_mapping(struct fb_transcoder *t);
 
 /* As the pass reads a member's name and colon, in an object that the mapping looks into. */
 struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c);
+
+/* Writes the name, and its colon, of a member that begins at `out`. */
+struct cursor fb_transcode_add_member(struct fb_transcoder *t, struct cursor c,
+                                      const struct fb_final_name *name, char *out);
 
 /* An element of an array that the mapping looks into begins at c.p. */
 void fb_transcode_mapped_element(struct fb_transcoder *t, struct cursor c);
@@ -238,10 +250,12 @@ struct cursor fb_transcode_binary(struct fb_transcoder *t, struct cursor c);
 /* Whether a key attribute's value was repaired: then it is no key. Returns its number; or -1. */
 int fb_transcode_repaired_key(const struct fb_transcoder *t);
 
+/* ---- behind the record's last member (transcode_made.c) ---- */
+
 /* The item of a delete: the key attributes alone, in the scratch. False without memory. */
 bool fb_transcode_keys_alone(struct fb_transcoder *t, struct fb_transcoded *ret);
 
-/* Behind the record's last member: what the mapping leaves out or makes. */
+/* What the mapping leaves out or makes. */
 struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c);
 
 #endif
