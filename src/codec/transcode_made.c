@@ -46,6 +46,15 @@ static struct cursor add_name(struct fb_transcoder *t, struct cursor c,
     return fb_transcode_add_member(t, c, &name, out);
 }
 
+/* A zero of a million digits counts as one byte, and there may be many of it. */
+static bool finds_room(const struct fb_transcoder *t, struct cursor c,
+                       const struct fb_map_item *item)
+{
+    const size_t room = t->out_capacity - (size_t)(c.out - t->out);
+
+    return item->name_size + t->scratch.out.size + FB_TEXT_SLACK <= room;
+}
+
 /* What a template gave, behind the attribute's name. */
 static struct cursor add_value(struct fb_transcoder *t, struct cursor c,
                                const struct fb_map_item *item, uint32_t counted)
@@ -53,9 +62,10 @@ static struct cursor add_value(struct fb_transcoder *t, struct cursor c,
     const struct fb_buffer *value = &t->scratch.out;
     char *const out = c.out;
 
-    if (t->counted + counted + item->name_counted_bytes > FB_ITEM_MAX_BYTES)
-        return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p,
-                                   "an item over 409600 bytes as DynamoDB counts");
+    /* What these attributes take the place of does not count, and is there yet. */
+    t->made += counted + (uint32_t)item->name_counted_bytes;
+    if (t->made > FB_ITEM_MAX_BYTES || !finds_room(t, c, item))
+        return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p, FB_TRANSCODE_TOO_LARGE);
     *c.out = '"';
     c = add_name(t, c, item, out);
     if (unlikely(c.p == NULL))
@@ -82,12 +92,15 @@ static bool is_key(const struct fb_transcoder *t, const struct fb_map_item *item
 static struct cursor drop_attribute(struct fb_transcoder *t, struct cursor c,
                                     const struct fb_map_item *item)
 {
+    const uint32_t counted = t->counted;
     char *const out = c.out;
 
     *c.out = '"';
     c = add_name(t, c, item, out);
     if (unlikely(c.p == NULL))
         return c;
+    c.out = out;
+    t->counted = counted;
     *t->value_wanted = NULL;
     t->value_wanted = &t->no_key;
     t->members.stack[t->members.count - 1].superseded = true;
@@ -103,7 +116,7 @@ static struct cursor make_attribute(struct fb_transcoder *t, struct cursor c,
     enum fb_status status;
 
     /* Two values may be repaired to the same, which of two items would make one. */
-    t->record.refuses_repaired = mapping->utf8 == FB_MAP_UTF8_BINARY || is_key(t, item);
+    t->record.refuses_repaired = mapping->utf8 != FB_MAP_UTF8_REPLACE || is_key(t, item);
     fb_buffer_reset(&t->scratch.out);
     status = fb_map_template_write(item->value, &t->record, &t->scratch, &counted, &t->fault);
     if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_DROP)
@@ -193,6 +206,9 @@ bool fb_transcode_keys_alone(struct fb_transcoder *t, struct fb_transcoded *ret)
     good = good && add_text(out, "}");
     ret->item = out->bytes;
     ret->item_size = out->size;
+    /* No more than that is there to be deleted. */
+    if (ret->item_counted_bytes > FB_ITEM_MAX_BYTES)
+        ret->item_counted_bytes = FB_ITEM_MAX_BYTES;
     return good;
 }
 

@@ -8,18 +8,8 @@
 
 /* ---- members ---- */
 
-/* The record may not grow beyond an item by its names: then there is always room. */
-static struct cursor check_growth(struct fb_transcoder *t, struct cursor c)
-{
-    if (unlikely(t->counted > FB_ITEM_MAX_BYTES))
-        return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p,
-                                   "an item over 409600 bytes as DynamoDB counts");
-    return c;
-}
-
-/* A record that the condition leaves out is no dead letter, whatever is in it. */
-static void refuse_later(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
-                         const char *what)
+void fb_transcode_refuse_later(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
+                               const char *what)
 {
     if (t->reason_for_later != FB_DEAD_NONE)
         return;
@@ -56,8 +46,8 @@ struct cursor fb_transcode_add_member(struct fb_transcoder *t, struct cursor c,
                                       const struct fb_final_name *name, char *out)
 {
     if (unlikely(name->text.decoded_size > FB_ATTRIBUTE_NAME_MAX_BYTES))
-        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, c.p,
-                                   "an attribute name over 65535 bytes");
+        fb_transcode_refuse_later(t, FB_DEAD_NAME_TOO_LONG, c.p,
+                                  "an attribute name over 65535 bytes");
     if (!name->is_written) {
         c.out = out + 1;
         memcpy(c.out, name->text.begin, name->text.size);
@@ -68,7 +58,7 @@ struct cursor fb_transcode_add_member(struct fb_transcoder *t, struct cursor c,
     t->counted += (uint32_t)name->text.decoded_size;
     memcpy(c.out, "\":", 2);
     c.out += 2;
-    return check_growth(t, c);
+    return c;
 }
 
 static struct cursor read_name(struct fb_transcoder *t, struct cursor c, struct string *ret_name)
@@ -84,13 +74,8 @@ static struct cursor read_name(struct fb_transcoder *t, struct cursor c, struct 
     c = fb_transcode_string(t, c, ret_name);
     if (unlikely(c.p == NULL))
         return c;
-    if (unlikely(ret_name->decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
-        if (ret_name->decoded_size == 0)
-            return fb_transcode_refuse(t, FB_DEAD_EMPTY_NAME, ret_name->begin,
-                                       "an empty attribute name");
-        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, ret_name->begin,
-                                   "an attribute name over 65535 bytes");
-    }
+    if (unlikely(ret_name->decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES))
+        c = fb_transcode_bad_name(t, c, ret_name);
     c.p = fb_text_skip_blanks(c.p);
     if (unlikely(*c.p != ':'))
         return fb_transcode_unexpected(t, c.p, "a colon is missing");
@@ -129,6 +114,18 @@ static bool is_dropped(const struct fb_transcoder *t, const struct fb_map_node *
     return t->frame->is_top && t->mapping->keeps_only;
 }
 
+/*
+ * By its names a record may grow by the size of an item and no more: so there is always room. Of
+ * one that grows further nothing but the key is of use, if it deletes.
+ */
+static bool finds_room(struct fb_transcoder *t, const struct fb_final_name *name,
+                       const struct string *read)
+{
+    if (name->text.size > read->size)
+        t->grown += name->text.size - read->size;
+    return t->grown <= FB_ITEM_MAX_BYTES;
+}
+
 struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
 {
     char *const out = c.out;
@@ -145,7 +142,8 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
     node = fb_map_node_member(t->frame->node, hash, name.begin, name.size,
                               name.size != name.decoded_size);
     if (unlikely(node != NULL && node->action == FB_MAP_FLATTEN && t->values[node->slot] != NULL))
-        refuse_later(t, FB_DEAD_MAPPING, c.p, "a field that is flattened is there twice");
+        fb_transcode_refuse_later(t, FB_DEAD_MAPPING, c.p,
+                                  "a field that is flattened is there twice");
     tell_value(t, node, c.p);
     if (node != NULL && node->action == FB_MAP_FLATTEN && *c.p == '{') {
         t->flatten = node;
@@ -157,9 +155,16 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
         return c;
     }
     final = name_it(t, node, out, &name, hash);
-    c = fb_transcode_add_member(t, c, &final, out);
-    if (unlikely(c.p == NULL))
-        return c;
+    if (likely(finds_room(t, &final, &name))) {
+        c = fb_transcode_add_member(t, c, &final, out);
+        if (unlikely(c.p == NULL))
+            return c;
+    } else {
+        fb_transcode_refuse_later(t, FB_DEAD_ITEM_TOO_LARGE, c.p, FB_TRANSCODE_TOO_LARGE);
+        if (t->frame->is_top)
+            fb_transcode_want_key(t, final.hash);
+        drop_next(t, out, counted);
+    }
     *t->value_wanted = c.p;
     t->value_wanted = &t->no_key;
     return c;
@@ -183,9 +188,11 @@ void fb_transcode_start_mapping(struct fb_transcoder *t)
     t->flatten = NULL;
     t->dropped_out = NULL;
     t->is_left_out = false;
+    t->grown = 0;
+    t->made = 0;
     t->reason_for_later = FB_DEAD_NONE;
     t->operation = t->mapping->operation;
-    t->record.refuses_repaired = t->mapping->utf8 == FB_MAP_UTF8_BINARY;
+    t->record.refuses_repaired = t->mapping->utf8 != FB_MAP_UTF8_REPLACE;
 }
 
 struct cursor fb_transcode_open_flat(struct fb_transcoder *t, struct cursor c)
@@ -244,7 +251,7 @@ struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const 
     if (!t->frame->object || t->dropped_out != NULL || is_in_dropped(t))
         return c;
     if (t->null == FB_MAP_NULL_DEAD_LETTER) {
-        refuse_later(t, FB_DEAD_MAPPING, begin, "a null, and null = dead-letter");
+        fb_transcode_refuse_later(t, FB_DEAD_MAPPING, begin, "a null, and null = dead-letter");
         return c;
     }
     for (size_t i = 0; i < t->schema.count; i++)
@@ -253,6 +260,58 @@ struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const 
     t->members.stack[t->members.count - 1].superseded = true;
     t->frame->repeated = true;
     return c;
+}
+
+struct cursor fb_transcode_bad_name(struct fb_transcoder *t, struct cursor c,
+                                    const struct string *name)
+{
+    const bool is_empty = name->decoded_size == 0;
+    const enum fb_dead_reason reason = is_empty ? FB_DEAD_EMPTY_NAME : FB_DEAD_NAME_TOO_LONG;
+    const char *what = is_empty ? "an empty attribute name" : "an attribute name over 65535 bytes";
+
+    if (t->mapping == NULL)
+        return fb_transcode_refuse(t, reason, name->begin, what);
+    fb_transcode_refuse_later(t, reason, name->begin, what);
+    return c;
+}
+
+/* Moves on behind the value. What was repaired is JSON, but for its binaries. */
+static struct cursor pass_over(struct fb_transcoder *t, struct cursor c)
+{
+    struct fb_validated validated = {0};
+    struct fb_json_cursor value = {c.p};
+    enum fb_status status;
+
+    if (t->record.repair != NULL) {
+        fb_json_skip(&value);
+        c.p = value.at;
+        return c;
+    }
+    status = fb_json_validate(&t->nesting, c.p, (size_t)(t->end - c.p), &validated);
+    if (status == FB_INVALID)
+        return fb_transcode_stop(t, status, c.p + validated.end, validated.what);
+    if (status != FB_OK)
+        return fb_transcode_stop(t, status, t->end, NULL);
+    if (validated.bad_utf8)
+        return fb_transcode_refuse(t, FB_DEAD_INVALID_UTF8, c.p + validated.bad_utf8_at,
+                                   "a string that is not UTF-8");
+    c.p += validated.end;
+    return c;
+}
+
+struct cursor fb_transcode_too_deep(struct fb_transcoder *t, struct cursor c)
+{
+    static const char what[] = "nesting over 32 levels";
+    static const char form[] = "{\"NULL\":true},";
+
+    if (t->mapping == NULL)
+        return fb_transcode_refuse(t, FB_DEAD_TOO_DEEP, c.p, what);
+    fb_transcode_refuse_later(t, FB_DEAD_TOO_DEEP, c.p, what);
+    t->wanted = NULL;
+    t->flatten = NULL;
+    memcpy(c.out, form, strlen(form));
+    c.out += strlen(form);
+    return pass_over(t, c);
 }
 
 static const char *number_fault(enum fb_dead_reason reason)
@@ -282,7 +341,7 @@ struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
         return fb_transcode_refuse(t, reason, c.p, number_fault(reason));
     if (overflow == FB_MAP_OVERFLOW_DEAD_LETTER || size == 0) {
         if (!is_dropped)
-            refuse_later(t, reason, c.p, number_fault(reason));
+            fb_transcode_refuse_later(t, reason, c.p, number_fault(reason));
         overflow = FB_MAP_OVERFLOW_STRING;
         begin = c.p;
         size = (size_t)(end - c.p);

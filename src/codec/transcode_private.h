@@ -61,7 +61,7 @@ struct fb_transcoder {
 
     enum fb_status status; /* of a pass that stopped */
     enum fb_dead_reason reason;
-    enum fb_dead_reason reason_for_later; /* unless the mapping's condition leaves it out */
+    enum fb_dead_reason reason_for_later; /* unless the mapping does not take what is at fault */
     const char *at;
     const char *what;
 
@@ -71,6 +71,8 @@ struct fb_transcoder {
     char *dropped_out;                 /* as in struct frame, of the next value */
     uint32_t dropped_counted;
     const char **values; /* by slot: where the values that the mapping wants begin */
+    size_t grown;        /* by so many bytes the mapping's names are longer than the record's */
+    uint32_t made;       /* what DynamoDB counts for what templates made */
     enum fb_map_null null;
     struct fb_map_record record;
     struct fb_repair repair;
@@ -84,6 +86,8 @@ struct fb_transcoder {
     struct fb_nesting nesting;
     char name[FB_ATTRIBUTE_NAME_MAX_BYTES + 1 + FB_TEXT_SLACK]; /* unescaped, to be hashed */
 };
+
+#define FB_TRANSCODE_TOO_LARGE "an item over 409600 bytes as DynamoDB counts"
 
 /* Reading and writing places, kept in registers. A pass that stopped has p == NULL. */
 struct cursor {
@@ -108,6 +112,11 @@ struct cursor fb_transcode_unexpected(struct fb_transcoder *t, const char *at, c
 /* JSON all right, but no item: the rest is for the validator. */
 struct cursor fb_transcode_refuse(struct fb_transcoder *t, enum fb_dead_reason reason,
                                   const char *at, const char *what);
+
+/* As above, but only once it is known that the record is to be put: one that the mapping leaves
+ * out, or that deletes, is no dead letter for what it does not use. The pass goes on. */
+void fb_transcode_refuse_later(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
+                               const char *what);
 
 /* ---- strings ---- */
 
@@ -145,15 +154,17 @@ INLINE struct cursor fb_transcode_string(struct fb_transcoder *t, struct cursor 
 
 static inline uint64_t fb_transcode_hash(struct fb_transcoder *t, const struct string *name)
 {
-    if (likely(name->size == name->decoded_size))
+    /* What is too long for a name is refused, whatever its hash. */
+    if (likely(name->size == name->decoded_size) ||
+        name->decoded_size > FB_ATTRIBUTE_NAME_MAX_BYTES)
         return fb_hash_bytes(t->seed, name->begin, name->size);
     return fb_hash_bytes(t->seed, t->name, fb_text_unescape(name->begin, name->size, t->name));
 }
 
-static inline void fb_transcode_want_key(struct fb_transcoder *t, const struct fb_member *member)
+static inline void fb_transcode_want_key(struct fb_transcoder *t, uint64_t hash)
 {
     for (size_t i = 0; i < t->schema.count; i++)
-        if (member->hash == t->key_hashes[i])
+        if (hash == t->key_hashes[i])
             t->value_wanted = &t->key_values[i];
 }
 
@@ -181,7 +192,7 @@ INLINE bool fb_transcode_note(struct fb_transcoder *t, const struct string *name
         .escaped = name->size != name->decoded_size,
     };
     if (frame->is_top)
-        fb_transcode_want_key(t, member);
+        fb_transcode_want_key(t, hash);
     bit = (uint64_t)1 << (member->hash & 63);
     if ((frame->seen & bit) == 0 && t->members.count - frame->first_member < FB_MEMBERS_SCANNED) {
         frame->seen |= bit;
@@ -238,6 +249,13 @@ struct cursor fb_transcode_drop(struct fb_transcoder *t, struct cursor c,
 
 /* A null, just written, that the mapping does not keep. That of an element stays, and its place. */
 struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const char *begin);
+
+/* A name that no attribute may have. */
+struct cursor fb_transcode_bad_name(struct fb_transcoder *t, struct cursor c,
+                                    const struct string *name);
+
+/* A bracket at c.p that is one level too deep: its value is passed over. */
+struct cursor fb_transcode_too_deep(struct fb_transcoder *t, struct cursor c);
 
 /* A number that DynamoDB does not hold: as the mapping has it. A key's is never made another. */
 struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
