@@ -75,20 +75,21 @@ __attribute__((noinline)) struct cursor fb_transcode_specials(struct fb_transcod
 
 /* ---- members ---- */
 
-__attribute__((noinline)) bool fb_transcode_find_repeated(struct fb_transcoder *t)
+__attribute__((noinline)) bool fb_transcode_find_repeated(struct fb_transcoder *t, const char *at)
 {
-    bool repeated = false;
+    const struct fb_member *before;
 
-    if (fb_members_find_repeated(&t->members, t->frame->first_member, &repeated) != FB_OK)
+    if (fb_members_find_repeated(&t->members, t->frame->first_member, &before) != FB_OK)
         return false;
-    t->frame->repeated |= repeated;
+    if (before != NULL)
+        fb_transcode_repeated(t, before, at);
     return true;
 }
 
 INLINE struct cursor name_and_colon(struct fb_transcoder *t, struct cursor c)
 {
     char *const out = c.out;
-    struct string name;
+    struct fb_final_name name = {.is_written = true};
 
     if (unlikely(t->frame->node != NULL))
         return fb_transcode_mapped_name(t, c);
@@ -96,17 +97,18 @@ INLINE struct cursor name_and_colon(struct fb_transcoder *t, struct cursor c)
         return fb_transcode_unexpected(t, c.p, "an attribute's name is missing");
     *c.out++ = '"';
     c.p++;
-    c = fb_transcode_string(t, c, &name);
+    c = fb_transcode_string(t, c, &name.text);
     if (unlikely(c.p == NULL))
         return c;
-    if (unlikely(name.decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
-        c = fb_transcode_bad_name(t, c, &name);
+    if (unlikely(name.text.decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
+        c = fb_transcode_bad_name(t, c, &name.text);
         if (c.p == NULL)
             return c;
     }
-    if (unlikely(!fb_transcode_note(t, &name, fb_transcode_hash(t, &name), out)))
+    name.hash = fb_transcode_hash(t, &name.text);
+    if (unlikely(!fb_transcode_note(t, &name, out, name.text.begin)))
         return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
-    t->counted += (uint32_t)name.decoded_size;
+    t->counted += (uint32_t)name.text.decoded_size;
     memcpy(c.out, "\":", 2);
     c.out += 2;
     c.p = fb_text_skip_blanks(c.p);
@@ -421,11 +423,6 @@ void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_o
     transcoder->record.envelope = envelope;
     transcoder->record.number = number;
     transcoder->record.offset_bytes = offset_bytes;
-}
-
-uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder)
-{
-    return transcoder->mismatches;
 }
 
 void fb_transcoder_shrink(struct fb_transcoder *transcoder)

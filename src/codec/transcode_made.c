@@ -41,9 +41,13 @@ static struct cursor add_name(struct fb_transcoder *t, struct cursor c,
                               const struct fb_map_item *item, char *out)
 {
     const struct fb_final_name name = {
-        {item->name, item->name_size, item->name_counted_bytes}, item->hash, false};
+        {item->name, item->name_size, item->name_counted_bytes}, item->hash, NULL, false};
 
-    return fb_transcode_add_member(t, c, &name, out);
+    c = fb_transcode_add_member(t, c, &name, out);
+    /* It takes the place of whatever there is. */
+    for (size_t i = 0; i < t->schema.count; i++)
+        t->key_is_either[i] &= item->hash != t->key_hashes[i];
+    return c;
 }
 
 /* A zero of a million digits counts as one byte, and there may be many of it. */
@@ -212,6 +216,11 @@ bool fb_transcode_keys_alone(struct fb_transcoder *t, struct fb_transcoded *ret)
     return good;
 }
 
+uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder)
+{
+    return transcoder->mismatches;
+}
+
 /* What a record that is left out would have been is of no interest. */
 static struct cursor leave_out(struct fb_transcoder *t, struct cursor c)
 {
@@ -229,6 +238,11 @@ static struct cursor begin_alone(struct fb_transcoder *t, struct cursor c)
     memset(t->key_values, 0, sizeof t->key_values);
     c.out = t->out + 1;
     return c;
+}
+
+static bool knows_key(const struct fb_transcoder *t)
+{
+    return !t->key_is_either[0] && !t->key_is_either[1];
 }
 
 static bool is_made(const struct fb_transcoder *t, const struct fb_map_item *item)
@@ -267,5 +281,8 @@ struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c)
         if (unlikely(c.p == NULL))
             return c;
     }
+    if (t->operation == FB_DELETE && !knows_key(t))
+        return fb_transcode_refuse(t, FB_DEAD_MAPPING, t->at,
+                                   "two fields become the key attribute");
     return c;
 }

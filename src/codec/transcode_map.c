@@ -27,11 +27,11 @@ static void drop_next(struct fb_transcoder *t, char *out, uint32_t counted)
 static struct fb_final_name name_it(struct fb_transcoder *t, const struct fb_map_node *node,
                                     const char *out, const struct string *read, uint64_t hash)
 {
-    struct fb_final_name name = {*read, hash, true};
+    struct fb_final_name name = {*read, hash, t->frame->prefix, true};
 
     if (node != NULL && node->action == FB_MAP_RENAME)
         return (struct fb_final_name){
-            {node->to, node->to_size, node->to_counted_bytes}, node->to_hash, false};
+            {node->to, node->to_size, node->to_counted_bytes}, node->to_hash, node->to, false};
     if (t->frame->prefix == NULL)
         return name;
     /* The prefix and what was read stand together in the output. */
@@ -53,7 +53,7 @@ struct cursor fb_transcode_add_member(struct fb_transcoder *t, struct cursor c,
         memcpy(c.out, name->text.begin, name->text.size);
         c.out += name->text.size;
     }
-    if (unlikely(!fb_transcode_note(t, &name->text, name->hash, out)))
+    if (unlikely(!fb_transcode_note(t, name, out, c.p)))
         return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
     t->counted += (uint32_t)name->text.decoded_size;
     memcpy(c.out, "\":", 2);
@@ -155,6 +155,8 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
         return c;
     }
     final = name_it(t, node, out, &name, hash);
+    if (fb_transcode_is_repaired(t, name.begin, name.size))
+        final.made_with = name.begin;
     if (likely(finds_room(t, &final, &name))) {
         c = fb_transcode_add_member(t, c, &final, out);
         if (unlikely(c.p == NULL))
@@ -190,6 +192,7 @@ void fb_transcode_start_mapping(struct fb_transcoder *t)
     t->is_left_out = false;
     t->grown = 0;
     t->made = 0;
+    memset(t->key_is_either, 0, sizeof t->key_is_either);
     t->reason_for_later = FB_DEAD_NONE;
     t->operation = t->mapping->operation;
     t->record.refuses_repaired = t->mapping->utf8 != FB_MAP_UTF8_REPLACE;
@@ -378,6 +381,29 @@ struct cursor fb_transcode_binary(struct fb_transcoder *t, struct cursor c)
     c.p = end + 1;
     t->counted += (uint32_t)(size / 4 * 3) - (end[-1] == '=') - (end[-2] == '=');
     return c;
+}
+
+bool fb_transcode_is_repaired(const struct fb_transcoder *t, const char *name, size_t size)
+{
+    const struct fb_repair *repair = t->record.repair;
+
+    return repair != NULL && (uintptr_t)name >= (uintptr_t)repair->text.bytes &&
+           (uintptr_t)name < (uintptr_t)repair->text.bytes + repair->text.size &&
+           fb_repair_touches(repair, name, name + size);
+}
+
+void fb_transcode_repeated(struct fb_transcoder *t, const struct fb_member *before, const char *at)
+{
+    const struct fb_member *const top = &t->members.stack[t->members.count - 1];
+
+    t->frame->repeated = true;
+    if (before->made_with == top->made_with &&
+        !fb_transcode_is_repaired(t, before->name, before->name_size) &&
+        !fb_transcode_is_repaired(t, top->name, top->name_size))
+        return;
+    fb_transcode_refuse_later(t, FB_DEAD_MAPPING, at, "two fields become one attribute");
+    for (size_t i = 0; t->frame->is_top && i < t->schema.count; i++)
+        t->key_is_either[i] |= top->hash == t->key_hashes[i];
 }
 
 int fb_transcode_repaired_key(const struct fb_transcoder *t)

@@ -47,6 +47,7 @@ struct fb_transcoder {
     const char *key_values[2]; /* where the last value of each begins; NULL when there is none */
     const char *no_key;        /* where the place of a value goes that is no key's */
     const char **value_wanted; /* where the place of the next value goes */
+    bool key_is_either[2];     /* two fields are called as the key attribute is */
 
     const char *text;
     const char *end;
@@ -168,12 +169,21 @@ static inline void fb_transcode_want_key(struct fb_transcoder *t, uint64_t hash)
             t->value_wanted = &t->key_values[i];
 }
 
-/* Whether the topmost member repeats a name; false without memory. */
-bool fb_transcode_find_repeated(struct fb_transcoder *t);
+/* Whether the topmost member, whose name or value is at `at`, repeats a name, and whether that is
+ * another field's; false without memory. */
+bool fb_transcode_find_repeated(struct fb_transcoder *t, const char *at);
 
-/* `out` is where the member begins in the output. */
-INLINE bool fb_transcode_note(struct fb_transcoder *t, const struct string *name, uint64_t hash,
-                              const char *out)
+/* What a member is called in the end; its bytes stay for as long as the record is worked on. */
+struct fb_final_name {
+    struct string text;
+    uint64_t hash;
+    const char *made_with; /* as in struct fb_member */
+    bool is_written;       /* in the output already */
+};
+
+/* The member begins at `out` in the output, and its name or value at `at` in the text. */
+INLINE bool fb_transcode_note(struct fb_transcoder *t, const struct fb_final_name *name,
+                              const char *out, const char *at)
 {
     struct frame *frame = t->frame;
     struct fb_member *member;
@@ -183,22 +193,23 @@ INLINE bool fb_transcode_note(struct fb_transcoder *t, const struct string *name
         return false;
     member = &t->members.stack[t->members.count++];
     *member = (struct fb_member){
-        .hash = hash,
-        .name = name->begin,
-        .name_size = (uint32_t)name->size,
+        .hash = name->hash,
+        .name = name->text.begin,
+        .made_with = name->made_with,
+        .name_size = (uint32_t)name->text.size,
         .out_begin = (uint32_t)(out - t->out),
         .counted_begin = t->counted,
         .slot = FB_MEMBERS_NO_SLOT,
-        .escaped = name->size != name->decoded_size,
+        .escaped = name->text.size != name->text.decoded_size,
     };
     if (frame->is_top)
-        fb_transcode_want_key(t, hash);
+        fb_transcode_want_key(t, name->hash);
     bit = (uint64_t)1 << (member->hash & 63);
     if ((frame->seen & bit) == 0 && t->members.count - frame->first_member < FB_MEMBERS_SCANNED) {
         frame->seen |= bit;
         return true;
     }
-    return fb_transcode_find_repeated(t);
+    return fb_transcode_find_repeated(t, at);
 }
 
 /* ---- brackets ---- */
@@ -217,13 +228,6 @@ INLINE void fb_transcode_push(struct fb_transcoder *t, bool object, uint32_t ele
 }
 
 /* ---- what a mapping adds (transcode_map.c) ---- */
-
-/* What the member is called in the end; its bytes stay for as long as the record is worked on. */
-struct fb_final_name {
-    struct string text;
-    uint64_t hash;
-    bool is_written; /* in the output already */
-};
 
 void fb_transcode_start_mapping(struct fb_transcoder *t);
 
@@ -264,6 +268,13 @@ struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
 
 /* A string that was repaired as a binary. All else that begins no value is none. */
 struct cursor fb_transcode_binary(struct fb_transcoder *t, struct cursor c);
+
+/* The topmost member has the name of one before it. Those of one field are its values, of which the
+ * last counts; of two fields, none is the right one. */
+void fb_transcode_repeated(struct fb_transcoder *t, const struct fb_member *before, const char *at);
+
+/* Whether this name of the text was repaired: another may have become the same. */
+bool fb_transcode_is_repaired(const struct fb_transcoder *t, const char *name, size_t size);
 
 /* Whether a key attribute's value was repaired: then it is no key. Returns its number; or -1. */
 int fb_transcode_repaired_key(const struct fb_transcoder *t);
