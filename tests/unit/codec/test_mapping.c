@@ -250,6 +250,8 @@ static const struct mapping_case cases[] = {
      "{\"q_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
     {"flatten = p: p_", "{\"p\":{\"n\":1},\"pk\":\"a\",\"p\":{\"m\":2}}", "mapping"},
     {"flatten = p: p_", "{\"p\":{\"n\":1},\"pk\":\"a\",\"p\":2}", "mapping"},
+    {"flatten = p: a\\b", "{}", NULL},
+    {"flatten = p: a\"b", "{}", NULL},
     {"flatten = p.q: q_", "{\"p\":{\"q\":{\"n\":1}},\"pk\":\"a\",\"p\":{\"q\":{\"n\":2}}}",
      "{\"pk\":{\"S\":\"a\"},\"p\":{\"M\":{\"q_n\":{\"N\":\"2\"}}}}"},
     /* null */
