@@ -80,7 +80,7 @@ static enum fb_status read_element(struct set *set, struct fb_json_cursor *eleme
     enum fb_status status;
 
     if (*begins == '[' || *begins == '{' || *begins == 'n')
-        return refuse(set, "an element of a set is a string or a number");
+        return refuse(set, "an element of a set is a string, a number or a boolean");
     if (!is_string) {
         fb_json_skip(element);
         text.size = (size_t)(element->at - begins);

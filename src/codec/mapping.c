@@ -120,8 +120,10 @@ static enum fb_status set_target(struct compiler *compiler, const char *key,
 
     if (!compiler->is_second)
         return FB_OK;
-    if (node->action == FB_MAP_FLATTEN && memchr(bytes, '"', size) != NULL)
-        return wrong(compiler, key, bytes, "no quote in what stands before names");
+    /* It is written as it is, and hashed with the name behind it. */
+    if (node->action == FB_MAP_FLATTEN &&
+        (memchr(bytes, '"', size) != NULL || memchr(bytes, '\\', size) != NULL))
+        return wrong(compiler, key, bytes, "no quote or backslash in what stands before names");
     status = make_name(compiler, key, bytes, size, node->action == FB_MAP_FLATTEN ? 0 : 1, &name);
     if (status != FB_OK)
         return status;
@@ -155,6 +157,7 @@ static enum fb_status take_pair(struct compiler *compiler, const char *key, cons
     } else {
         fb_error_prefix(compiler->error, "%s", key);
     }
+    name[size] = '\0';
     if (status == FB_OK)
         status = act(compiler, key, node, action);
     if (status == FB_OK)

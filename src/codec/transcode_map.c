@@ -126,6 +126,22 @@ static bool finds_room(struct fb_transcoder *t, const struct fb_final_name *name
     return t->grown <= FB_ITEM_MAX_BYTES;
 }
 
+/* What the first one brought stays, and with it maybe the key. */
+static void flattened_twice(struct fb_transcoder *t, const char *at)
+{
+    fb_transcode_refuse_later(t, FB_DEAD_MAPPING, at, "a field that is flattened is there twice");
+    for (size_t i = 0; t->frame->is_top && i < t->schema.count; i++)
+        t->key_is_either[i] = true;
+}
+
+/* Of a member that found no room. */
+static void want_key_alone(struct fb_transcoder *t, uint64_t hash)
+{
+    for (size_t i = 0; i < t->schema.count; i++)
+        t->key_is_either[i] |= hash == t->key_hashes[i] && t->key_values[i] != NULL;
+    fb_transcode_want_key(t, hash);
+}
+
 struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
 {
     char *const out = c.out;
@@ -142,8 +158,7 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
     node = fb_map_node_member(t->frame->node, hash, name.begin, name.size,
                               name.size != name.decoded_size);
     if (unlikely(node != NULL && node->action == FB_MAP_FLATTEN && t->values[node->slot] != NULL))
-        fb_transcode_refuse_later(t, FB_DEAD_MAPPING, c.p,
-                                  "a field that is flattened is there twice");
+        flattened_twice(t, c.p);
     tell_value(t, node, c.p);
     if (node != NULL && node->action == FB_MAP_FLATTEN && *c.p == '{') {
         t->flatten = node;
@@ -164,7 +179,7 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
     } else {
         fb_transcode_refuse_later(t, FB_DEAD_ITEM_TOO_LARGE, c.p, FB_TRANSCODE_TOO_LARGE);
         if (t->frame->is_top)
-            fb_transcode_want_key(t, final.hash);
+            want_key_alone(t, final.hash);
         drop_next(t, out, counted);
     }
     *t->value_wanted = c.p;

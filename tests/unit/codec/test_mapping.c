@@ -250,6 +250,11 @@ static const struct mapping_case cases[] = {
      "{\"q_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
     {"flatten = p: p_", "{\"p\":{\"n\":1},\"pk\":\"a\",\"p\":{\"m\":2}}", "mapping"},
     {"flatten = p: p_", "{\"p\":{\"n\":1},\"pk\":\"a\",\"p\":2}", "mapping"},
+    {"flatten = p:\nwrite = delete", "{\"p\":{\"pk\":\"a\"},\"p\":{\"x\":1}}", "mapping"},
+    {"flatten = p:\nwrite = delete\nitem.pk = {id}", "{\"p\":{\"pk\":\"a\"},\"p\":{},\"id\":\"b\"}",
+     "delete {\"pk\":{\"S\":\"b\"}}"},
+    {"flatten = p: a\\b", "{}", NULL},
+    {"flatten = p: a\"b", "{}", NULL},
     {"flatten = p.q: q_", "{\"p\":{\"q\":{\"n\":1}},\"pk\":\"a\",\"p\":{\"q\":{\"n\":2}}}",
      "{\"pk\":{\"S\":\"a\"},\"p\":{\"M\":{\"q_n\":{\"N\":\"2\"}}}}"},
     /* null */
@@ -415,6 +420,10 @@ static const struct mapping_case limit_cases[] = {
      "{\"pk\":\"a\",\"x\":\"<400000*x>\",\"z\":1}",
      "{\"pk\":{\"S\":\"a\"},\"z\":{\"N\":\"1\"},\"x\":{\"S\":\"x\"}}"},
     /* what is large in the output alone */
+    {"flatten = p: "
+     "ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"
+     "ppppppp",
+     "{\"pk\":\"a\",\"p\":{\"\\n<65500*x>\":1}}", "attribute-name-too-long"},
     {"item.a = {n:as=number}\nitem.b = {n:as=number}\nitem.c = {n:as=number}\n"
      "item.d = {n:as=number}\nitem.e = {n:as=number}\nitem.f = {n:as=number}\n"
      "item.g = {n:as=number}\nitem.h = {n:as=number}\nitem.i = {n:as=number}\n"
