@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firebridge/pipeline/dead_letters.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "firebridge/base/heartbeat.h"
+#include "firebridge/base/event.h"
 #include "firebridge/base/log.h"
 
 struct fb_dead_letters {
@@ -18,16 +16,14 @@ struct fb_dead_letters {
     uint64_t max_letters, in_records;
     bool accept_all;
 
-    pthread_mutex_t lock; /* guards the sink; held while it waits for S3 or the disk */
-    struct fb_letter_sink *sink;
-    atomic_uint_fast64_t count, held_bytes; /* read without a lock */
+    struct fb_letter_sink *sink; /* of whoever has taken it, who alone changes what follows */
+    atomic_uint_fast64_t count, held_bytes; /* read without the lock */
     struct fb_tally reasons;
 
-    /*
-     * Guards what follows, never for long: the frontier asks under a lock that decoders wait for.
-     * Taken within the other, which whoever changes something holds, too.
-     */
-    pthread_mutex_t gate;
+    /* Guards what follows, never for long: the frontier asks while decoders wait for it. */
+    pthread_mutex_t lock;
+    pthread_cond_t given_back;
+    bool is_taken;
     uint64_t
         first_unkept; /* ordinal of the first letter that waits in the sink; UINT64_MAX: none */
     uint64_t *ring;   /* ordinals of the last max_letters letters, oldest at `oldest` */
@@ -62,7 +58,7 @@ enum fb_status fb_dead_letters_open(const struct fb_dead_letters_options *option
     letters->accept_all = options->accept_all || options->max_letters == 0;
     letters->first_unkept = UINT64_MAX;
     pthread_mutex_init(&letters->lock, NULL);
-    pthread_mutex_init(&letters->gate, NULL);
+    fb_condition_init(&letters->given_back);
     fb_tally_init(&letters->reasons);
     note_held(letters);
     letters->stream = strdup(options->stream);
@@ -83,8 +79,8 @@ void fb_dead_letters_close(struct fb_dead_letters *letters)
     if (letters == NULL)
         return;
     fb_letter_sink_free(letters->sink);
+    pthread_cond_destroy(&letters->given_back);
     pthread_mutex_destroy(&letters->lock);
-    pthread_mutex_destroy(&letters->gate);
     fb_tally_done(&letters->reasons);
     free(letters->stream);
     free(letters->bucket);
@@ -93,31 +89,37 @@ void fb_dead_letters_close(struct fb_dead_letters *letters)
 }
 
 /* Whoever has it may wait for S3 for long; who waits for it is alive all the same. */
-static void take_lock(struct fb_dead_letters *letters)
+static void take_sink(struct fb_dead_letters *letters)
 {
-    struct timespec until;
-
-    do {
-        fb_heartbeat();
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec++;
-    } while (pthread_mutex_clocklock(&letters->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+    pthread_mutex_lock(&letters->lock);
+    while (letters->is_taken)
+        (void)fb_condition_wait(&letters->given_back, &letters->lock, NULL);
+    letters->is_taken = true;
+    pthread_mutex_unlock(&letters->lock);
 }
 
-static enum fb_status sync_locked(struct fb_dead_letters *letters, struct fb_error *error)
+static void give_back_sink(struct fb_dead_letters *letters)
+{
+    pthread_mutex_lock(&letters->lock);
+    letters->is_taken = false;
+    pthread_cond_signal(&letters->given_back);
+    pthread_mutex_unlock(&letters->lock);
+}
+
+static enum fb_status sync_sink(struct fb_dead_letters *letters, struct fb_error *error)
 {
     enum fb_status status = letters->sink->sync(letters->sink, error);
 
     note_held(letters);
     if (status != FB_OK)
         return status;
-    pthread_mutex_lock(&letters->gate);
+    pthread_mutex_lock(&letters->lock);
     letters->first_unkept = UINT64_MAX;
-    pthread_mutex_unlock(&letters->gate);
+    pthread_mutex_unlock(&letters->lock);
     return FB_OK;
 }
 
-/* With the lock. Whether one more, with that ordinal, is too many. */
+/* With the sink. Whether one more, with that ordinal, is too many. */
 static bool is_too_many(const struct fb_dead_letters *letters, uint64_t ordinal)
 {
     uint64_t before = letters->max_letters - 1;
@@ -145,17 +147,17 @@ static void note_in_ring(struct fb_dead_letters *letters, uint64_t ordinal)
 static void note_ordinal(struct fb_dead_letters *letters, uint64_t ordinal)
 {
     atomic_fetch_add(&letters->count, 1);
-    pthread_mutex_lock(&letters->gate);
+    pthread_mutex_lock(&letters->lock);
     /* Rejections come a little out of order. */
     if (letters->sink->is_due != NULL && ordinal < letters->first_unkept)
         letters->first_unkept = ordinal;
     if (!letters->accept_all)
         note_in_ring(letters, ordinal);
-    pthread_mutex_unlock(&letters->gate);
+    pthread_mutex_unlock(&letters->lock);
 }
 
-static enum fb_status add_locked(struct fb_dead_letters *letters,
-                                 const struct fb_dead_letter *letter, struct fb_error *error)
+static enum fb_status add_to_sink(struct fb_dead_letters *letters,
+                                  const struct fb_dead_letter *letter, struct fb_error *error)
 {
     const struct fb_letter_context context = {
         .stream = letters->stream,
@@ -174,7 +176,7 @@ static enum fb_status add_locked(struct fb_dead_letters *letters,
                        (unsigned long long)letters->max_letters,
                        (unsigned long long)letters->in_records, letter->reason, letter->message);
     if (letters->sink->is_full != NULL && letters->sink->is_full(letters->sink)) {
-        status = sync_locked(letters, error);
+        status = sync_sink(letters, error);
         if (status != FB_OK)
             return status;
     }
@@ -196,9 +198,9 @@ enum fb_status fb_dead_letters_add(struct fb_dead_letters *letters,
 {
     enum fb_status status;
 
-    take_lock(letters);
-    status = add_locked(letters, letter, error);
-    pthread_mutex_unlock(&letters->lock);
+    take_sink(letters);
+    status = add_to_sink(letters, letter, error);
+    give_back_sink(letters);
     return status;
 }
 
@@ -242,10 +244,10 @@ enum fb_status fb_dead_letters_sync(struct fb_dead_letters *letters, bool all,
     struct fb_letter_sink *sink = letters->sink;
     enum fb_status status = FB_OK;
 
-    take_lock(letters);
+    take_sink(letters);
     if (all || sink->is_due == NULL || sink->is_due(sink))
-        status = sync_locked(letters, error);
-    pthread_mutex_unlock(&letters->lock);
+        status = sync_sink(letters, error);
+    give_back_sink(letters);
     return status;
 }
 
@@ -253,7 +255,7 @@ uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ord
 {
     uint64_t first;
 
-    pthread_mutex_lock(&letters->gate);
+    pthread_mutex_lock(&letters->lock);
     first = letters->first_unkept;
     for (uint64_t i = 0; i < letters->ring_count; i++) {
         uint64_t at = letters->ring[(letters->oldest + i) % letters->max_letters];
@@ -262,7 +264,7 @@ uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ord
         if (ordinal < at + letters->in_records && at < first)
             first = at;
     }
-    pthread_mutex_unlock(&letters->gate);
+    pthread_mutex_unlock(&letters->lock);
     return first;
 }
 

@@ -6,7 +6,7 @@
  *
  * Invariant: the frontier, which stays behind fb_dead_letters_undecided and comes after a
  *            fb_dead_letters_sync, passes no letter that is not durable.
- * Threads:   any. A lock is held while the sink waits for S3 or the disk;
+ * Threads:   any. One at a time has the sink, also while it waits for S3 or the disk;
  *            fb_dead_letters_undecided waits for nobody.
  */
 #ifndef FIREBRIDGE_PIPELINE_DEAD_LETTERS_H
