@@ -303,7 +303,8 @@ enum fb_status fb_region_next(struct fb_record_reader *reader, struct fb_record 
 static struct fb_resync begin_resync(const struct fb_record_reader *reader)
 {
     const struct fb_form_options *options = &reader->form_options;
-    struct fb_resync resync = {0};
+    /* A colon at the very begin is a member's, whose name was taken for an array's element. */
+    struct fb_resync resync = {.behind = FB_BEHIND_STRING};
 
     for (size_t i = 0; i < options->delimiter_size; i++)
         if ((unsigned char)options->delimiter[i] < 0x20) {

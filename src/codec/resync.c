@@ -13,14 +13,15 @@ enum meaning {
     CLOSE_OBJECT,
     CLOSE_LIST,
     QUOTE,
-    BEFORE_VALUE,
+    COLON,
+    COMMA,
     BACKSLASH
 };
 
 static const unsigned char outside[256] = {
-    [' '] = BLANK,       ['\t'] = BLANK,       ['\r'] = BLANK,       ['\n'] = NEWLINE,
-    ['{'] = OPEN_OBJECT, ['['] = OPEN_LIST,    ['}'] = CLOSE_OBJECT, [']'] = CLOSE_LIST,
-    ['"'] = QUOTE,       [':'] = BEFORE_VALUE, [','] = BEFORE_VALUE,
+    [' '] = BLANK,       ['\t'] = BLANK,    ['\r'] = BLANK,       ['\n'] = NEWLINE,
+    ['{'] = OPEN_OBJECT, ['['] = OPEN_LIST, ['}'] = CLOSE_OBJECT, [']'] = CLOSE_LIST,
+    ['"'] = QUOTE,       [':'] = COLON,     [','] = COMMA,
 };
 
 static const unsigned char inside[256] = {
@@ -38,18 +39,25 @@ static void step_outside(struct fb_resync *resync, enum meaning meaning)
         resync->closed_outer = true;
     else if (meaning == QUOTE)
         resync->in_string = true;
-    if (meaning != BLANK && meaning != NEWLINE)
-        resync->value_follows = meaning == BEFORE_VALUE || meaning == OPEN_LIST;
+    if (meaning == COLON && resync->behind == FB_BEHIND_STRING)
+        resync->behind = FB_BEHIND_NAME;
+    else if (meaning == COLON || meaning == COMMA || meaning == OPEN_LIST)
+        resync->behind = FB_BEHIND_MARK;
+    else if (meaning != BLANK && meaning != NEWLINE)
+        resync->behind = FB_BEHIND_OTHER;
 }
 
 static void step_inside(struct fb_resync *resync, enum meaning meaning)
 {
+    resync->behind = FB_BEHIND_OTHER;
     if (resync->escaped)
         resync->escaped = false;
-    else if (meaning == QUOTE)
-        resync->in_string = false;
     else if (meaning == BACKSLASH)
         resync->escaped = true;
+    else if (meaning == QUOTE) {
+        resync->in_string = false;
+        resync->behind = FB_BEHIND_STRING;
+    }
 }
 
 /* True behind the last byte of a delimiter. */
@@ -100,7 +108,7 @@ bool fb_resync_find(struct fb_resync *resync, const char *text, size_t size, siz
         }
         if (meaning == NONE && !resync->escaped) {
             resync->after_newline = false;
-            resync->value_follows = false;
+            resync->behind = FB_BEHIND_OTHER;
             continue;
         }
         if (meaning == OPEN_OBJECT &&

@@ -18,7 +18,12 @@ struct fb_resync {
     bool escaped;       /* the next byte of a string is behind a backslash */
     bool after_newline; /* nothing but blanks since the last newline, or such a delimiter */
     uint64_t indent;    /* blanks since that newline */
-    bool value_follows; /* nothing but blanks since the last `:`, `,` or `[` */
+    enum {
+        FB_BEHIND_OTHER,
+        FB_BEHIND_STRING,
+        FB_BEHIND_NAME, /* the colon of a member */
+        FB_BEHIND_MARK  /* another colon, a comma, a `[` */
+    } behind;           /* but for blanks */
     bool closed_outer;  /* a `]` that closes what was open before */
 
     const char *delimiter; /* as good as a newline: no string of JSON can hold it; or NULL */
@@ -36,15 +41,16 @@ bool fb_resync_find(struct fb_resync *resync, const char *text, size_t size, siz
 /* No sound JSON has a `{` here, or only as a string's text: the damage may have hidden an end. */
 static inline bool fb_resync_is_odd(const struct fb_resync *resync)
 {
-    return resync->in_string || !resync->value_follows;
+    return resync->in_string || resync->behind < FB_BEHIND_NAME;
 }
 
 void fb_resync_pass_bracket(struct fb_resync *resync);
 
-/* A `{` where it stands begins a record, whatever follows. */
+/* A `{` where it stands begins a record, whatever follows: it is no member of one whose own bracket
+ * was lost. */
 static inline bool fb_resync_at_top(const struct fb_resync *resync)
 {
-    return resync->depth == 0 && !resync->in_string;
+    return resync->depth == 0 && !resync->in_string && resync->behind != FB_BEHIND_NAME;
 }
 
 #endif

@@ -38,6 +38,19 @@ static void what_stands_deeper_than_a_bad_record_is_never_a_record(void **state)
     expect("{\"id\":[1\r\n \t{\"id\":\"n\"}", "0+22(malformed-json) ");
 }
 
+static void a_member_of_a_record_that_lost_its_bracket_is_never_a_record(void **state)
+{
+    (void)state;
+    expect("\"id\":\"a\",\"m\" : {\"id\":\"n\"},\"l\":[{\"id\":\"n\"}]}{\"id\":\"b\"}",
+           "0+43(not-an-object) 43+10 ");
+    expect("{\"id\":\"a\"},\"m\":{\"id\":\"n\"}}{\"id\":\"b\"}",
+           "0+10 10+16(malformed-json) 26+10 ");
+    expect("[\"m\":{\"id\":\"n\"}},{\"id\":\"b\"}]",
+           "1+3(not-an-object) 4+12(malformed-json) 17+10 ");
+    /* A colon of another text. */
+    expect("app: {\"id\":\"a\"}", "0+4(malformed-json) 5+10 ");
+}
+
 /* Firehose joins records without anything between, unless the sender ends each with a newline. */
 static void a_damaged_record_takes_none_of_those_joined_to_it_along(void **state)
 {
@@ -224,6 +237,7 @@ int main(void)
         cmocka_unit_test(an_unclosed_record_does_not_swallow_the_next_line),
         cmocka_unit_test(a_nested_object_of_a_bad_record_is_never_a_record),
         cmocka_unit_test(what_stands_deeper_than_a_bad_record_is_never_a_record),
+        cmocka_unit_test(a_member_of_a_record_that_lost_its_bracket_is_never_a_record),
         cmocka_unit_test(a_damaged_record_takes_none_of_those_joined_to_it_along),
         cmocka_unit_test(objects_that_lack_a_comma_between_them_are_no_records),
         cmocka_unit_test(a_bad_element_hides_only_what_may_be_its_own),
