@@ -119,6 +119,8 @@ static enum fb_status sync_letters(struct adding *self, struct fb_error *error)
         self->has_letters = status != FB_OK;
         if (status != FB_OK && status != FB_CANCELED && status != FB_CORRUPT)
             status = fb_patience_wait(&self->outlet.patience, error);
+        else if (status == FB_OK)
+            fb_patience_success(&self->outlet.patience);
     }
     return status;
 }

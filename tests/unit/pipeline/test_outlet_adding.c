@@ -199,6 +199,40 @@ static enum fb_status get_fake(struct fb_client *client, const char *name, const
     return FB_OK;
 }
 
+/* ---- dead letters, on a disk that is full at times ---- */
+
+struct letters_fake {
+    struct fb_letter_sink sink;
+    struct fb_letter_sink *files;
+    unsigned failing_syncs; /* to come */
+};
+
+static enum fb_status add_letter(struct fb_letter_sink *sink, const struct fb_dead_letter *letter,
+                                 const char *line, size_t size, struct fb_error *error)
+{
+    struct fb_letter_sink *files = ((struct letters_fake *)sink)->files;
+
+    return files->add(files, letter, line, size, error);
+}
+
+static enum fb_status sync_letters(struct fb_letter_sink *sink, struct fb_error *error)
+{
+    struct letters_fake *fake = (struct letters_fake *)sink;
+
+    if (fake->failing_syncs == 0)
+        return fake->files->sync(fake->files, error);
+    fake->failing_syncs--;
+    return fail_with(error, FB_IO, "ENOSPC");
+}
+
+static void free_letters(struct fb_letter_sink *sink)
+{
+    fb_letter_sink_free(((struct letters_fake *)sink)->files);
+}
+
+static struct letters_fake letters_fake = {
+    .sink = {.add = add_letter, .sync = sync_letters, .free = free_letters}};
+
 /* ---- the stream around ---- */
 
 #define RECORDS 3000
@@ -342,8 +376,11 @@ static int set_up(void **state)
     const struct fb_mapping_options mapped = {.items = items, .item_count = 2, .write = "add"};
     struct fb_letter_files_options files = {
         .root = directory, .stream = "s", .clock = &virtual_clock.clock};
-    struct fb_dead_letters_options options = {
-        .stream = "s", .bucket = "b", .clock = &virtual_clock.clock, .accept_all = true};
+    struct fb_dead_letters_options options = {.sink = &letters_fake.sink,
+                                              .stream = "s",
+                                              .bucket = "b",
+                                              .clock = &virtual_clock.clock,
+                                              .accept_all = true};
 
     (void)state;
     for (size_t i = 0; i < LATE; i++)
@@ -359,7 +396,7 @@ static int set_up(void **state)
     make_records();
     snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
     return mkdtemp(directory) != NULL && fb_mapping_new(&mapped, 1, &mapping, NULL) == FB_OK &&
-                   fb_letter_files_new(&files, &options.sink, NULL) == FB_OK &&
+                   fb_letter_files_new(&files, &letters_fake.files, NULL) == FB_OK &&
                    fb_dead_letters_open(&options, &letters, NULL) == FB_OK
                ? 0
                : -1;
@@ -523,6 +560,26 @@ static void an_item_that_is_no_marker_stops_the_outlet(void **state)
     close_outlet();
 }
 
+/* A later hiccup is then not taken for a part of this one. */
+static void letters_that_are_kept_again_make_the_stream_well(void **state)
+{
+    struct fb_error error = {0};
+
+    (void)state;
+    letters_fake.failing_syncs = 7;
+    open_outlet(65536);
+    assert_int_equal(begin(false), FB_OK);
+    keys_of[0] = -1;
+    keys_of[1] = 1;
+    assert_int_equal(give(0, &error), FB_OK);
+    assert_int_equal(give(1, &error), FB_OK);
+    assert_int_equal(outlet->functions->finish(outlet, &error), FB_OK);
+    assert_int_equal(letters_fake.failing_syncs, 0);
+    assert_false(outlet->patience.unhealthy);
+    assert_int_equal(outlet->patience.failing_since_ms, 0);
+    close_outlet();
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -536,6 +593,7 @@ int main(void)
         CASE(a_refused_record_that_is_named_costs_two_calls),
         CASE(refused_records_under_faults_and_kills_are_never_counted),
         CASE(an_item_that_is_no_marker_stops_the_outlet),
+        CASE(letters_that_are_kept_again_make_the_stream_well),
     };
 
     return cmocka_run_group_tests_name("pipeline/outlet_adding", tests, NULL, NULL);
