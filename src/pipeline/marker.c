@@ -34,10 +34,17 @@ enum fb_status fb_markers_check(const struct fb_markers *markers, struct fb_erro
     return FB_OK;
 }
 
-static void format_place(struct fb_place place, char *text, size_t size)
+/* Three numbers of 64 bits, and one of 32. */
+#define PLACE_SIZE (3 * 20 + 8 + 4)
+
+static void format_place(struct fb_place place, char *text)
 {
-    snprintf(text, size, "%llu.%llu", (unsigned long long)place.offset_bytes,
-             (unsigned long long)place.part);
+    const int size = snprintf(text, PLACE_SIZE, "%llu.%llu", (unsigned long long)place.offset_bytes,
+                              (unsigned long long)place.part);
+
+    if (place.output > 0)
+        snprintf(text + size, PLACE_SIZE - (size_t)size, ".%llu.%08lx",
+                 (unsigned long long)place.output, (unsigned long)place.program);
 }
 
 /* {"S":TEXT}, or {"B":BASE64}; NULL without memory. */
@@ -57,11 +64,11 @@ static json_t *make_key(const struct fb_markers *markers, const struct fb_state_
     const struct fb_key_attribute *attributes = markers->schema->attributes;
     const bool has_sort_key = markers->schema->count == 2;
     char text[TEXT_MAX_BYTES];
-    char place[48];
+    char place[PLACE_SIZE];
     char again[32] = "";
     json_t *key = json_object();
 
-    format_place(begin, place, sizeof place);
+    format_place(begin, place);
     if (object->again_ms != 0)
         snprintf(again, sizeof again, "|again %lld", (long long)object->again_ms);
     snprintf(text, sizeof text, FB_MARKER_PREFIX "%.64s|s3://%.63s/%.1024s|%.512s%s%s%s",
@@ -100,10 +107,10 @@ enum fb_status fb_marker_append_put(const struct fb_markers *markers,
                                     struct fb_place end, int64_t now_ms, struct fb_buffer *out)
 {
     json_t *item = make_key(markers, object, begin);
-    char place[48];
+    char place[PLACE_SIZE];
     char expires[24];
 
-    format_place(end, place, sizeof place);
+    format_place(end, place);
     snprintf(expires, sizeof expires, "%lld", (long long)((now_ms + markers->ttl_ms) / 1000));
     if (item == NULL ||
         json_object_set_new(item, FB_MARKER_ATTRIBUTE, json_pack("{s:s}", "S", place)) != 0 ||
@@ -118,18 +125,26 @@ enum fb_status fb_marker_append_put(const struct fb_markers *markers,
                        out);
 }
 
-/* "OFFSET.PART" and nothing else. */
+/* The number behind a dot at *at, and *at behind that; 0 where there is none. */
+static unsigned long long next_number(char **at, int base)
+{
+    return **at == '.' ? strtoull(*at + 1, at, base) : 0;
+}
+
+/* A place and nothing else. */
 static bool read_place(const char *text, struct fb_place *ret_place)
 {
-    char again[48];
+    char again[PLACE_SIZE];
     char *at;
 
     if (text == NULL)
         return false;
     ret_place->offset_bytes = strtoull(text, &at, 10);
-    ret_place->part = *at == '.' ? strtoull(at + 1, NULL, 10) : 0;
+    ret_place->part = next_number(&at, 10);
+    ret_place->output = next_number(&at, 10);
+    ret_place->program = (uint32_t)next_number(&at, 16);
     /* Whatever was read otherwise than it is written shows. */
-    format_place(*ret_place, again, sizeof again);
+    format_place(*ret_place, again);
     return strcmp(again, text) == 0;
 }
 

@@ -6,8 +6,8 @@
  * attribute the place where it ends and the next one begins. So whoever knows the object finds out
  * what is done of it, and needs neither the state file nor the conf that it was done with.
  *
- *     firebridge|STREAM|s3://BUCKET/KEY|ETAG  and  OFFSET.PART     with a sort key
- *     firebridge|STREAM|s3://BUCKET/KEY|ETAG|OFFSET.PART           without
+ *     firebridge|STREAM|s3://BUCKET/KEY|ETAG  and  PLACE     with a sort key
+ *     firebridge|STREAM|s3://BUCKET/KEY|ETAG|PLACE           without
  *
  * A replay that adds again has markers of its own: "|again MILLISECONDS" stands behind the ETag.
  *
@@ -25,15 +25,26 @@
 #define FB_MARKER_PREFIX    "firebridge|"
 #define FB_MARKER_ATTRIBUTE "firebridge"
 
-/* Where a run begins or ends: a byte of the decompressed object, and which of the records there. */
+/*
+ * Where a run begins or ends: a byte of the decompressed object, and which of the records there;
+ * that means the same under every conf. A run may also end between two outputs of a record. How
+ * many are behind it means something only with the program that they are outputs of.
+ *
+ *     OFFSET.PART                    between records
+ *     OFFSET.PART.OUTPUT.PROGRAM     within one; OUTPUT is not 0, PROGRAM eight hexadecimal digits
+ */
 struct fb_place {
     uint64_t offset_bytes;
     uint64_t part;
+    uint64_t output;  /* so many outputs of the record there are before the place */
+    uint32_t program; /* fb_mapping_transform_sum; 0 where `output` is */
 };
 
 static inline bool fb_place_is_before(struct fb_place a, struct fb_place b)
 {
-    return a.offset_bytes < b.offset_bytes || (a.offset_bytes == b.offset_bytes && a.part < b.part);
+    if (a.offset_bytes != b.offset_bytes)
+        return a.offset_bytes < b.offset_bytes;
+    return a.part < b.part || (a.part == b.part && a.output < b.output);
 }
 
 struct fb_markers {
