@@ -17,6 +17,9 @@
 #define OPTIONS_MAX  20
 #define OPTIONS_SIZE 1024 /* of a command's struct */
 
+/* What a command says on one line. */
+#define MESSAGE_SIZE 4096
+
 /* getopt's value for an option without a letter: its row, behind all letters. */
 #define FIRST_ROW 256
 
@@ -370,15 +373,15 @@ int fb_cli_main(int argc, char **argv)
 
 void fb_cli_report(void *context, const char *message)
 {
+    char text[MESSAGE_SIZE];
+
     (void)context;
-    fputs("firebridge: ", stderr);
-    fb_human_print(stderr, message);
-    fputc('\n', stderr);
+    fprintf(stderr, "firebridge: %s\n", fb_human_text(message, text, sizeof text));
 }
 
 int fb_cli_fail(const char *format, ...)
 {
-    char message[4096];
+    char message[MESSAGE_SIZE];
     va_list arguments;
 
     va_start(arguments, format);

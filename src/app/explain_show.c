@@ -156,7 +156,7 @@ static json_t *load_item(const struct fb_record *record)
 /* Takes over `text`. */
 static void print_text(char *text)
 {
-    fb_human_print(stdout, text != NULL ? text : "\"(no memory for it)\"");
+    fb_human_print(text != NULL ? text : "\"(no memory for it)\"");
     free(text);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "human.h"
 
+#include <stdio.h>
+
 #include "firebridge/base/status.h"
 
 const char *fb_human_bytes(uint64_t bytes, char text[FB_HUMAN_SIZE])
@@ -54,13 +56,17 @@ const char *fb_human_text(const char *from, char *text, size_t size)
     return text;
 }
 
-void fb_human_print(FILE *out, const char *text)
+void fb_human_print(const char *text)
 {
+    const char *begin = text;
     size_t size;
 
-    for (; *text != '\0'; text += size)
+    for (; *text != '\0'; text += size) {
         if (fb_is_printable(text, &size))
-            (void)fwrite(text, 1, size, out);
-        else
-            (void)fputc('?', out);
+            continue;
+        (void)fwrite(begin, 1, (size_t)(text - begin), stdout);
+        putchar('?');
+        begin = text + size;
+    }
+    (void)fwrite(begin, 1, (size_t)(text - begin), stdout);
 }

@@ -6,7 +6,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #define FB_HUMAN_SIZE 32
 
@@ -22,8 +21,8 @@ const char *fb_human_count(uint64_t count, char text[FB_HUMAN_SIZE]);
 /* As much of it as has room, with a '?' for each byte that does not print; "-" for NULL. */
 const char *fb_human_text(const char *from, char *text, size_t size);
 
-/* Prints all of it, with a '?' for each character that does not print: a key or a value may have
- * what a terminal obeys. */
-void fb_human_print(FILE *out, const char *text);
+/* Prints all of it on stdout, with a '?' for each character that does not print: a key or a value
+ * may have what a terminal obeys. */
+void fb_human_print(const char *text);
 
 #endif

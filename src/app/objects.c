@@ -67,10 +67,10 @@ static void print_line(const struct fb_row *row, bool is_first)
     printf("%-12s %-8s %-24s %12" PRIu64 " %10" PRIu64 " %8" PRIu64 "  ", row->stream,
            fb_object_state_name(row->state), time, row->size_bytes,
            row->records != 0 ? row->records : row->frontier_record, row->dead_letters);
-    fb_human_print(stdout, row->key);
+    fb_human_print(row->key);
     if (row->reason != NULL && row->reason[0] != '\0') {
         fputs(" (", stdout);
-        fb_human_print(stdout, row->reason);
+        fb_human_print(row->reason);
         putchar(')');
     }
     putchar('\n');

@@ -192,7 +192,7 @@ static int show_json(const struct fb_operator *command, const struct skip_option
 
 static void show(const struct skip_options *options, const struct fb_skip_result *result)
 {
-    fb_human_print(stdout, options->key);
+    fb_human_print(options->key);
     puts(result->asked > 0     ? " is being read: the daemon takes it off when it gets to it, or "
                                  "when it is started again"
          : result->skipped > 0 ? " is skipped"

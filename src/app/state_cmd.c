@@ -112,23 +112,29 @@ static enum fb_status move_dead_letters(const char *letters, const char *from, c
     return status;
 }
 
-static bool has_stream(struct fb_state *state, const char *name)
+static enum fb_status look_for(struct fb_state *state, const char *name, bool *ret_found,
+                               struct fb_error *error)
 {
     struct fb_stream_row row = {0};
-    const bool found = fb_state_stream_find(state, name, &row, NULL) == FB_OK;
+    const enum fb_status status = fb_state_stream_find(state, name, &row, error);
 
+    if (status != FB_OK && status != FB_NOT_FOUND)
+        return status;
     fb_stream_row_done(&row);
-    return found;
+    *ret_found = status == FB_OK;
+    return FB_OK;
 }
 
 /* The letters first: broken off in between, the command is given again and does the rest. */
 static enum fb_status rename_all(struct fb_state *state, const char *letters, const char *old_name,
                                  const char *new_name, struct fb_error *error)
 {
-    enum fb_status status = FB_OK;
-    bool moved = false;
+    bool is_there = false, is_taken = false, moved = false;
+    enum fb_status status = look_for(state, old_name, &is_there, error);
 
-    if (has_stream(state, old_name) && !has_stream(state, new_name))
+    if (status == FB_OK)
+        status = look_for(state, new_name, &is_taken, error);
+    if (status == FB_OK && is_there && !is_taken)
         status = move_dead_letters(letters, old_name, new_name, &moved, error);
     if (status != FB_OK)
         return status;

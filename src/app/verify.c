@@ -95,10 +95,10 @@ static void print_finding_text(const struct verify *verify, const struct fb_veri
     const struct fb_difference *difference = finding->difference;
 
     printf("stream %s: %s ", verify->stream->name, name_of(finding));
-    fb_human_print(stdout, finding->key);
+    fb_human_print(finding->key);
     if (difference->attribute != NULL) {
         fputs(": ", stdout);
-        fb_human_print(stdout, difference->attribute);
+        fb_human_print(difference->attribute);
         putchar(':');
         print_value("expected", difference->expected);
         fputs(",", stdout);
@@ -106,7 +106,7 @@ static void print_finding_text(const struct verify *verify, const struct fb_veri
     }
     if (finding->object != NULL) {
         printf("; by record %" PRIu64 " of ", finding->record);
-        fb_human_print(stdout, finding->object);
+        fb_human_print(finding->object);
     }
     putchar('\n');
 }

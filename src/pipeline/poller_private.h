@@ -26,7 +26,8 @@ struct fb_walk_step {
 
 /*
  * A poll or a sweep under way: a stack of steps, done depth first, so that of all partitions only
- * one page's are in memory, and of their ranges those of one. It may rest between two pages for as long as it likes.
+ * one page's are in memory, and the ranges of one. It may rest between two pages for as long as it
+ * likes.
  */
 struct fb_walk {
     enum fb_listing listing;

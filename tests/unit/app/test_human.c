@@ -55,6 +55,16 @@ static void counts_are_cut_into_thousands(void **state)
     assert_string_equal(fb_human_count(UINT64_MAX, text), "18,446,744,073,709,551,615");
 }
 
+static void a_text_is_cut_and_has_no_controls(void **state)
+{
+    char text[6];
+
+    (void)state;
+    assert_string_equal(fb_human_text(NULL, text, sizeof text), "-");
+    assert_string_equal(fb_human_text("a\x1b\xc2\x9b", text, sizeof text), "a???");
+    assert_string_equal(fb_human_text("1234\xc3\xa9", text, sizeof text), "1234?");
+}
+
 static void look(struct fb_window *window, int64_t now_ms, uint64_t records)
 {
     const uint64_t values[FB_WINDOW_VALUES] = {[FB_WINDOW_RECORDS] = records};
@@ -84,6 +94,7 @@ int main(void)
         cmocka_unit_test(bytes_have_the_unit_that_reads_best),
         cmocka_unit_test(durations_have_two_units_at_most),
         cmocka_unit_test(counts_are_cut_into_thousands),
+        cmocka_unit_test(a_text_is_cut_and_has_no_controls),
         cmocka_unit_test(a_rate_is_that_of_the_last_minute),
     };
 
