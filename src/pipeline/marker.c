@@ -25,6 +25,7 @@ enum fb_status fb_markers_check(const struct fb_markers *markers, struct fb_erro
                            "are strings",
                            markers->table, attribute->name);
         if (strcmp(attribute->name, FB_MARKER_ATTRIBUTE) == 0 ||
+            strcmp(attribute->name, FB_MARKER_TABLE) == 0 ||
             strcmp(attribute->name, markers->ttl_attribute) == 0)
             return fb_fail(error, FB_UNSUPPORTED,
                            "table %s cannot hold the markers of write = add, for its key attribute "
@@ -33,6 +34,9 @@ enum fb_status fb_markers_check(const struct fb_markers *markers, struct fb_erro
     }
     return FB_OK;
 }
+
+/* An ARN, and a time in milliseconds. */
+#define TARGET_SIZE 600
 
 /* Three numbers of 64 bits, and one of 32. */
 #define PLACE_SIZE (3 * 20 + 8 + 4)
@@ -83,6 +87,23 @@ static json_t *make_key(const struct fb_markers *markers, const struct fb_state_
     return key;
 }
 
+static void format_target(const struct fb_markers *markers, char *text)
+{
+    snprintf(text, TARGET_SIZE, "%.550s %lld", markers->target_arn,
+             (long long)markers->target_created_ms);
+}
+
+/* Whether there was memory for it. */
+static bool add_target(const struct fb_markers *markers, json_t *item)
+{
+    char target[TARGET_SIZE];
+
+    if (markers->target_arn == NULL)
+        return true;
+    format_target(markers, target);
+    return json_object_set_new(item, FB_MARKER_TABLE, json_pack("{s:s}", "S", target)) == 0;
+}
+
 /* Takes the value over. */
 static enum fb_status append_json(json_t *value, struct fb_buffer *out)
 {
@@ -114,7 +135,8 @@ enum fb_status fb_marker_append_put(const struct fb_markers *markers,
     snprintf(expires, sizeof expires, "%lld", (long long)((now_ms + markers->ttl_ms) / 1000));
     if (item == NULL ||
         json_object_set_new(item, FB_MARKER_ATTRIBUTE, json_pack("{s:s}", "S", place)) != 0 ||
-        json_object_set_new(item, markers->ttl_attribute, json_pack("{s:s}", "N", expires)) != 0) {
+        json_object_set_new(item, markers->ttl_attribute, json_pack("{s:s}", "N", expires)) != 0 ||
+        !add_target(markers, item)) {
         json_decref(item);
         return FB_NO_MEMORY;
     }
@@ -148,7 +170,27 @@ static bool read_place(const char *text, struct fb_place *ret_place)
     return strcmp(again, text) == 0;
 }
 
-enum fb_status fb_marker_read(const json_t *item, struct fb_place *ret_end, struct fb_error *error)
+static enum fb_status check_target(const struct fb_markers *markers, const json_t *item,
+                                   struct fb_error *error)
+{
+    const json_t *value = json_object_get(item, FB_MARKER_TABLE);
+    const char *stored = json_string_value(json_object_get(value, "S"));
+    char target[TARGET_SIZE];
+
+    if (markers->target_arn == NULL || value == NULL)
+        return FB_OK;
+    format_target(markers, target);
+    if (stored != NULL && strcmp(stored, target) == 0)
+        return FB_OK;
+    return fb_fail(error, FB_CONFLICT,
+                   "a marker in table %.255s says that records of stream %.64s are added to "
+                   "%.300s, not to %.300s (a table, and when it was created); add to that one, or "
+                   "give the stream a new name or another marker_table, and it adds them here too",
+                   markers->table, markers->stream, stored == NULL ? "no table" : stored, target);
+}
+
+enum fb_status fb_marker_read(const struct fb_markers *markers, const json_t *item,
+                              struct fb_place *ret_end, struct fb_error *error)
 {
     const json_t *value = json_object_get(item, FB_MARKER_ATTRIBUTE);
 
@@ -156,7 +198,7 @@ enum fb_status fb_marker_read(const json_t *item, struct fb_place *ret_end, stru
         return fb_fail(error, FB_CONFLICT,
                        "an item has a marker's key, but is none: its attribute " FB_MARKER_ATTRIBUTE
                        " says no end of a run; delete it if it is not firebridge's");
-    return FB_OK;
+    return check_target(markers, item, error);
 }
 
 bool fb_marker_owns_key(const struct fb_key_schema *schema, const char *key, size_t key_size)

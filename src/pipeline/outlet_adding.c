@@ -117,7 +117,7 @@ static enum fb_status jump(struct adding *self, struct fb_error *error)
     fb_patience_success(&self->patience);
     if (item == NULL)
         return FB_END;
-    status = fb_marker_read(item, &end, error);
+    status = fb_marker_read(&self->options.markers, item, &end, error);
     json_decref(item);
     if (status == FB_OK && !fb_place_is_before(self->place, end))
         status = fb_fail(error, FB_CONFLICT, "a marker of %.300s ends where it begins",

@@ -38,10 +38,12 @@ static void check_reasons(const char *text, size_t size)
 static void check_marker(const char *text, size_t size)
 {
     json_t *item = json_loadb(text, size, JSON_ALLOW_NUL, NULL);
+    static const struct fb_markers markers = {
+        .stream = "s", .table = "m", .target_arn = "arn:t", .target_created_ms = 5};
     struct fb_place end;
     char written[96];
 
-    if (item != NULL && fb_marker_read(item, &end, NULL) == FB_OK) {
+    if (item != NULL && fb_marker_read(&markers, item, &end, NULL) == FB_OK) {
         const int size =
             snprintf(written, sizeof written, "%llu.%llu", (unsigned long long)end.offset_bytes,
                      (unsigned long long)end.part);

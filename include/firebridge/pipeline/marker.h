@@ -2,9 +2,11 @@
 /*
  * The marker of a run of additions: an item that is written in the same transaction, and whose
  * being there says that the run is. Runs of an object follow one another without a gap: a marker's
- * key holds the stream, the object, its ETag and the place where the run begins, its one reserved
- * attribute the place where it ends and the next one begins. So whoever knows the object finds out
- * what is done of it, and needs neither the state file nor the conf that it was done with.
+ * key holds the stream, the object, its ETag and the place where the run begins, a reserved
+ * attribute the place where it ends and the next one begins. In a table of its own it also says to
+ * which table the run was added; one that says nothing is of a version that did not. So whoever
+ * knows the object finds out what is done of it, and needs neither the state file nor the conf that
+ * it was done with.
  *
  *     firebridge|STREAM|s3://BUCKET/KEY|ETAG  and  PLACE     with a sort key
  *     firebridge|STREAM|s3://BUCKET/KEY|ETAG|PLACE           without
@@ -24,6 +26,7 @@
 
 #define FB_MARKER_PREFIX    "firebridge|"
 #define FB_MARKER_ATTRIBUTE "firebridge"
+#define FB_MARKER_TABLE     "firebridge_table"
 
 /*
  * Where a run begins or ends: a byte of the decompressed object, and which of the records there;
@@ -53,6 +56,10 @@ struct fb_markers {
     const struct fb_key_schema *schema; /* of that table */
     const char *ttl_attribute;
     int64_t ttl_ms;
+    /* Of the table that is added to, where that is another. Its ARN alone may come to be that of a
+     * new table, to which nothing was added. */
+    const char *target_arn; /* NULL: markers stand beside what is added */
+    int64_t target_created_ms;
 };
 
 /* Whether the table can hold markers: FB_UNSUPPORTED with what to do where a key is a number, or is
@@ -71,9 +78,10 @@ enum fb_status fb_marker_append_put(const struct fb_markers *markers,
                                     struct fb_place end, int64_t now_ms,
                                     struct fb_buffer *out) FB_MUST_CHECK;
 
-/* Where the run ends that an item is the marker of. FB_CONFLICT when it is no marker. */
-enum fb_status fb_marker_read(const json_t *item, struct fb_place *ret_end,
-                              struct fb_error *error) FB_MUST_CHECK;
+/* Where the run ends that an item is the marker of. FB_CONFLICT when it is no marker, or one of
+ * what was added to another table. */
+enum fb_status fb_marker_read(const struct fb_markers *markers, const json_t *item,
+                              struct fb_place *ret_end, struct fb_error *error) FB_MUST_CHECK;
 
 /* Whether an item's canonical key is as only a marker's may be. */
 bool fb_marker_owns_key(const struct fb_key_schema *schema, const char *key, size_t key_size);

@@ -131,10 +131,11 @@ static void only_a_marker_is_read_as_one(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
         json_t *item = json_loads(items[i].item, 0, NULL);
+        const struct fb_markers one = markers(&by_string);
         struct fb_place end = {0};
 
         assert_non_null(item);
-        if (fb_marker_read(item, &end, NULL) != items[i].status)
+        if (fb_marker_read(&one, item, &end, NULL) != items[i].status)
             fail_msg("%s", items[i].item);
         if (items[i].status == FB_OK) {
             assert_int_equal(end.offset_bytes, items[i].end.offset_bytes);
@@ -144,6 +145,61 @@ static void only_a_marker_is_read_as_one(void **state)
         }
         json_decref(item);
     }
+}
+
+/* In a table of their own, that is: elsewhere they go with the table. */
+static void a_marker_of_what_was_added_to_another_table_is_told(void **state)
+{
+    static const struct {
+        const char *target_arn;
+        int64_t created_ms;
+        const char *item;
+        enum fb_status status;
+    } cases[] = {
+        {"arn:t", 5, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_OK},
+        {"arn:t", 5, "{", FB_OK},
+        {"arn:t", 6, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_CONFLICT},
+        {"arn:u", 5, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_CONFLICT},
+        {"arn:t", 5, "{\"firebridge_table\":{\"N\":\"5\"},", FB_CONFLICT},
+        {NULL, 5, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fb_markers one = markers(&by_string);
+        struct fb_place end = {0};
+        struct fb_buffer text;
+        json_t *item;
+
+        one.target_arn = cases[i].target_arn;
+        one.target_created_ms = cases[i].created_ms;
+        fb_buffer_init(&text, 4096);
+        assert_int_equal(fb_buffer_append_text(&text, cases[i].item), FB_OK);
+        assert_int_equal(fb_buffer_append_text(&text, "\"firebridge\":{\"S\":\"7.1\"}}"), FB_OK);
+        item = json_loadb(text.bytes, text.size, 0, NULL);
+        assert_non_null(item);
+        if (fb_marker_read(&one, item, &end, NULL) != cases[i].status)
+            fail_msg("%s", cases[i].item);
+        json_decref(item);
+        fb_buffer_done(&text);
+    }
+}
+
+static void a_marker_in_a_table_of_its_own_says_what_was_added_to(void **state)
+{
+    struct fb_markers one = markers(&by_string);
+    struct fb_buffer text;
+
+    (void)state;
+    one.target_arn = "arn:t";
+    one.target_created_ms = 5;
+    fb_buffer_init(&text, 4096);
+    assert_int_equal(fb_marker_append_put(&one, &object, (struct fb_place){0},
+                                          (struct fb_place){900, 1, 0, 0}, 0, &text),
+                     FB_OK);
+    assert_int_equal(fb_buffer_append(&text, "", 1), FB_OK);
+    assert_non_null(strstr(text.bytes, "\"firebridge_table\":{\"S\":\"arn:t 5\"}"));
+    fb_buffer_done(&text);
 }
 
 static void a_table_that_cannot_hold_markers_is_refused(void **state)
@@ -197,6 +253,8 @@ int main(void)
         cmocka_unit_test(it_is_put_unless_it_is_there_and_expires),
         cmocka_unit_test(no_key_is_too_long),
         cmocka_unit_test(only_a_marker_is_read_as_one),
+        cmocka_unit_test(a_marker_of_what_was_added_to_another_table_is_told),
+        cmocka_unit_test(a_marker_in_a_table_of_its_own_says_what_was_added_to),
         cmocka_unit_test(a_table_that_cannot_hold_markers_is_refused),
         cmocka_unit_test(a_records_key_that_looks_like_a_markers_is_known),
     };
