@@ -115,7 +115,7 @@ const struct fb_conf_key fb_conf_keys[FB_CONF_KEY_COUNT] = {
     {AWS(no_proxy), .name = "no_proxy", .type = &fb_conf_type_text,
      .sentence = "Hosts that are reached without the proxy, by commas; without it NO_PROXY says it."},
     {AWS(ca_bundle), .name = "ca_bundle", .type = &fb_conf_type_path,
-     .sentence = "A PEM file of the authorities to trust; without it AWS_CA_BUNDLE or the system's."},
+     .sentence = "A PEM file of the authorities to trust, and no others; without it AWS_CA_BUNDLE or the system's."},
     {AWS(connect_timeout_ms), .name = "connect_timeout", .type = &fb_conf_type_duration,
      .default_text = "10s", .min = 100, .max = 5 * MINUTE,
      .sentence = "How long a connection may take to stand."},

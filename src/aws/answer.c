@@ -31,6 +31,33 @@ enum fb_status fb_answer_check(struct fb_buffer *answer)
     return FB_OK;
 }
 
+static bool may_say(const struct fb_json_text *name)
+{
+    static const char *const names[] = {"ConsumedCapacity", "ItemCollectionMetrics", "Attributes"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (fb_json_text_is(name, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+enum fb_status fb_answer_check_written(struct fb_buffer *answer)
+{
+    enum fb_status status = fb_answer_check(answer);
+    struct fb_json_cursor object;
+    struct fb_json_text name;
+
+    if (status != FB_OK)
+        return status;
+    object = fb_json_cursor_begin(answer->bytes);
+    if (!fb_json_enter_object(&object))
+        return FB_INVALID;
+    for (; fb_json_next_member(&object, &name); fb_json_skip(&object))
+        if (!may_say(&name))
+            return FB_INVALID;
+    return FB_OK;
+}
+
 bool fb_answer_find(struct fb_json_cursor object, const char *name, size_t name_size,
                     struct fb_json_cursor *ret_value)
 {

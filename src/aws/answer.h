@@ -18,6 +18,13 @@
  */
 enum fb_status fb_answer_check(struct fb_buffer *answer) FB_MUST_CHECK;
 
+/*
+ * As fb_answer_check, of a call that wrote: an object of nothing but what PutItem, UpdateItem and
+ * TransactWriteItems may answer (API reference, "Response Elements"). An error behind a 200, or
+ * what somebody else says, is none.
+ */
+enum fb_status fb_answer_check_written(struct fb_buffer *answer) FB_MUST_CHECK;
+
 /* The member of that name; when there are two, nobody can say which is meant. */
 bool fb_answer_find(struct fb_json_cursor object, const char *name, size_t name_size,
                     struct fb_json_cursor *ret_value);

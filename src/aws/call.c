@@ -257,14 +257,15 @@ static enum fb_status be_about_credentials(enum fb_status status, struct fb_erro
     const struct fb_error bare = {.status = status};
     const enum fb_verdict verdict = fb_verdict_of(error != NULL ? error : &bare);
 
-    if (verdict != FB_REJECTED && verdict != FB_DONE_BEFORE)
+    if (verdict != FB_REJECTED && verdict != FB_DONE_BEFORE && verdict != FB_RETRY_SLOWER)
         return status;
+    status = verdict == FB_RETRY_SLOWER ? FB_UNAVAILABLE : FB_DENIED;
     if (error != NULL) {
-        error->status = FB_DENIED;
+        error->status = status;
         error->http_status = 0;
         error->code[0] = '\0';
     }
-    return FB_DENIED;
+    return status;
 }
 
 static enum fb_status take_credentials(struct call_state *state, struct fb_error *error)

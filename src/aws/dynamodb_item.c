@@ -51,12 +51,12 @@ static bool condition_failed(struct fb_call_refusal *refusal, const struct fb_er
 static enum fb_status read_success(struct fb_dynamodb_call *call, const char *table,
                                    double *ret_units, struct fb_error *error)
 {
-    enum fb_status status = fb_answer_check(&call->answer);
+    enum fb_status status = fb_answer_check_written(&call->answer);
 
     if (status == FB_NO_MEMORY)
         return fb_fail(error, status, "no memory for an answer");
-    if (status != FB_OK || *fb_json_cursor_begin(call->answer.bytes).at != '{')
-        return fb_dynamodb_call_refuse(call, error, "it is no JSON object");
+    if (status != FB_OK)
+        return fb_dynamodb_call_refuse(call, error, "it is not what a write is answered with");
     if (!fb_answer_units(fb_json_cursor_begin(call->answer.bytes), table, ret_units))
         return fb_dynamodb_call_refuse(call, error, "it is about another table");
     return FB_OK;

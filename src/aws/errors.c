@@ -143,14 +143,13 @@ struct known_http_status {
 };
 
 /*
- * Where no code is known. A bare 400 may be a proxy's: it must not send good items to the dead
- * letters, so a person is to look.
+ * Where no code is known. A bare 4xx may be a proxy's: it must neither send good items to the dead
+ * letters nor say that an object was replaced, so a person is to look.
  */
 static const struct known_http_status known_http_statuses[] = {
     {300, 399, FB_INVALID, FB_UNHEALTHY},      {401, 401, FB_DENIED, FB_UNHEALTHY},
     {403, 403, FB_DENIED, FB_UNHEALTHY},       {404, 404, FB_NOT_FOUND, FB_UNHEALTHY},
-    {408, 408, FB_UNAVAILABLE, FB_RETRY},      {412, 412, FB_CHANGED, FB_REJECTED},
-    {413, 413, FB_TOO_LARGE, FB_REJECTED},     {416, 416, FB_INVALID, FB_REJECTED},
+    {408, 408, FB_UNAVAILABLE, FB_RETRY},      {413, 413, FB_TOO_LARGE, FB_UNHEALTHY},
     {429, 429, FB_THROTTLED, FB_RETRY_SLOWER}, {400, 499, FB_INVALID, FB_UNHEALTHY},
     {500, 599, FB_UNAVAILABLE, FB_RETRY},
 };

@@ -382,7 +382,7 @@ enum fb_status fb_s3_get(struct fb_client *client, const struct fb_s3_get_reques
 
 /* ---- writing ---- */
 
-/* An answer to a PUT or DELETE says nothing that is needed. */
+/* The body of an answer to a PUT or DELETE says nothing that is needed. */
 static enum fb_status pass_over(void *context, const struct fb_http_response *response,
                                 const char *bytes, size_t size)
 {
@@ -395,10 +395,9 @@ static enum fb_status pass_over(void *context, const struct fb_http_response *re
 
 static enum fb_status change_object(struct fb_client *client, const char *operation,
                                     const char *method, const struct fb_s3_put_request *request,
-                                    struct fb_error *error)
+                                    struct fb_http_response *ret_response, struct fb_error *error)
 {
     const struct iovec body = {.iov_base = (void *)request->bytes, .iov_len = request->size};
-    struct fb_http_response response;
     struct fb_error own_error = {0};
     struct s3_call call;
     enum fb_status status;
@@ -417,22 +416,31 @@ static enum fb_status change_object(struct fb_client *client, const char *operat
         call.call.body_bytes = request->size;
         call.call.total_timeout_ms = client->request_timeout_ms;
         call.call.sink = pass_over;
-        status = perform(client, &call, &response, error);
+        status = perform(client, &call, ret_response, error);
     }
     s3_call_done(&call);
     return status;
 }
 
+/* S3 says the ETag of what it has taken; a proxy's page behind a 200 has none. */
 enum fb_status fb_s3_put(struct fb_client *client, const struct fb_s3_put_request *request,
                          struct fb_error *error)
 {
-    return change_object(client, "PutObject", "PUT", request, error);
+    struct fb_http_response response;
+    enum fb_status status = change_object(client, "PutObject", "PUT", request, &response, error);
+
+    if (status == FB_OK && response.etag[0] == '\0')
+        return fb_fail(error, FB_UNAVAILABLE,
+                       "PutObject of s3://%.255s/%.300s: the answer has no ETag", request->bucket,
+                       request->key);
+    return status;
 }
 
 enum fb_status fb_s3_delete(struct fb_client *client, const char *bucket, const char *key,
                             struct fb_error *error)
 {
     const struct fb_s3_put_request request = {.bucket = bucket, .key = key};
+    struct fb_http_response response;
 
-    return change_object(client, "DeleteObject", "DELETE", &request, error);
+    return change_object(client, "DeleteObject", "DELETE", &request, &response, error);
 }

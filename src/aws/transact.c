@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answer.h"
 #include "firebridge/aws/aws_error.h"
 #include "firebridge/aws/dynamodb_call.h"
 
@@ -131,18 +132,15 @@ static void make_body(struct body *body, const struct fb_transact_action *action
     add_piece(body, "]}", 2);
 }
 
-/* {}, or what an answer may hold besides: but JSON, or it is somebody else's. */
-static enum fb_status check_answer(const struct fb_dynamodb_call *call, struct fb_error *error)
+static enum fb_status check_answer(struct fb_dynamodb_call *call, struct fb_error *error)
 {
-    json_t *root;
-    bool is_good;
+    const enum fb_status status = fb_answer_check_written(&call->answer);
 
-    if (call->answer.size == 2 && memcmp(call->answer.bytes, "{}", 2) == 0)
-        return FB_OK;
-    root = json_loadb(call->answer.bytes, call->answer.size, 0, NULL);
-    is_good = json_is_object(root);
-    json_decref(root);
-    return is_good ? FB_OK : fb_dynamodb_call_refuse(call, error, "it is no JSON");
+    if (status == FB_NO_MEMORY)
+        return fb_fail(error, status, "no memory for an answer");
+    return status == FB_OK
+               ? FB_OK
+               : fb_dynamodb_call_refuse(call, error, "it is not what a write is answered with");
 }
 
 static enum fb_status read_refusal(const struct fb_dynamodb_call *call,

@@ -35,14 +35,23 @@ static void one_line(char *text)
     fb_make_printable(text);
 }
 
+/*
+ * To a caller of libjq 1.6 an error whose message is null looks like the end of a program's
+ * outputs: the record would be left out, as if the program had said so.
+ */
+static const char prelude[] = "def fb_error: error;"
+                              "def error: if . == null then (\"null\"|fb_error) else fb_error end;"
+                              "def error(f): f|error;";
+
 /* jq thinks that it was called by a shell. */
-static void cut_guess(char *text)
+static const char guess[] = " (Unix shell quoting issues?)";
+
+static void cut_out(char *text, const char *part)
 {
-    static const char guess[] = " (Unix shell quoting issues?)";
-    char *at = strstr(text, guess);
+    char *at = strstr(text, part);
 
     if (at != NULL)
-        memmove(at, at + strlen(guess), strlen(at + strlen(guess)) + 1);
+        memmove(at, at + strlen(part), strlen(at + strlen(part)) + 1);
 }
 
 static void on_complaint(void *context, jv message)
@@ -56,7 +65,8 @@ static void on_complaint(void *context, jv message)
 
         text += strncmp(text, lead, strlen(lead)) == 0 ? strlen(lead) : 0;
         snprintf(complaint->text, sizeof complaint->text, "%s", text);
-        cut_guess(complaint->text);
+        cut_out(complaint->text, guess);
+        cut_out(complaint->text, prelude);
         one_line(complaint->text);
     }
     jv_free(message);
@@ -86,13 +96,19 @@ static enum fb_status compile(const char *key, const char *source, jq_state **re
                               struct fb_error *error)
 {
     struct complaint complaint = {0};
+    char *program = NULL;
     jq_state *jq;
+    bool compiles;
 
     if (source == NULL)
         return FB_OK;
     jq = jq_init();
-    if (jq == NULL)
+    /* On the program's first line, so that jq names its lines as the conf has them. */
+    if (jq == NULL || asprintf(&program, "%s%s", prelude, source) < 0) {
+        if (jq != NULL)
+            jq_teardown(&jq);
         return fb_fail(error, FB_NO_MEMORY, "no memory for a jq program");
+    }
     jq_set_nomem_handler(jq, on_no_memory, NULL);
     jq_set_error_cb(jq, on_complaint, &complaint);
     jq_set_input_cb(jq, no_input, NULL);
@@ -100,7 +116,9 @@ static enum fb_status compile(const char *key, const char *source, jq_state **re
     jq_set_attr(jq, jv_string("JQ_ORIGIN"), jv_string("."));
     jq_set_attr(jq, jv_string("PROGRAM_ORIGIN"), jv_string("."));
     jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
-    if (!jq_compile(jq, source)) {
+    compiles = jq_compile(jq, program) != 0;
+    free(program);
+    if (!compiles) {
         jq_teardown(&jq);
         return fb_fail(error, FB_INVALID, "%s: %s", key, complaint.text);
     }

@@ -104,20 +104,22 @@ static uint32_t find_slot(const struct fb_members *members, uint32_t index, uint
     return slot;
 }
 
-static bool put(struct fb_members *members, uint32_t index, uint32_t first)
+/* Returns the one before it of that name; or NULL. */
+static const struct fb_member *put(struct fb_members *members, uint32_t index, uint32_t first)
 {
     const uint32_t slot = find_slot(members, index, first);
-    const uint32_t before = members->slots[slot];
+    struct fb_member *before =
+        members->slots[slot] == 0 ? NULL : &members->stack[members->slots[slot] - 1];
 
-    if (before != 0) {
-        members->stack[before - 1].superseded = true;
-        members->stack[before - 1].slot = FB_MEMBERS_NO_SLOT;
+    if (before != NULL) {
+        before->superseded = true;
+        before->slot = FB_MEMBERS_NO_SLOT;
     } else
         members->slots_used++;
     members->slots[slot] = index + 1;
     members->stack[index].slot = slot;
     members->stack[index].object = first;
-    return before != 0;
+    return before;
 }
 
 /* In the order of the stack, which is the order of insertion: so closing may simply free slots. */
@@ -149,26 +151,27 @@ static enum fb_status reserve_slots(struct fb_members *members, uint32_t extra)
     return FB_OK;
 }
 
-static bool find_by_scan(struct fb_members *members, uint32_t first)
+/* The last one: those before it are superseded already. */
+static const struct fb_member *find_by_scan(struct fb_members *members, uint32_t first)
 {
     const uint32_t top = members->count - 1;
 
-    for (uint32_t i = first; i < top; i++)
-        if (!members->stack[i].superseded && same_name(&members->stack[i], &members->stack[top])) {
-            members->stack[i].superseded = true;
-            return true;
+    for (uint32_t i = top; i > first; i--)
+        if (same_name(&members->stack[i - 1], &members->stack[top])) {
+            members->stack[i - 1].superseded = true;
+            return &members->stack[i - 1];
         }
-    return false;
+    return NULL;
 }
 
 enum fb_status fb_members_find_repeated(struct fb_members *members, uint32_t first,
-                                        bool *ret_repeated)
+                                        const struct fb_member **ret_before)
 {
     const uint32_t size = members->count - first;
     enum fb_status status;
 
     if (size < FB_MEMBERS_SCANNED) {
-        *ret_repeated = find_by_scan(members, first);
+        *ret_before = find_by_scan(members, first);
         return FB_OK;
     }
     status = reserve_slots(members, size == FB_MEMBERS_SCANNED ? size : 1);
@@ -176,9 +179,8 @@ enum fb_status fb_members_find_repeated(struct fb_members *members, uint32_t fir
         return status;
     if (size == FB_MEMBERS_SCANNED)
         for (uint32_t i = first; i < members->count - 1; i++)
-            if (!members->stack[i].superseded)
-                put(members, i, first);
-    *ret_repeated = put(members, members->count - 1, first);
+            put(members, i, first);
+    *ret_before = put(members, members->count - 1, first);
     return FB_OK;
 }
 

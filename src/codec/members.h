@@ -25,13 +25,14 @@
 struct fb_member {
     uint64_t hash;          /* of the name, unescaped */
     const char *name;       /* as the text has it */
+    const char *made_with;  /* what of a conf made the name of the record's; NULL: nothing */
     uint32_t name_size;     /* there */
     uint32_t out_begin;     /* place in the output */
     uint32_t counted_begin; /* the item's counted size before this member */
     uint32_t slot;          /* in the table */
     uint32_t object;        /* the first member of its object, when it is in the table */
     bool escaped;           /* the name */
-    bool superseded;        /* a later member has the same name */
+    bool superseded;        /* a later member has the same name, or it is dropped as a null */
 };
 
 struct fb_members {
@@ -55,11 +56,11 @@ void fb_members_shrink(struct fb_members *members);
 enum fb_status fb_members_grow(struct fb_members *members) FB_MUST_CHECK;
 
 /*
- * Looks whether the topmost member, of the object whose first member is `first`, repeats a name,
- * and marks the older one as superseded.
+ * Looks whether the topmost member, of the object whose first member is `first`, repeats a name.
+ * Gives the one before it of that name, now superseded; or NULL.
  */
 enum fb_status fb_members_find_repeated(struct fb_members *members, uint32_t first,
-                                        bool *ret_repeated) FB_MUST_CHECK;
+                                        const struct fb_member **ret_before) FB_MUST_CHECK;
 
 /* Takes the members from `first` on off the stack. */
 void fb_members_close(struct fb_members *members, uint32_t first);

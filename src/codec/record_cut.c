@@ -188,7 +188,7 @@ static enum fb_status decide_format(struct fb_record_reader *reader)
         return status;
     if (status != FB_OK)
         fb_reader_spend(reader, status == FB_INVALID ? validated.end : looked_at);
-    if (status != FB_OK || validated.bad_utf8)
+    if (status != FB_OK)
         return FB_OK;
     if (!holds_key(reader, record))
         for (size_t i = 0; fb_forms[i] != NULL; i++)
@@ -197,7 +197,9 @@ static enum fb_status decide_format(struct fb_record_reader *reader)
                 fb_reader_set_format(reader, fb_forms[i]->format);
                 return FB_OK;
             }
-    fb_reader_set_format(reader, FB_FORMAT_JSON);
+    /* A damaged record of another form may have no look of it. */
+    if (!validated.bad_utf8)
+        fb_reader_set_format(reader, FB_FORMAT_JSON);
     return FB_OK;
 }
 

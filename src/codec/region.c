@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firebridge/codec/json_text.h"
 #include "record_reader_private.h"
 
 static size_t place(const struct fb_record_reader *reader, uint64_t offset)
@@ -31,20 +32,40 @@ static bool may_be_element(const struct fb_region *region, char behind)
     return behind == '\0' && region->resync.indent == 0;
 }
 
-/* Behind a record that parses: does what follows show that it is only a part of something? */
-static enum fb_status look_behind(const struct fb_record_reader *reader, const char *text,
-                                  size_t size, bool whole, size_t *end)
+/* What stands deeper than the damaged record is likely its own, unless an array says what it is. */
+static bool may_be_nested(const struct fb_record_reader *reader)
 {
+    const struct fb_region *region = &reader->region;
+    const uint64_t indent = region->indent == FB_NO_INDENT ? 0 : region->indent;
+
+    return !reader->in_array && region->resync.indent > indent;
+}
+
+/* What is looked at of the text behind the place that was scanned up to. */
+struct view {
+    const char *text;
+    size_t size;   /* max_text_size at most */
+    bool is_last;  /* the object ends with it */
+    bool is_whole; /* for no more bytes is waited */
+};
+
+/* Behind a record that parses: does what follows show that it is only a part of something? */
+static enum fb_status look_behind(const struct fb_record_reader *reader, const struct view *view,
+                                  size_t *end)
+{
+    const char *const text = view->text;
     const char *p = text + *end;
     bool is_part;
 
-    while (p < text + size && fb_is_blank(*p))
+    while (p < text + view->size && fb_is_blank(*p))
         p++;
-    if (p == text + size) {
-        *end = size;
-        if (!whole)
+    if (p == text + view->size) {
+        *end = view->size;
+        if (!view->is_whole)
             return FB_NEED_MORE;
-        return reader->in_array && !may_be_element(&reader->region, '\0') ? FB_INVALID : FB_OK;
+        if (!view->is_last || (reader->in_array && !may_be_element(&reader->region, '\0')))
+            return FB_INVALID;
+        return FB_OK;
     }
     *end = (size_t)(p - text) + 1;
     is_part = *p == ',' || *p == ']' || *p == '}' || *p == ':';
@@ -54,32 +75,87 @@ static enum fb_status look_behind(const struct fb_record_reader *reader, const c
     return is_part ? FB_INVALID : FB_OK;
 }
 
+/* Behind a newline: a record that parses, and nothing shows that it is a part of something. */
+static enum fb_status try_line(struct fb_record_reader *reader, const struct view *view,
+                               size_t *ret_looked_at)
+{
+    struct fb_validated validated = {.end = view->size};
+    enum fb_status status = fb_json_validate(&reader->nesting, view->text, view->size, &validated);
+
+    if (status == FB_OK)
+        status = look_behind(reader, view, &validated.end);
+    *ret_looked_at = validated.end;
+    return status;
+}
+
+/* The text of a sound string holds no other object: a quote in it is behind a backslash. */
+static bool is_empty_object(const struct view *view)
+{
+    return *fb_text_skip_blanks(view->text + 1) == '}';
+}
+
+/*
+ * Where no JSON has a `{`: records, one behind the other without anything between, up to where the
+ * object ends, or the next damaged one begins, or beyond what a record may have. Nested objects are
+ * no such chain: behind the last one a comma or a bracket follows. So where one run of bytes is
+ * damaged, the chain holds no part of the damaged record.
+ */
+static enum fb_status try_chain(struct fb_record_reader *reader, const struct view *view,
+                                size_t *ret_looked_at)
+{
+    const char *const end = view->text + view->size;
+    const char *p = view->text;
+    enum fb_status status = is_empty_object(view) ? FB_INVALID : FB_OK;
+
+    while (status == FB_OK && p < end && *p == '{') {
+        struct fb_validated validated = {.end = (size_t)(end - p)};
+
+        status = fb_json_validate(&reader->nesting, p, (size_t)(end - p), &validated);
+        *ret_looked_at = (size_t)(p - view->text) + validated.end;
+        if (status == FB_OK)
+            p = fb_text_skip_blanks(p + validated.end);
+    }
+    if (status == FB_NO_MEMORY || p == view->text)
+        return status;
+    if ((status == FB_NEED_MORE || p == end) && !view->is_whole)
+        return FB_NEED_MORE;
+    if (p < end)
+        return *p == '{' ? FB_OK : FB_INVALID;
+    return view->is_last && !reader->in_array ? FB_OK : FB_INVALID;
+}
+
 /* FB_OK when a record begins at the `{` that was scanned up to, FB_INVALID when none does. */
 static enum fb_status try_candidate(struct fb_record_reader *reader)
 {
+    const bool is_line = reader->region.resync.after_newline;
     const size_t from = place(reader, reader->region.scanned);
-    const char *const text = reader->window.bytes + from;
+    char *const text = reader->window.bytes + from;
     const size_t had = reader->window.fill - from;
-    const size_t size = had < reader->max_text_size ? had : reader->max_text_size;
-    const bool whole = reader->finished || size == reader->max_text_size;
-    const char saved = text[size];
-    struct fb_validated validated = {.end = size};
+    const bool is_more = had > reader->max_text_size;
+    const struct view view = {
+        .text = text,
+        .size = is_more ? reader->max_text_size : had,
+        .is_last = !is_more && reader->finished,
+        .is_whole = is_more || reader->finished,
+    };
+    const char saved = text[view.size];
+    size_t looked_at = 0;
     enum fb_status status;
 
+    if (is_line && may_be_nested(reader))
+        return FB_INVALID;
     if (!fb_reader_worth_parsing(reader, from))
         return FB_NEED_MORE;
-    reader->window.bytes[from + size] = '\0';
-    status = fb_json_validate(&reader->nesting, text, size, &validated);
-    reader->window.bytes[from + size] = saved;
-    if (status == FB_OK)
-        status = look_behind(reader, text, size, whole, &validated.end);
-    if (status == FB_NEED_MORE && whole)
+    text[view.size] = '\0';
+    status = (is_line ? try_line : try_chain)(reader, &view, &looked_at);
+    text[view.size] = saved;
+    if (status == FB_NEED_MORE && view.is_whole)
         status = FB_INVALID;
     if (status == FB_NEED_MORE)
         fb_reader_want_twice(reader, had);
     else if (status != FB_NO_MEMORY) {
         reader->retry_at = 0;
-        reader->budget -= (int64_t)validated.end;
+        fb_reader_spend(reader, looked_at);
     }
     return status;
 }

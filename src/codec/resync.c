@@ -13,13 +13,14 @@ enum meaning {
     CLOSE_OBJECT,
     CLOSE_LIST,
     QUOTE,
+    BEFORE_VALUE,
     BACKSLASH
 };
 
 static const unsigned char outside[256] = {
-    [' '] = BLANK,        ['\t'] = BLANK,      ['\r'] = BLANK,
-    ['\n'] = NEWLINE,     ['{'] = OPEN_OBJECT, ['['] = OPEN_LIST,
-    ['}'] = CLOSE_OBJECT, [']'] = CLOSE_LIST,  ['"'] = QUOTE,
+    [' '] = BLANK,       ['\t'] = BLANK,       ['\r'] = BLANK,       ['\n'] = NEWLINE,
+    ['{'] = OPEN_OBJECT, ['['] = OPEN_LIST,    ['}'] = CLOSE_OBJECT, [']'] = CLOSE_LIST,
+    ['"'] = QUOTE,       [':'] = BEFORE_VALUE, [','] = BEFORE_VALUE,
 };
 
 static const unsigned char inside[256] = {
@@ -37,6 +38,8 @@ static void step_outside(struct fb_resync *resync, enum meaning meaning)
         resync->closed_outer = true;
     else if (meaning == QUOTE)
         resync->in_string = true;
+    if (meaning != BLANK && meaning != NEWLINE)
+        resync->value_follows = meaning == BEFORE_VALUE || meaning == OPEN_LIST;
 }
 
 static void step_inside(struct fb_resync *resync, enum meaning meaning)
@@ -97,9 +100,11 @@ bool fb_resync_find(struct fb_resync *resync, const char *text, size_t size, siz
         }
         if (meaning == NONE && !resync->escaped) {
             resync->after_newline = false;
+            resync->value_follows = false;
             continue;
         }
-        if (meaning == OPEN_OBJECT && (resync->after_newline || fb_resync_at_top(resync))) {
+        if (meaning == OPEN_OBJECT &&
+            (resync->after_newline || fb_resync_at_top(resync) || fb_resync_is_odd(resync))) {
             *at = i;
             return true;
         }

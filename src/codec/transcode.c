@@ -75,20 +75,21 @@ __attribute__((noinline)) struct cursor fb_transcode_specials(struct fb_transcod
 
 /* ---- members ---- */
 
-__attribute__((noinline)) bool fb_transcode_find_repeated(struct fb_transcoder *t)
+__attribute__((noinline)) bool fb_transcode_find_repeated(struct fb_transcoder *t, const char *at)
 {
-    bool repeated = false;
+    const struct fb_member *before;
 
-    if (fb_members_find_repeated(&t->members, t->frame->first_member, &repeated) != FB_OK)
+    if (fb_members_find_repeated(&t->members, t->frame->first_member, &before) != FB_OK)
         return false;
-    t->frame->repeated |= repeated;
+    if (before != NULL)
+        fb_transcode_repeated(t, before, at);
     return true;
 }
 
 INLINE struct cursor name_and_colon(struct fb_transcoder *t, struct cursor c)
 {
     char *const out = c.out;
-    struct string name;
+    struct fb_final_name name = {.is_written = true};
 
     if (unlikely(t->frame->node != NULL))
         return fb_transcode_mapped_name(t, c);
@@ -96,19 +97,18 @@ INLINE struct cursor name_and_colon(struct fb_transcoder *t, struct cursor c)
         return fb_transcode_unexpected(t, c.p, "an attribute's name is missing");
     *c.out++ = '"';
     c.p++;
-    c = fb_transcode_string(t, c, &name);
+    c = fb_transcode_string(t, c, &name.text);
     if (unlikely(c.p == NULL))
         return c;
-    if (unlikely(name.decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
-        if (name.decoded_size == 0)
-            return fb_transcode_refuse(t, FB_DEAD_EMPTY_NAME, name.begin,
-                                       "an empty attribute name");
-        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, name.begin,
-                                   "an attribute name over 65535 bytes");
+    if (unlikely(name.text.decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
+        c = fb_transcode_bad_name(t, c, &name.text);
+        if (c.p == NULL)
+            return c;
     }
-    if (unlikely(!fb_transcode_note(t, &name, fb_transcode_hash(t, &name), out)))
+    name.hash = fb_transcode_hash(t, &name.text);
+    if (unlikely(!fb_transcode_note(t, &name, out, name.text.begin)))
         return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
-    t->counted += (uint32_t)name.decoded_size;
+    t->counted += (uint32_t)name.text.decoded_size;
     memcpy(c.out, "\":", 2);
     c.out += 2;
     c.p = fb_text_skip_blanks(c.p);
@@ -186,7 +186,7 @@ static struct cursor open_bracket(struct fb_transcoder *t, struct cursor c)
     const bool object = *c.p == '{';
 
     if (unlikely(t->frame == &t->frames[FB_NESTING_MAX]))
-        return fb_transcode_refuse(t, FB_DEAD_TOO_DEEP, c.p, "nesting over 32 levels");
+        return fb_transcode_too_deep(t, c);
     if (unlikely(t->flatten != NULL))
         return fb_transcode_open_flat(t, c);
     fb_transcode_push(t, object, 1);
@@ -425,11 +425,6 @@ void fb_transcoder_place(struct fb_transcoder *transcoder, const struct fb_map_o
     transcoder->record.offset_bytes = offset_bytes;
 }
 
-uint64_t fb_transcoder_mismatches(const struct fb_transcoder *transcoder)
-{
-    return transcoder->mismatches;
-}
-
 void fb_transcoder_shrink(struct fb_transcoder *transcoder)
 {
     fb_members_shrink(&transcoder->members);
@@ -534,12 +529,12 @@ static enum fb_status run(struct fb_transcoder *transcoder, const char *text, si
     transcoded.item = transcoder->out;
     transcoded.item_size = (size_t)(c.out - transcoder->out);
     transcoded.item_counted_bytes = transcoder->counted;
-    if (unlikely(transcoder->counted > FB_ITEM_MAX_BYTES)) {
+    transcoded.operation = transcoder->operation;
+    if (unlikely(transcoder->counted > FB_ITEM_MAX_BYTES) && transcoder->operation != FB_DELETE) {
         transcoded.reason = FB_DEAD_ITEM_TOO_LARGE;
-        transcoded.what = "an item over 409600 bytes as DynamoDB counts";
+        transcoded.what = FB_TRANSCODE_TOO_LARGE;
     } else
         finish_key(transcoder, &transcoded);
-    transcoded.operation = transcoder->operation;
     if (unlikely(transcoder->operation == FB_DELETE) && transcoded.reason == FB_DEAD_NONE &&
         !fb_transcode_keys_alone(transcoder, &transcoded))
         return FB_NO_MEMORY;
@@ -548,11 +543,11 @@ static enum fb_status run(struct fb_transcoder *transcoder, const char *text, si
 }
 
 /* What is not UTF-8 is written again as the mapping has it, and that is transcoded. */
-COLD enum fb_status run_repaired(struct fb_transcoder *t, const char *text,
+COLD enum fb_status run_repaired(struct fb_transcoder *t, enum fb_map_utf8 how, const char *text,
                                  struct fb_transcoded *transcoded)
 {
     const size_t size = transcoded->size;
-    enum fb_status status = fb_repair_write(&t->repair, t->mapping->utf8, text, size);
+    enum fb_status status = fb_repair_write(&t->repair, how, text, size);
 
     if (status == FB_INVALID || status == FB_TOO_LARGE ||
         (status == FB_OK && t->repair.text.size > FB_TRANSCODE_TEXT_MAX))
@@ -571,6 +566,19 @@ COLD enum fb_status run_repaired(struct fb_transcoder *t, const char *text,
     return FB_OK;
 }
 
+/* What is not UTF-8 matters to no record that is left out, deletes or adds, if it is not read. */
+COLD enum fb_status run_unused(struct fb_transcoder *t, const char *text,
+                               struct fb_transcoded *transcoded)
+{
+    struct fb_transcoded repaired = *transcoded;
+    const enum fb_status status = run_repaired(t, FB_MAP_UTF8_REPLACE, text, &repaired);
+
+    if (status == FB_OK && repaired.reason == FB_DEAD_NONE &&
+        (repaired.is_left_out || repaired.operation == FB_DELETE || repaired.operation == FB_ADD))
+        *transcoded = repaired;
+    return status;
+}
+
 enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, size_t size,
                             struct fb_transcoded *ret_transcoded)
 {
@@ -580,8 +588,9 @@ enum fb_status fb_transcode(struct fb_transcoder *transcoder, const char *text, 
         return FB_TOO_LARGE;
     status = run(transcoder, text, size, ret_transcoded);
     if (unlikely(status == FB_OK && ret_transcoded->reason == FB_DEAD_INVALID_UTF8 &&
-                 transcoder->mapping != NULL &&
-                 transcoder->mapping->utf8 != FB_MAP_UTF8_DEAD_LETTER))
-        return run_repaired(transcoder, text, ret_transcoded);
+                 transcoder->mapping != NULL))
+        return transcoder->mapping->utf8 != FB_MAP_UTF8_DEAD_LETTER
+                   ? run_repaired(transcoder, transcoder->mapping->utf8, text, ret_transcoded)
+                   : run_unused(transcoder, text, ret_transcoded);
     return status;
 }

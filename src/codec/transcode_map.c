@@ -1,32 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a mapping adds to the transcoder's pass: at each member that it looks into, and behind the
- * last. Values are told by where they begin in the text; templates read them there.
+ * What a mapping adds to the transcoder's pass at each member that it looks into. Values are told
+ * by where they begin in the text.
  */
 #include "firebridge/codec/json_cursor.h"
-#include "map_add.h"
-#include "record_key.h"
 #include "transcode_private.h"
-
-/* Inside, what a placeholder holds; the same in the output. */
-#define VALUE_OF_STRING 5 /* {"S": */
-#define VALUE_OF_NUMBER 6 /* {"N":" */
-#define VALUE_OF_BINARY 2 /* {", as record_key.h has it */
 
 /* ---- members ---- */
 
-/* The record may not grow beyond an item by its names: then there is always room. */
-static struct cursor check_growth(struct fb_transcoder *t, struct cursor c)
-{
-    if (unlikely(t->counted > FB_ITEM_MAX_BYTES))
-        return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p,
-                                   "an item over 409600 bytes as DynamoDB counts");
-    return c;
-}
-
-/* A record that the condition leaves out is no dead letter, whatever is in it. */
-static void refuse_later(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
-                         const char *what)
+void fb_transcode_refuse_later(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
+                               const char *what)
 {
     if (t->reason_for_later != FB_DEAD_NONE)
         return;
@@ -41,21 +24,14 @@ static void drop_next(struct fb_transcoder *t, char *out, uint32_t counted)
     t->dropped_counted = counted;
 }
 
-/* What the member is called in the end; its bytes stay for as long as the record is worked on. */
-struct final_name {
-    struct string text;
-    uint64_t hash;
-    bool is_written; /* in the output already */
-};
-
-static struct final_name name_it(struct fb_transcoder *t, const struct fb_map_node *node,
-                                 const char *out, const struct string *read, uint64_t hash)
+static struct fb_final_name name_it(struct fb_transcoder *t, const struct fb_map_node *node,
+                                    const char *out, const struct string *read, uint64_t hash)
 {
-    struct final_name name = {*read, hash, true};
+    struct fb_final_name name = {*read, hash, t->frame->prefix, true};
 
     if (node != NULL && node->action == FB_MAP_RENAME)
-        return (struct final_name){
-            {node->to, node->to_size, node->to_counted_bytes}, node->to_hash, false};
+        return (struct fb_final_name){
+            {node->to, node->to_size, node->to_counted_bytes}, node->to_hash, node->to, false};
     if (t->frame->prefix == NULL)
         return name;
     /* The prefix and what was read stand together in the output. */
@@ -66,24 +42,23 @@ static struct final_name name_it(struct fb_transcoder *t, const struct fb_map_no
     return name;
 }
 
-/* FB_OK, or why the pass stops. `out` is where the member begins. */
-static struct cursor add_member(struct fb_transcoder *t, struct cursor c,
-                                const struct final_name *name, char *out)
+struct cursor fb_transcode_add_member(struct fb_transcoder *t, struct cursor c,
+                                      const struct fb_final_name *name, char *out)
 {
     if (unlikely(name->text.decoded_size > FB_ATTRIBUTE_NAME_MAX_BYTES))
-        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, c.p,
-                                   "an attribute name over 65535 bytes");
+        fb_transcode_refuse_later(t, FB_DEAD_NAME_TOO_LONG, c.p,
+                                  "an attribute name over 65535 bytes");
     if (!name->is_written) {
         c.out = out + 1;
         memcpy(c.out, name->text.begin, name->text.size);
         c.out += name->text.size;
     }
-    if (unlikely(!fb_transcode_note(t, &name->text, name->hash, out)))
+    if (unlikely(!fb_transcode_note(t, name, out, c.p)))
         return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
     t->counted += (uint32_t)name->text.decoded_size;
     memcpy(c.out, "\":", 2);
     c.out += 2;
-    return check_growth(t, c);
+    return c;
 }
 
 static struct cursor read_name(struct fb_transcoder *t, struct cursor c, struct string *ret_name)
@@ -99,13 +74,8 @@ static struct cursor read_name(struct fb_transcoder *t, struct cursor c, struct 
     c = fb_transcode_string(t, c, ret_name);
     if (unlikely(c.p == NULL))
         return c;
-    if (unlikely(ret_name->decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES)) {
-        if (ret_name->decoded_size == 0)
-            return fb_transcode_refuse(t, FB_DEAD_EMPTY_NAME, ret_name->begin,
-                                       "an empty attribute name");
-        return fb_transcode_refuse(t, FB_DEAD_NAME_TOO_LONG, ret_name->begin,
-                                   "an attribute name over 65535 bytes");
-    }
+    if (unlikely(ret_name->decoded_size - 1 >= FB_ATTRIBUTE_NAME_MAX_BYTES))
+        c = fb_transcode_bad_name(t, c, ret_name);
     c.p = fb_text_skip_blanks(c.p);
     if (unlikely(*c.p != ':'))
         return fb_transcode_unexpected(t, c.p, "a colon is missing");
@@ -144,12 +114,24 @@ static bool is_dropped(const struct fb_transcoder *t, const struct fb_map_node *
     return t->frame->is_top && t->mapping->keeps_only;
 }
 
+/*
+ * By its names a record may grow by the size of an item and no more: so there is always room. Of
+ * one that grows further nothing but the key is of use, if it deletes.
+ */
+static bool finds_room(struct fb_transcoder *t, const struct fb_final_name *name,
+                       const struct string *read)
+{
+    if (name->text.size > read->size)
+        t->grown += name->text.size - read->size;
+    return t->grown <= FB_ITEM_MAX_BYTES;
+}
+
 struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
 {
     char *const out = c.out;
     const uint32_t counted = t->counted;
     const struct fb_map_node *node;
-    struct final_name final;
+    struct fb_final_name final;
     struct string name = {0};
     uint64_t hash;
 
@@ -160,7 +142,8 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
     node = fb_map_node_member(t->frame->node, hash, name.begin, name.size,
                               name.size != name.decoded_size);
     if (unlikely(node != NULL && node->action == FB_MAP_FLATTEN && t->values[node->slot] != NULL))
-        refuse_later(t, FB_DEAD_MAPPING, c.p, "a field that is flattened is there twice");
+        fb_transcode_refuse_later(t, FB_DEAD_MAPPING, c.p,
+                                  "a field that is flattened is there twice");
     tell_value(t, node, c.p);
     if (node != NULL && node->action == FB_MAP_FLATTEN && *c.p == '{') {
         t->flatten = node;
@@ -172,9 +155,18 @@ struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c)
         return c;
     }
     final = name_it(t, node, out, &name, hash);
-    c = add_member(t, c, &final, out);
-    if (unlikely(c.p == NULL))
-        return c;
+    if (fb_transcode_is_repaired(t, name.begin, name.size))
+        final.made_with = name.begin;
+    if (likely(finds_room(t, &final, &name))) {
+        c = fb_transcode_add_member(t, c, &final, out);
+        if (unlikely(c.p == NULL))
+            return c;
+    } else {
+        fb_transcode_refuse_later(t, FB_DEAD_ITEM_TOO_LARGE, c.p, FB_TRANSCODE_TOO_LARGE);
+        if (t->frame->is_top)
+            fb_transcode_want_key(t, final.hash);
+        drop_next(t, out, counted);
+    }
     *t->value_wanted = c.p;
     t->value_wanted = &t->no_key;
     return c;
@@ -198,9 +190,12 @@ void fb_transcode_start_mapping(struct fb_transcoder *t)
     t->flatten = NULL;
     t->dropped_out = NULL;
     t->is_left_out = false;
+    t->grown = 0;
+    t->made = 0;
+    memset(t->key_is_either, 0, sizeof t->key_is_either);
     t->reason_for_later = FB_DEAD_NONE;
     t->operation = t->mapping->operation;
-    t->record.refuses_repaired = t->mapping->utf8 == FB_MAP_UTF8_BINARY;
+    t->record.refuses_repaired = t->mapping->utf8 != FB_MAP_UTF8_REPLACE;
 }
 
 struct cursor fb_transcode_open_flat(struct fb_transcoder *t, struct cursor c)
@@ -259,7 +254,7 @@ struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const 
     if (!t->frame->object || t->dropped_out != NULL || is_in_dropped(t))
         return c;
     if (t->null == FB_MAP_NULL_DEAD_LETTER) {
-        refuse_later(t, FB_DEAD_MAPPING, begin, "a null, and null = dead-letter");
+        fb_transcode_refuse_later(t, FB_DEAD_MAPPING, begin, "a null, and null = dead-letter");
         return c;
     }
     for (size_t i = 0; i < t->schema.count; i++)
@@ -268,6 +263,58 @@ struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const 
     t->members.stack[t->members.count - 1].superseded = true;
     t->frame->repeated = true;
     return c;
+}
+
+struct cursor fb_transcode_bad_name(struct fb_transcoder *t, struct cursor c,
+                                    const struct string *name)
+{
+    const bool is_empty = name->decoded_size == 0;
+    const enum fb_dead_reason reason = is_empty ? FB_DEAD_EMPTY_NAME : FB_DEAD_NAME_TOO_LONG;
+    const char *what = is_empty ? "an empty attribute name" : "an attribute name over 65535 bytes";
+
+    if (t->mapping == NULL)
+        return fb_transcode_refuse(t, reason, name->begin, what);
+    fb_transcode_refuse_later(t, reason, name->begin, what);
+    return c;
+}
+
+/* Moves on behind the value. What was repaired is JSON, but for its binaries. */
+static struct cursor pass_over(struct fb_transcoder *t, struct cursor c)
+{
+    struct fb_validated validated = {0};
+    struct fb_json_cursor value = {c.p};
+    enum fb_status status;
+
+    if (t->record.repair != NULL) {
+        fb_json_skip(&value);
+        c.p = value.at;
+        return c;
+    }
+    status = fb_json_validate(&t->nesting, c.p, (size_t)(t->end - c.p), &validated);
+    if (status == FB_INVALID)
+        return fb_transcode_stop(t, status, c.p + validated.end, validated.what);
+    if (status != FB_OK)
+        return fb_transcode_stop(t, status, t->end, NULL);
+    if (validated.bad_utf8)
+        return fb_transcode_refuse(t, FB_DEAD_INVALID_UTF8, c.p + validated.bad_utf8_at,
+                                   "a string that is not UTF-8");
+    c.p += validated.end;
+    return c;
+}
+
+struct cursor fb_transcode_too_deep(struct fb_transcoder *t, struct cursor c)
+{
+    static const char what[] = "nesting over 32 levels";
+    static const char form[] = "{\"NULL\":true},";
+
+    if (t->mapping == NULL)
+        return fb_transcode_refuse(t, FB_DEAD_TOO_DEEP, c.p, what);
+    fb_transcode_refuse_later(t, FB_DEAD_TOO_DEEP, c.p, what);
+    t->wanted = NULL;
+    t->flatten = NULL;
+    memcpy(c.out, form, strlen(form));
+    c.out += strlen(form);
+    return pass_over(t, c);
 }
 
 static const char *number_fault(enum fb_dead_reason reason)
@@ -297,7 +344,7 @@ struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
         return fb_transcode_refuse(t, reason, c.p, number_fault(reason));
     if (overflow == FB_MAP_OVERFLOW_DEAD_LETTER || size == 0) {
         if (!is_dropped)
-            refuse_later(t, reason, c.p, number_fault(reason));
+            fb_transcode_refuse_later(t, reason, c.p, number_fault(reason));
         overflow = FB_MAP_OVERFLOW_STRING;
         begin = c.p;
         size = (size_t)(end - c.p);
@@ -336,6 +383,29 @@ struct cursor fb_transcode_binary(struct fb_transcoder *t, struct cursor c)
     return c;
 }
 
+bool fb_transcode_is_repaired(const struct fb_transcoder *t, const char *name, size_t size)
+{
+    const struct fb_repair *repair = t->record.repair;
+
+    return repair != NULL && (uintptr_t)name >= (uintptr_t)repair->text.bytes &&
+           (uintptr_t)name < (uintptr_t)repair->text.bytes + repair->text.size &&
+           fb_repair_touches(repair, name, name + size);
+}
+
+void fb_transcode_repeated(struct fb_transcoder *t, const struct fb_member *before, const char *at)
+{
+    const struct fb_member *const top = &t->members.stack[t->members.count - 1];
+
+    t->frame->repeated = true;
+    if (before->made_with == top->made_with &&
+        !fb_transcode_is_repaired(t, before->name, before->name_size) &&
+        !fb_transcode_is_repaired(t, top->name, top->name_size))
+        return;
+    fb_transcode_refuse_later(t, FB_DEAD_MAPPING, at, "two fields become one attribute");
+    for (size_t i = 0; t->frame->is_top && i < t->schema.count; i++)
+        t->key_is_either[i] |= top->hash == t->key_hashes[i];
+}
+
 int fb_transcode_repaired_key(const struct fb_transcoder *t)
 {
     const struct fb_buffer *text = &t->record.repair->text;
@@ -352,248 +422,4 @@ int fb_transcode_repaired_key(const struct fb_transcoder *t)
             return (int)i;
     }
     return -1;
-}
-
-/* ---- behind the last member ---- */
-
-/*
- * A copy of the value, which in the output may yet move: whoever reads a key's value finds it there
- * as it would be in a record. False without memory.
- */
-static bool tell_key(struct fb_transcoder *t, const struct fb_map_item *item)
-{
-    const struct fb_buffer *value = &t->scratch.out;
-    const size_t begins = value->bytes[2] == 'N'   ? VALUE_OF_NUMBER
-                          : value->bytes[2] == 'B' ? VALUE_OF_BINARY
-                                                   : VALUE_OF_STRING;
-
-    for (size_t i = 0; i < t->schema.count; i++) {
-        struct fb_buffer *made = &t->made_keys[i];
-
-        if (item->hash != t->key_hashes[i])
-            continue;
-        fb_buffer_reset(made);
-        if (fb_buffer_reserve(made, value->size + FB_TEXT_SLACK) != FB_OK ||
-            fb_buffer_append(made, value->bytes, value->size) != FB_OK)
-            return false;
-        t->key_values[i] = made->bytes + begins;
-    }
-    return true;
-}
-
-static struct cursor add_name(struct fb_transcoder *t, struct cursor c,
-                              const struct fb_map_item *item, char *out)
-{
-    const struct final_name name = {
-        {item->name, item->name_size, item->name_counted_bytes}, item->hash, false};
-
-    return add_member(t, c, &name, out);
-}
-
-/* What a template gave, behind the attribute's name. */
-static struct cursor add_value(struct fb_transcoder *t, struct cursor c,
-                               const struct fb_map_item *item, uint32_t counted)
-{
-    const struct fb_buffer *value = &t->scratch.out;
-    char *const out = c.out;
-
-    if (t->counted + counted + item->name_counted_bytes > FB_ITEM_MAX_BYTES)
-        return fb_transcode_refuse(t, FB_DEAD_ITEM_TOO_LARGE, c.p,
-                                   "an item over 409600 bytes as DynamoDB counts");
-    *c.out = '"';
-    c = add_name(t, c, item, out);
-    if (unlikely(c.p == NULL))
-        return c;
-    t->value_wanted = &t->no_key;
-    memcpy(c.out, value->bytes, value->size);
-    if (!tell_key(t, item))
-        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
-    c.out += value->size;
-    *c.out++ = ',';
-    t->counted += counted;
-    return c;
-}
-
-static bool is_key(const struct fb_transcoder *t, const struct fb_map_item *item)
-{
-    for (size_t i = 0; i < t->schema.count; i++)
-        if (item->hash == t->key_hashes[i])
-            return true;
-    return false;
-}
-
-/* The attribute is not there then, by whatever name the record has it. */
-static struct cursor drop_attribute(struct fb_transcoder *t, struct cursor c,
-                                    const struct fb_map_item *item)
-{
-    char *const out = c.out;
-
-    *c.out = '"';
-    c = add_name(t, c, item, out);
-    if (unlikely(c.p == NULL))
-        return c;
-    *t->value_wanted = NULL;
-    t->value_wanted = &t->no_key;
-    t->members.stack[t->members.count - 1].superseded = true;
-    t->frame->repeated = true;
-    return c;
-}
-
-static struct cursor make_attribute(struct fb_transcoder *t, struct cursor c,
-                                    const struct fb_map_item *item)
-{
-    const struct fb_mapping *mapping = t->mapping;
-    uint32_t counted;
-    enum fb_status status;
-
-    /* Two values may be repaired to the same, which of two items would make one. */
-    t->record.refuses_repaired = mapping->utf8 == FB_MAP_UTF8_BINARY || is_key(t, item);
-    fb_buffer_reset(&t->scratch.out);
-    status = fb_map_template_write(item->value, &t->record, &t->scratch, &counted, &t->fault);
-    if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_DROP)
-        return drop_attribute(t, c, item);
-    if (status == FB_NOT_FOUND && mapping->missing == FB_MAP_MISSING_TEXT)
-        status = fb_map_template_write(mapping->missing_value, &t->record, &t->scratch, &counted,
-                                       &t->fault);
-    if (status == FB_OK && item->is_added)
-        status = fb_map_make_number(item, &t->scratch.out, &counted, &t->fault);
-    if (status == FB_OK)
-        return add_value(t, c, item, counted);
-    if (status == FB_NO_MEMORY)
-        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
-    return fb_transcode_refuse(t, FB_DEAD_MAPPING, c.p, t->fault.message);
-}
-
-/* What the value of `write` means, which must be in the map. */
-static struct cursor find_operation(struct fb_transcoder *t, struct cursor c)
-{
-    const struct fb_mapping *mapping = t->mapping;
-    const struct fb_buffer *out = &t->scratch.out;
-    uint32_t counted;
-    enum fb_status status;
-
-    fb_buffer_reset(&t->scratch.out);
-    status = fb_map_template_write(mapping->write, &t->record, &t->scratch, &counted, &t->fault);
-    if (status == FB_NO_MEMORY)
-        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
-    if (status != FB_OK)
-        return fb_transcode_refuse(t, FB_DEAD_MAPPING, c.p, t->fault.message);
-    for (size_t i = 0; i < mapping->write_map_count; i++) {
-        const struct fb_map_write *write = &mapping->write_map[i];
-
-        /* {"S":"VALUE"} */
-        if (out->size == write->size + VALUE_OF_STRING + 3 &&
-            memcmp(out->bytes + VALUE_OF_STRING + 1, write->value, write->size) == 0) {
-            t->operation = write->operation;
-            return c;
-        }
-    }
-    return fb_transcode_refuse(t, FB_DEAD_MAPPING, c.p, "the value of `write` is not in write.map");
-}
-
-static bool add_text(struct fb_buffer *buffer, const char *text)
-{
-    return fb_buffer_append_text(buffer, text) == FB_OK;
-}
-
-/* A key's value as it stands in the text or in the output: up to its closing quote, or a number. */
-static bool add_key_value(struct fb_buffer *buffer, enum fb_key_type type, const char *value)
-{
-    struct fb_number number;
-    const char *end;
-    const char *at;
-
-    value += type == FB_KEY_BINARY ? strlen(FB_RECORD_KEY_BINARY) - 1 : 0;
-    end = value + 1;
-    if (type == FB_KEY_NUMBER)
-        end = fb_number_scan(value, &number, &at);
-    else
-        while (*end != '"')
-            end += *end == '\\' ? 2 : 1;
-    if (type != FB_KEY_NUMBER)
-        return fb_buffer_append(buffer, value, (size_t)(end + 1 - value)) == FB_OK;
-    return add_text(buffer, "\"") &&
-           fb_buffer_append(buffer, value, (size_t)(end - value)) == FB_OK &&
-           add_text(buffer, "\"");
-}
-
-bool fb_transcode_keys_alone(struct fb_transcoder *t, struct fb_transcoded *ret)
-{
-    struct fb_buffer *out = &t->scratch.out;
-    bool good;
-
-    fb_buffer_reset(out);
-    good = add_text(out, "{");
-    for (size_t i = 0; i < t->schema.count && good; i++) {
-        const struct fb_key_attribute *attribute = &t->schema.attributes[i];
-        char names[2 * FB_KEY_NAME_MAX + 1];
-        const char type[2] = {(char)attribute->type, '\0'};
-
-        names[fb_map_escape(attribute->name, attribute->name_size, names)] = '\0';
-        good = add_text(out, i == 0 ? "\"" : ",\"") && add_text(out, names) &&
-               add_text(out, "\":{\"") && add_text(out, type) && add_text(out, "\":") &&
-               add_key_value(out, attribute->type, t->key_values[i]) && add_text(out, "}");
-    }
-    good = good && add_text(out, "}");
-    ret->item = out->bytes;
-    ret->item_size = out->size;
-    return good;
-}
-
-/* What a record that is left out would have been is of no interest. */
-static struct cursor leave_out(struct fb_transcoder *t, struct cursor c)
-{
-    t->is_left_out = true;
-    return c;
-}
-
-/* What the record holds itself is no part of what it adds. */
-static struct cursor begin_alone(struct fb_transcoder *t, struct cursor c)
-{
-    fb_members_close(&t->members, t->frame->first_member);
-    t->frame->seen = 0;
-    t->frame->repeated = false;
-    t->counted = 0;
-    memset(t->key_values, 0, sizeof t->key_values);
-    c.out = t->out + 1;
-    return c;
-}
-
-static bool is_made(const struct fb_transcoder *t, const struct fb_map_item *item)
-{
-    return t->operation == FB_DELETE ? is_key(t, item) : t->operation == FB_ADD || !item->is_added;
-}
-
-struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c)
-{
-    const struct fb_mapping *mapping = t->mapping;
-    bool holds = true;
-
-    if (likely(t->record.repair == NULL)) {
-        t->record.text = t->text;
-        t->record.size = (size_t)(c.p + 1 - t->text);
-    }
-    if (mapping->where != NULL &&
-        fb_map_where_test(mapping->where, &t->record, &t->mismatches, &holds) != FB_OK)
-        return fb_transcode_stop(t, FB_NO_MEMORY, c.p, NULL);
-    if (!holds)
-        return leave_out(t, c);
-    if (mapping->write != NULL) {
-        c = find_operation(t, c);
-        if (unlikely(c.p == NULL))
-            return c;
-    }
-    /* A delete needs its key alone, which is looked at as such; what is added needs no field. */
-    if (t->operation == FB_ADD)
-        c = begin_alone(t, c);
-    else if (t->reason_for_later != FB_DEAD_NONE && t->operation != FB_DELETE)
-        return fb_transcode_refuse(t, t->reason_for_later, t->at, t->what);
-    for (size_t i = 0; i < mapping->item_count; i++) {
-        if (!is_made(t, &mapping->items[i]))
-            continue;
-        c = make_attribute(t, c, &mapping->items[i]);
-        if (unlikely(c.p == NULL))
-            return c;
-    }
-    return c;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the transcoder's pass (transcode.c) and its mapped members (transcode_map.c) share.
+ * What the transcoder's pass (transcode.c), its mapped members (transcode_map.c) and what is made
+ * behind them (transcode_made.c) share.
  *
  * Threads: one owner of a transcoder.
  */
@@ -46,6 +47,7 @@ struct fb_transcoder {
     const char *key_values[2]; /* where the last value of each begins; NULL when there is none */
     const char *no_key;        /* where the place of a value goes that is no key's */
     const char **value_wanted; /* where the place of the next value goes */
+    bool key_is_either[2];     /* two fields are called as the key attribute is */
 
     const char *text;
     const char *end;
@@ -60,7 +62,7 @@ struct fb_transcoder {
 
     enum fb_status status; /* of a pass that stopped */
     enum fb_dead_reason reason;
-    enum fb_dead_reason reason_for_later; /* unless the mapping's condition leaves it out */
+    enum fb_dead_reason reason_for_later; /* unless the mapping does not take what is at fault */
     const char *at;
     const char *what;
 
@@ -70,6 +72,8 @@ struct fb_transcoder {
     char *dropped_out;                 /* as in struct frame, of the next value */
     uint32_t dropped_counted;
     const char **values; /* by slot: where the values that the mapping wants begin */
+    size_t grown;        /* by so many bytes the mapping's names are longer than the record's */
+    uint32_t made;       /* what DynamoDB counts for what templates made */
     enum fb_map_null null;
     struct fb_map_record record;
     struct fb_repair repair;
@@ -83,6 +87,8 @@ struct fb_transcoder {
     struct fb_nesting nesting;
     char name[FB_ATTRIBUTE_NAME_MAX_BYTES + 1 + FB_TEXT_SLACK]; /* unescaped, to be hashed */
 };
+
+#define FB_TRANSCODE_TOO_LARGE "an item over 409600 bytes as DynamoDB counts"
 
 /* Reading and writing places, kept in registers. A pass that stopped has p == NULL. */
 struct cursor {
@@ -107,6 +113,11 @@ struct cursor fb_transcode_unexpected(struct fb_transcoder *t, const char *at, c
 /* JSON all right, but no item: the rest is for the validator. */
 struct cursor fb_transcode_refuse(struct fb_transcoder *t, enum fb_dead_reason reason,
                                   const char *at, const char *what);
+
+/* As above, but only once it is known that the record is to be put: one that the mapping leaves
+ * out, or that deletes, is no dead letter for what it does not use. The pass goes on. */
+void fb_transcode_refuse_later(struct fb_transcoder *t, enum fb_dead_reason reason, const char *at,
+                               const char *what);
 
 /* ---- strings ---- */
 
@@ -144,24 +155,35 @@ INLINE struct cursor fb_transcode_string(struct fb_transcoder *t, struct cursor 
 
 static inline uint64_t fb_transcode_hash(struct fb_transcoder *t, const struct string *name)
 {
-    if (likely(name->size == name->decoded_size))
+    /* What is too long for a name is refused, whatever its hash. */
+    if (likely(name->size == name->decoded_size) ||
+        name->decoded_size > FB_ATTRIBUTE_NAME_MAX_BYTES)
         return fb_hash_bytes(t->seed, name->begin, name->size);
     return fb_hash_bytes(t->seed, t->name, fb_text_unescape(name->begin, name->size, t->name));
 }
 
-static inline void fb_transcode_want_key(struct fb_transcoder *t, const struct fb_member *member)
+static inline void fb_transcode_want_key(struct fb_transcoder *t, uint64_t hash)
 {
     for (size_t i = 0; i < t->schema.count; i++)
-        if (member->hash == t->key_hashes[i])
+        if (hash == t->key_hashes[i])
             t->value_wanted = &t->key_values[i];
 }
 
-/* Whether the topmost member repeats a name; false without memory. */
-bool fb_transcode_find_repeated(struct fb_transcoder *t);
+/* Whether the topmost member, whose name or value is at `at`, repeats a name, and whether that is
+ * another field's; false without memory. */
+bool fb_transcode_find_repeated(struct fb_transcoder *t, const char *at);
 
-/* `out` is where the member begins in the output. */
-INLINE bool fb_transcode_note(struct fb_transcoder *t, const struct string *name, uint64_t hash,
-                              const char *out)
+/* What a member is called in the end; its bytes stay for as long as the record is worked on. */
+struct fb_final_name {
+    struct string text;
+    uint64_t hash;
+    const char *made_with; /* as in struct fb_member */
+    bool is_written;       /* in the output already */
+};
+
+/* The member begins at `out` in the output, and its name or value at `at` in the text. */
+INLINE bool fb_transcode_note(struct fb_transcoder *t, const struct fb_final_name *name,
+                              const char *out, const char *at)
 {
     struct frame *frame = t->frame;
     struct fb_member *member;
@@ -171,22 +193,23 @@ INLINE bool fb_transcode_note(struct fb_transcoder *t, const struct string *name
         return false;
     member = &t->members.stack[t->members.count++];
     *member = (struct fb_member){
-        .hash = hash,
-        .name = name->begin,
-        .name_size = (uint32_t)name->size,
+        .hash = name->hash,
+        .name = name->text.begin,
+        .made_with = name->made_with,
+        .name_size = (uint32_t)name->text.size,
         .out_begin = (uint32_t)(out - t->out),
         .counted_begin = t->counted,
         .slot = FB_MEMBERS_NO_SLOT,
-        .escaped = name->size != name->decoded_size,
+        .escaped = name->text.size != name->text.decoded_size,
     };
     if (frame->is_top)
-        fb_transcode_want_key(t, member);
+        fb_transcode_want_key(t, name->hash);
     bit = (uint64_t)1 << (member->hash & 63);
     if ((frame->seen & bit) == 0 && t->members.count - frame->first_member < FB_MEMBERS_SCANNED) {
         frame->seen |= bit;
         return true;
     }
-    return fb_transcode_find_repeated(t);
+    return fb_transcode_find_repeated(t, at);
 }
 
 /* ---- brackets ---- */
@@ -211,6 +234,10 @@ void fb_transcode_start_mapping(struct fb_transcoder *t);
 /* As the pass reads a member's name and colon, in an object that the mapping looks into. */
 struct cursor fb_transcode_mapped_name(struct fb_transcoder *t, struct cursor c);
 
+/* Writes the name, and its colon, of a member that begins at `out`. */
+struct cursor fb_transcode_add_member(struct fb_transcoder *t, struct cursor c,
+                                      const struct fb_final_name *name, char *out);
+
 /* An element of an array that the mapping looks into begins at c.p. */
 void fb_transcode_mapped_element(struct fb_transcoder *t, struct cursor c);
 
@@ -227,6 +254,13 @@ struct cursor fb_transcode_drop(struct fb_transcoder *t, struct cursor c,
 /* A null, just written, that the mapping does not keep. That of an element stays, and its place. */
 struct cursor fb_transcode_null(struct fb_transcoder *t, struct cursor c, const char *begin);
 
+/* A name that no attribute may have. */
+struct cursor fb_transcode_bad_name(struct fb_transcoder *t, struct cursor c,
+                                    const struct string *name);
+
+/* A bracket at c.p that is one level too deep: its value is passed over. */
+struct cursor fb_transcode_too_deep(struct fb_transcoder *t, struct cursor c);
+
 /* A number that DynamoDB does not hold: as the mapping has it. A key's is never made another. */
 struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
                                       const struct fb_number *number, const char *end,
@@ -235,13 +269,22 @@ struct cursor fb_transcode_odd_number(struct fb_transcoder *t, struct cursor c,
 /* A string that was repaired as a binary. All else that begins no value is none. */
 struct cursor fb_transcode_binary(struct fb_transcoder *t, struct cursor c);
 
+/* The topmost member has the name of one before it. Those of one field are its values, of which the
+ * last counts; of two fields, none is the right one. */
+void fb_transcode_repeated(struct fb_transcoder *t, const struct fb_member *before, const char *at);
+
+/* Whether this name of the text was repaired: another may have become the same. */
+bool fb_transcode_is_repaired(const struct fb_transcoder *t, const char *name, size_t size);
+
 /* Whether a key attribute's value was repaired: then it is no key. Returns its number; or -1. */
 int fb_transcode_repaired_key(const struct fb_transcoder *t);
+
+/* ---- behind the record's last member (transcode_made.c) ---- */
 
 /* The item of a delete: the key attributes alone, in the scratch. False without memory. */
 bool fb_transcode_keys_alone(struct fb_transcoder *t, struct fb_transcoded *ret);
 
-/* Behind the record's last member: what the mapping leaves out or makes. */
+/* What the mapping leaves out or makes. */
 struct cursor fb_transcode_mapped_end(struct fb_transcoder *t, struct cursor c);
 
 #endif

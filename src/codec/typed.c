@@ -283,7 +283,7 @@ static bool read_name(struct fb_typed *typed, const struct fb_json_text *name)
 {
     const size_t size = meant_size(name);
     struct fb_member *member;
-    bool repeated = false;
+    const struct fb_member *before;
     size_t plain_size;
     const char *bytes;
 
@@ -305,9 +305,9 @@ static bool read_name(struct fb_typed *typed, const struct fb_json_text *name)
         .escaped = is_escaped(name),
     };
     if (fb_members_find_repeated(&typed->members, typed->levels[typed->depth - 1].first_member,
-                                 &repeated) != FB_OK)
+                                 &before) != FB_OK)
         return no_memory(typed);
-    if (repeated)
+    if (before != NULL)
         return refuse(typed, FB_DEAD_WRONG_FORM, name->bytes, "an attribute that is there twice");
     typed->counted += size;
     return true;

@@ -298,6 +298,9 @@ static void set_tls(struct curl_transport *self)
         return;
     curl_easy_setopt(self->easy, CURLOPT_CAINFO, self->ca_bundle);
     curl_easy_setopt(self->easy, CURLOPT_PROXY_CAINFO, self->ca_bundle);
+    /* A folder of the system's, built into libcurl, would be trusted beside it. */
+    curl_easy_setopt(self->easy, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(self->easy, CURLOPT_PROXY_CAPATH, NULL);
 }
 
 /* Always said, for curl would read the environment else. */

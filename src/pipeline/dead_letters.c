@@ -18,13 +18,19 @@ struct fb_dead_letters {
     uint64_t max_letters, in_records;
     bool accept_all;
 
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock; /* guards the sink; held while it waits for S3 or the disk */
     struct fb_letter_sink *sink;
+    atomic_uint_fast64_t count, held_bytes; /* read without a lock */
+    struct fb_tally reasons;
+
+    /*
+     * Guards what follows, never for long: the frontier asks under a lock that decoders wait for.
+     * Taken within the other, which whoever changes something holds, too.
+     */
+    pthread_mutex_t gate;
     uint64_t
         first_unkept; /* ordinal of the first letter that waits in the sink; UINT64_MAX: none */
-    atomic_uint_fast64_t count, held_bytes; /* read without the lock */
-    struct fb_tally reasons;
-    uint64_t *ring; /* ordinals of the last max_letters letters, oldest at `oldest` */
+    uint64_t *ring;   /* ordinals of the last max_letters letters, oldest at `oldest` */
     uint64_t oldest, ring_count;
 };
 
@@ -56,6 +62,7 @@ enum fb_status fb_dead_letters_open(const struct fb_dead_letters_options *option
     letters->accept_all = options->accept_all || options->max_letters == 0;
     letters->first_unkept = UINT64_MAX;
     pthread_mutex_init(&letters->lock, NULL);
+    pthread_mutex_init(&letters->gate, NULL);
     fb_tally_init(&letters->reasons);
     note_held(letters);
     letters->stream = strdup(options->stream);
@@ -77,6 +84,7 @@ void fb_dead_letters_close(struct fb_dead_letters *letters)
         return;
     fb_letter_sink_free(letters->sink);
     pthread_mutex_destroy(&letters->lock);
+    pthread_mutex_destroy(&letters->gate);
     fb_tally_done(&letters->reasons);
     free(letters->stream);
     free(letters->bucket);
@@ -101,9 +109,12 @@ static enum fb_status sync_locked(struct fb_dead_letters *letters, struct fb_err
     enum fb_status status = letters->sink->sync(letters->sink, error);
 
     note_held(letters);
-    if (status == FB_OK)
-        letters->first_unkept = UINT64_MAX;
-    return status;
+    if (status != FB_OK)
+        return status;
+    pthread_mutex_lock(&letters->gate);
+    letters->first_unkept = UINT64_MAX;
+    pthread_mutex_unlock(&letters->gate);
+    return FB_OK;
 }
 
 /* With the lock. Whether one more, with that ordinal, is too many. */
@@ -120,20 +131,27 @@ static bool is_too_many(const struct fb_dead_letters *letters, uint64_t ordinal)
     return ordinal < letters->ring[first % letters->max_letters] + letters->in_records;
 }
 
-static void note_ordinal(struct fb_dead_letters *letters, uint64_t ordinal)
+static void note_in_ring(struct fb_dead_letters *letters, uint64_t ordinal)
 {
-    atomic_fetch_add(&letters->count, 1);
-    /* Rejections come a little out of order. */
-    if (letters->sink->is_due != NULL && ordinal < letters->first_unkept)
-        letters->first_unkept = ordinal;
-    if (letters->accept_all)
-        return;
     if (letters->ring_count == letters->max_letters) {
         letters->oldest = (letters->oldest + 1) % letters->max_letters;
         letters->ring_count--;
     }
     letters->ring[(letters->oldest + letters->ring_count) % letters->max_letters] = ordinal;
     letters->ring_count++;
+}
+
+/* Before its record is acknowledged, so that no frontier passes it unseen. */
+static void note_ordinal(struct fb_dead_letters *letters, uint64_t ordinal)
+{
+    atomic_fetch_add(&letters->count, 1);
+    pthread_mutex_lock(&letters->gate);
+    /* Rejections come a little out of order. */
+    if (letters->sink->is_due != NULL && ordinal < letters->first_unkept)
+        letters->first_unkept = ordinal;
+    if (!letters->accept_all)
+        note_in_ring(letters, ordinal);
+    pthread_mutex_unlock(&letters->gate);
 }
 
 static enum fb_status add_locked(struct fb_dead_letters *letters,
@@ -235,7 +253,7 @@ uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ord
 {
     uint64_t first;
 
-    take_lock(letters);
+    pthread_mutex_lock(&letters->gate);
     first = letters->first_unkept;
     for (uint64_t i = 0; i < letters->ring_count; i++) {
         uint64_t at = letters->ring[(letters->oldest + i) % letters->max_letters];
@@ -244,7 +262,7 @@ uint64_t fb_dead_letters_undecided(struct fb_dead_letters *letters, uint64_t ord
         if (ordinal < at + letters->in_records && at < first)
             first = at;
     }
-    pthread_mutex_unlock(&letters->lock);
+    pthread_mutex_unlock(&letters->gate);
     return first;
 }
 

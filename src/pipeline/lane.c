@@ -384,7 +384,8 @@ static enum fb_status send(struct fb_lane *lane, struct fb_write **writes, size_
     status = lane->options.write(&lane->options.client, &lane->target, writes[0]->kind,
                                  lane->entries, write_count, &consumed, &error);
     fb_lane_meter_end(&lane->meter);
-    if (status != FB_OK && status != FB_CANCELED && fb_verdict_of(&error) == FB_REJECTED)
+    if (status != FB_OK && status != FB_CANCELED &&
+        (fb_verdict_of(&error) == FB_REJECTED || (status == FB_TOO_LARGE && write_count > 1)))
         return split(lane, writes, write_count, &error, ret_consumed);
     if (status != FB_OK)
         return note_failure(lane, writes, write_count, status, ret_consumed, &error);

@@ -233,12 +233,13 @@ static enum fb_status find_room(struct letter_files *files, size_t size, struct 
 static enum fb_status append_line(struct letter_files *files, const char *line, size_t size,
                                   struct fb_error *error)
 {
-    off_t before = lseek(files->fd, 0, SEEK_END);
     ssize_t written;
+    off_t before;
 
     if (files->torn && write(files->fd, "\n", 1) != 1)
         return fail_io(error, "write to a file in", files->folder);
     files->torn = false;
+    before = lseek(files->fd, 0, SEEK_END); /* what closes a torn line stays */
     written = write(files->fd, line, size); /* one write, one line */
     if (written == (ssize_t)size) {
         files->unsynced = true;

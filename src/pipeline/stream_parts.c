@@ -186,8 +186,10 @@ static enum fb_status start_lane(struct fb_stream *stream, struct fb_item_pool *
     options.client = stream->lane_clients[number];
     if (status == FB_OK)
         status = fb_lane_new(&options, (unsigned)number, &lane, error);
-    if (status != FB_OK)
+    if (status != FB_OK) {
+        fb_stream_disconnect(stream, &stream->lane_clients[number]);
         return status;
+    }
     pthread_mutex_lock(&stream->lock);
     stream->lanes[stream->lane_count++] = lane;
     pthread_mutex_unlock(&stream->lock);

@@ -43,13 +43,14 @@ static enum fb_status find(const struct fb_decoder_options *options, struct succ
     struct fb_s3_list_result result;
     enum fb_status status = options->list_page(&client, &request, &result, error);
 
-    if (status == FB_NOT_FOUND) /* the bucket, not the object */
+    if (status == FB_OK && successor->listed.key != NULL &&
+        strcmp(successor->etag, successor->object->etag) != 0)
+        status = fb_state_add_objects(options->state, options->stream_id, &successor->listed, 1,
+                                      NULL, error);
+    /* Of the bucket, or of what stands before it: neither says anything of the object. */
+    if (status == FB_NOT_FOUND || status == FB_CHANGED)
         status = error->status = FB_UNAVAILABLE;
-    if (status != FB_OK || successor->listed.key == NULL ||
-        strcmp(successor->etag, successor->object->etag) == 0)
-        return status;
-    return fb_state_add_objects(options->state, options->stream_id, &successor->listed, 1, NULL,
-                                error);
+    return status;
 }
 
 enum fb_status fb_successor_take(const struct fb_decoder_options *options,

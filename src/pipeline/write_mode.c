@@ -17,12 +17,15 @@ static enum fb_fold fold_over(const struct fb_item *earlier, const struct fb_ite
     return FB_FOLD_LATER;
 }
 
-/* Behind anything but a delete, and an update that may only remove, the key has an item. */
+/*
+ * Behind a put or an insert the key has an item; not so behind a delete, an update that may only
+ * remove, and a newer that may be refused while a newer behind it is not.
+ */
 static enum fb_fold fold_insert(const struct fb_item *earlier, const struct fb_item *later)
 {
     (void)later;
-    return earlier->operation == FB_DELETE || earlier->operation == FB_UPDATE ? FB_FOLD_NONE
-                                                                              : FB_FOLD_EARLIER;
+    return earlier->operation == FB_PUT || earlier->operation == FB_INSERT ? FB_FOLD_EARLIER
+                                                                           : FB_FOLD_NONE;
 }
 
 static struct fb_version version_of(const struct fb_item *item)
@@ -43,22 +46,20 @@ static enum fb_fold fold_newer(const struct fb_item *earlier, const struct fb_it
     return fb_version_compare(&a, &b) < 0 ? FB_FOLD_LATER : FB_FOLD_EARLIER;
 }
 
-/*
- * Whether it sets something beside its key, of one or two attributes. One that only removes makes
- * no item where there is none (API reference, "AttributeUpdates"), while what it removes may have
- * been set by an earlier one, which did.
- */
+static const char null[] = "{\"NULL\":true}";
+
+static bool has_null(const struct fb_item *item)
+{
+    return memmem(fb_item_json(item), item->json_size, null, strlen(null)) != NULL;
+}
+
+/* Beside its key, of one or two attributes. */
 static bool sets_something(const struct fb_item *item)
 {
-    static const char null[] = "{\"NULL\":true}";
-    const char *json = fb_item_json(item);
-    struct fb_json_cursor attributes;
+    struct fb_json_cursor attributes = fb_json_cursor_begin(fb_item_json(item));
     struct fb_json_text name;
     size_t set = 0;
 
-    if (memmem(json, item->json_size, null, strlen(null)) == NULL)
-        return true;
-    attributes = fb_json_cursor_begin(json);
     (void)fb_json_enter_object(&attributes);
     while (set <= KEY_ATTRIBUTES_MAX && fb_json_next_member(&attributes, &name)) {
         set += strncmp(attributes.at, null, strlen(null)) != 0;
@@ -67,9 +68,18 @@ static bool sets_something(const struct fb_item *item)
     return set > KEY_ATTRIBUTES_MAX;
 }
 
+/*
+ * A call that only removes makes no item where there is none (API reference, "AttributeUpdates"),
+ * so two must not become one: of {"a":null} and the key alone the second makes the item; of "a" set
+ * and removed the first.
+ */
 static enum fb_fold fold_update(const struct fb_item *earlier, const struct fb_item *later)
 {
-    return earlier->operation == FB_UPDATE && sets_something(later) ? FB_FOLD_MERGE : FB_FOLD_NONE;
+    if (earlier->operation != FB_UPDATE)
+        return FB_FOLD_NONE;
+    if (!has_null(earlier) && !has_null(later))
+        return FB_FOLD_MERGE;
+    return sets_something(later) ? FB_FOLD_MERGE : FB_FOLD_NONE;
 }
 
 static const struct fb_write_mode modes[FB_LEAVE_OUT] = {

@@ -10,7 +10,6 @@ import dataclasses
 import decimal
 import io
 import json
-import os
 import pathlib
 import random
 import re
@@ -19,9 +18,8 @@ import subprocess
 import boto3.dynamodb.types
 
 import attributes
+from built import BUILD
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("FIREBRIDGE_BUILD", ROOT / "build" / "release"))
 TOOL = BUILD / "tests" / "bench" / "object_tool"
 PIECES = (1, 2, 3, 7, 4096)
 

@@ -528,19 +528,23 @@ class Mapper:
             return {"L": [self.value(element, (*path, str(i))) for i, element in enumerate(value)
                           if (*path, str(i)) not in self.conf.drops]}
         if isinstance(value, dict):
-            return {"M": self.members(value, path, "", False, {})}
+            return {"M": self.members(value, path, "", False, {}, set())}
         return attribute_of(value)
 
-    def members(self, members, path, prefix, is_top, made):
+    def members(self, members, path, prefix, is_top, made, named):
         conf = self.conf
         for name, value in members.items():
             here = (*path, name)
             if here in conf.flattens and isinstance(value, dict):
-                self.members(value, here, conf.flattens[here], is_top, made)
+                self.members(value, here, conf.flattens[here], is_top, made, named)
                 continue
             final = conf.renames.get(here, prefix + name)
             if here in conf.drops or is_top and conf.keeps is not None and final not in conf.keeps:
                 continue
+            if final in named and (not self.is_delete or is_top and final in dict(conf.keys)
+                                   and final not in conf.items):
+                self.faults.add("mapping")
+            named.add(final)
             made.pop(final, None)
             if value is None and conf.null == "dead-letter":
                 if not self.is_delete:
@@ -594,7 +598,7 @@ def expected(conf, text):
     if operation is None:
         mapper.faults.add("mapping")
     keys = dict(conf.keys)
-    item = mapper.members(record, (), "", True, {})
+    item = mapper.members(record, (), "", True, {}, set())
     for name, template in conf.items.items():
         if operation != "delete" or name in keys:
             mapper.make(item, name, template, record, text)

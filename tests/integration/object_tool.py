@@ -2,12 +2,10 @@
 """tests/bench/object_tool.c from Python: an object's records as lines, and how it ended."""
 
 import json
-import os
-import pathlib
 import subprocess
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("FIREBRIDGE_BUILD", ROOT / "build" / "release"))
+from built import BUILD
+
 TOOL = BUILD / "tests" / "bench" / "object_tool"
 
 

@@ -2,15 +2,15 @@
 """A run that is killed at each write and sync of its state file; the tool says more."""
 
 import os
-import pathlib
 import re
 import subprocess
 import tempfile
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = ROOT / "build" / "release" / "tests" / "simulation" / "crash_tool"
+from built import BUILD
+
+TOOL = BUILD / "tests" / "simulation" / "crash_tool"
 SUM = re.compile(r"^(\d+) kills, 0 tables wrong$", re.M)
 
 

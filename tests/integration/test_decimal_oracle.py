@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 
-import object_tool
+from built import BUILD
 
 SEED = int(os.environ.get("FIREBRIDGE_SEED", "1"))
 LINES = 20000
@@ -55,7 +55,7 @@ def test_sums_are_those_of_another_decimal_arithmetic():
     lines += [["9" * 38, "1"], ["9" * 38, "1", "1"], ["9.9e125", "9e125"], ["-9.9e125", "-9e125"],
               ["1e-130", "-1e-130"], ["1e-130", "9e-130"], ["1e125", "1e-130"], ["0e999", "-0"],
               ["9" * 38 + "e88", "1e88"], ["1e37", "1", "1e-1"], ["0.1"] * 10]
-    answer = subprocess.run([object_tool.BUILD / "tests/bench/decimal_tool"], check=True, text=True,
+    answer = subprocess.run([BUILD / "tests/bench/decimal_tool"], check=True, text=True,
                             input="".join(" ".join(line) + "\n" for line in lines),
                             capture_output=True).stdout.splitlines()
     assert len(answer) == len(lines)

@@ -2,19 +2,18 @@
 """Our endpoints against botocore's, which follows AWS's own rule sets and table of partitions."""
 import itertools
 import json
-import os
-import pathlib
 import subprocess
 
 import pytest
+
+from built import BUILD
 
 provider = pytest.importorskip("botocore.endpoint_provider",
                                reason="this botocore has no endpoint rules")
 import botocore.exceptions  # noqa: E402
 import botocore.loaders  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = ROOT / os.environ.get("FIREBRIDGE_BUILD", "build/release") / "tests/bench/endpoint_tool"
+TOOL = BUILD / "tests/bench/endpoint_tool"
 
 BUCKETS = ["bucket", "my.bucket", "a-b-1", "x" * 63, "Old_Bucket", "trailing-",
            "mine-abcdefghijklmnopqrstuvwxyz1234-s3alias"]

@@ -14,9 +14,10 @@ import pytest
 
 import attributes
 import forms
+from built import ROOT
 
 TESTDATA = pathlib.Path(os.environ.get("FIREBRIDGE_TESTDATA",
-                                       forms.ROOT.parent / "shared" / "testdata"))
+                                       ROOT.parent / "shared" / "testdata"))
 RECORDS = 150
 JSON_LAYOUTS = list(forms.LAYOUTS)
 TEXT_LAYOUTS = ["lines", "crlf"]

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job over TLS, through a proxy, with AWS's own names, and in another region."""
 
+import os
+import shutil
+
 import pytest
 
 import fault_proxy
@@ -67,6 +70,29 @@ def test_an_authority_that_nobody_trusts_is_refused(job, fronts):
     assert not any(front.handshakes for front in fronts)
     assert job.firebridge(conf, "run", "--once").code > 0
     assert job.table.count() == 0
+
+
+@pytest.mark.skipif("mount" not in os.environ.get("FIREBRIDGE_NAMESPACE", ""),
+                    reason="no mount namespace to put other authorities of the system into")
+def test_a_bundle_stands_in_place_of_the_systems_authorities(job, fronts, authority, tmp_path):
+    system, others = tmp_path / "certs", tmp_path / "others"
+    system.mkdir()
+    others.mkdir()
+    other = tls.Authority(others, NAMES, own="another authority")
+    for name in ("ca-certificates.crt", "ours.pem"):
+        shutil.copy(authority.bundle, system / name)
+    tls.openssl("rehash", ".", cwd=system)
+    program = tmp_path / "firebridge"
+    program.write_text("#!/bin/sh\nexec unshare --mount sh -c "
+                       f"""'mount --bind {system} /etc/ssl/certs && exec "$@"' """
+                       f"""sh {job.firebridge.program} "$@"\n""")
+    program.chmod(0o755)
+    job.firebridge.program = program
+    result = job.firebridge(over_tls(job, fronts), "check")
+    assert result.code == 0, result
+    result = job.firebridge(over_tls(job, fronts, f"ca_bundle = {other.bundle}"), "check")
+    assert result.code == 1
+    assert result.stdout.count("ca_bundle names the authorities to trust") == 2, result
 
 
 def test_a_server_of_another_name_is_refused(job, fronts, tmp_path):

@@ -2,20 +2,19 @@
 """Our signatures against botocore's, on requests with awkward keys and queries."""
 import datetime
 import json
-import os
-import pathlib
 import random
 import subprocess
 import urllib.parse
 
 import pytest
 
+from built import BUILD
+
 botocore_auth = pytest.importorskip("botocore.auth", reason="python3-botocore is not installed")
 from botocore.awsrequest import AWSRequest  # noqa: E402
 from botocore.credentials import Credentials  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = ROOT / os.environ.get("FIREBRIDGE_BUILD", "build/release") / "tests/bench/sigv4_tool"
+TOOL = BUILD / "tests/bench/sigv4_tool"
 REQUESTS = 10_000
 PARAMS = ["prefix", "start-after", "continuation-token", "delimiter", "a b", "ä", "list-type", "a",
           "A"]

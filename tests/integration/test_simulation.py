@@ -3,7 +3,6 @@
 
 import concurrent.futures
 import os
-import pathlib
 import re
 import subprocess
 import tempfile
@@ -11,8 +10,9 @@ import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = ROOT / "build" / "release" / "tests" / "simulation" / "simulate_tool"
+from built import BUILD, ROOT
+
+TOOL = BUILD / "tests" / "simulation" / "simulate_tool"
 SEED = int(os.environ.get("FIREBRIDGE_SEED", time.time_ns() // 1000))
 SUM = re.compile(r"^seeds (\d+) to \d+: (\d+) histories, (\d+) objects, 0 histories with a fault; "
                  r"on \d+ days \d+ LIST calls of \d+ allowed, on the closest day \d+ %$", re.M)

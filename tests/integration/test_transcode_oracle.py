@@ -6,15 +6,13 @@ numbers are compared as their text; repeated names follow the same rule in both,
 """
 
 import json
-import os
-import pathlib
 import random
 import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("FIREBRIDGE_BUILD", ROOT / "build" / "release"))
+from built import BUILD
+
 TOOL = BUILD / "tests" / "bench" / "transcode_tool"
 DOCUMENTS_PER_SEED = 250
 

@@ -22,12 +22,12 @@ def openssl(*arguments, cwd):
 class Authority:
     """A certificate of an authority of our own, for the names that are given."""
 
-    def __init__(self, folder, names):
+    def __init__(self, folder, names, own="an authority of ours"):
         self.folder = folder
         self.bundle = folder / "authority.pem"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
                 "-nodes", "-keyout", "authority.key", "-out", self.bundle.name, "-days", "2",
-                "-subj", "/CN=an authority of ours", cwd=folder)
+                "-subj", f"/CN={own}", cwd=folder)
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                 "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server", cwd=folder)
         kinds = [("IP:" if name[0].isdigit() else "DNS:") + name for name in names]

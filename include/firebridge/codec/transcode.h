@@ -8,7 +8,8 @@
  *
  * A limit that is broken anywhere in the text makes the record a dead letter, even in a member
  * that a later one of the same name replaces. The first one in the text is the reason; the item's
- * size comes behind those, the key's reasons come last.
+ * size comes behind those, the key's reasons come last. Of a record that a mapping leaves out,
+ * deletes or adds, only what that takes is judged.
  *
  * Threads: one owner.
  */

@@ -77,7 +77,7 @@ struct fb_transport {
 /* The strings are copied. Nothing of it is ever named in an error: a proxy's may hold a password.
  */
 struct fb_curl_options {
-    const char *ca_bundle;  /* a file; NULL: the system's */
+    const char *ca_bundle;  /* a file, in place of the system's; NULL: the system's */
     const char *proxy;      /* for https; as fb_address_is_proxy has it. NULL: none */
     const char *http_proxy; /* for plain http; likewise */
     const char *no_proxy;   /* hosts by commas, as NO_PROXY has them; NULL: none */

@@ -6,7 +6,8 @@
  *
  * Invariant: the frontier, which stays behind fb_dead_letters_undecided and comes after a
  *            fb_dead_letters_sync, passes no letter that is not durable.
- * Threads:   any. The lock guards the sink and the gate.
+ * Threads:   any. A lock is held while the sink waits for S3 or the disk;
+ *            fb_dead_letters_undecided waits for nobody.
  */
 #ifndef FIREBRIDGE_PIPELINE_DEAD_LETTERS_H
 #define FIREBRIDGE_PIPELINE_DEAD_LETTERS_H

@@ -414,7 +414,8 @@ static void what_is_written_follows_its_bucket_too(void **state)
              .url = THERE,
              .body = body,
              .seen = signed_for_us_west_2,
-             .http_status = 200},
+             .http_status = 200,
+             .head = "ETag: \"e\""},
             {.method = method,
              .url = THERE,
              .body = body,
@@ -645,7 +646,10 @@ static void what_a_get_is_refused_with_is_told_apart(void **state)
         {404, "<Error><Code>NoSuchBucket</Code></Error>", FB_UNAVAILABLE, FB_UNHEALTHY},
         {404, "<html>gone</html>", FB_UNAVAILABLE, FB_UNHEALTHY},
         {412, "<Error><Code>PreconditionFailed</Code></Error>", FB_CHANGED, FB_REJECTED},
-        {412, NULL, FB_CHANGED, FB_REJECTED},
+        {412, NULL, FB_INVALID, FB_UNHEALTHY},
+        {412, "<html>blocked</html>", FB_INVALID, FB_UNHEALTHY},
+        {416, "<Error><Code>InvalidRange</Code></Error>", FB_INVALID, FB_REJECTED},
+        {416, NULL, FB_INVALID, FB_UNHEALTHY},
         {403, "<Error><Code>AccessDenied</Code></Error>", FB_DENIED, FB_UNHEALTHY},
         {503, "<Error><Code>SlowDown</Code></Error>", FB_THROTTLED, FB_RETRY_SLOWER},
         {500, "half an ans", FB_UNAVAILABLE, FB_RETRY},
@@ -877,6 +881,22 @@ static void missing_credentials_are_no_missing_object(void **state)
     tear_down(&f);
 }
 
+/* Or a lane would write more slowly to a table that takes all. */
+static void throttled_credentials_are_no_throttled_table(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, NULL, 0);
+    f.provider.status = FB_THROTTLED;
+    f.provider.reason = "AssumeRole: Rate exceeded";
+    assert_int_equal(get(&f, "k", NULL, 0), FB_UNAVAILABLE);
+    assert_int_equal(f.error.status, FB_UNAVAILABLE);
+    assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
+    assert_non_null(strstr(f.error.message, "Rate exceeded"));
+    tear_down(&f);
+}
+
 static void no_error_holds_a_secret(void **state)
 {
     static const struct script_step steps[] = {
@@ -915,6 +935,7 @@ static void a_put_is_signed_with_the_hash_of_its_body(void **state)
         {.http_status = 403,
          .answer = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"},
         {.status = FB_UNAVAILABLE, .reason = "time-out"},
+        {.http_status = 200, .answer = "<html>log in</html>"},
     };
     const struct fb_s3_put_request request = {.bucket = "bucket",
                                               .key = "d/a b+.gz",
@@ -930,6 +951,9 @@ static void a_put_is_signed_with_the_hash_of_its_body(void **state)
     assert_non_null(strstr(f.error.message, "PutObject of s3://bucket/d/a b+.gz"));
     assert_int_equal(fb_verdict_of(&f.error), FB_UNHEALTHY);
     assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_UNAVAILABLE);
+    assert_int_equal(fb_s3_put(&f.client, &request, &f.error), FB_UNAVAILABLE);
+    assert_non_null(strstr(f.error.message, "no ETag"));
+    assert_int_equal(fb_verdict_of(&f.error), FB_RETRY);
     tear_down(&f);
 }
 
@@ -991,6 +1015,7 @@ int main(void)
         cmocka_unit_test(an_implausible_date_is_not_believed),
         cmocka_unit_test(an_expired_token_is_renewed_once),
         cmocka_unit_test(missing_credentials_are_no_missing_object),
+        cmocka_unit_test(throttled_credentials_are_no_throttled_table),
         cmocka_unit_test(no_error_holds_a_secret),
         cmocka_unit_test(a_put_is_signed_with_the_hash_of_its_body),
         cmocka_unit_test(a_delete_is_answered_without_a_body),

@@ -128,15 +128,17 @@ static void an_answer_that_is_none_of_dynamodbs_is_not_believed(void **state)
     static const struct script_step steps[] = {
         {.http_status = 200, .answer = "<html>"},
         {.http_status = 200},
-        {.http_status = 200, .answer = "{\"ConsumedCapacity\":[]}"},
+        {.http_status = 200, .answer = "{\"__type\":\"x#InternalServerError\"}"},
+        {.http_status = 200,
+         .answer = " {\"ConsumedCapacity\":[],\"ItemCollectionMetrics\":{\"t\":[{}]}} "},
     };
     struct fb_transact_action actions[ACTIONS];
     struct client_fixture f;
 
     (void)state;
     SET_UP(f, steps);
-    assert_int_equal(write_three(&f, actions), FB_CORRUPT);
-    assert_int_equal(write_three(&f, actions), FB_CORRUPT);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(write_three(&f, actions), FB_CORRUPT);
     assert_int_equal(write_three(&f, actions), FB_OK);
     client_fixture_tear_down(&f);
 }

@@ -177,6 +177,10 @@ static void an_answer_that_is_none_is_not_taken_for_one(void **state)
         {FB_WRITE_NEWER, "<html>log in</html>"},
         {FB_WRITE_UPDATE, "{"},
         {FB_WRITE_UPDATE, "{} {}"},
+        {FB_WRITE_IF_ABSENT, "{\"__type\":\"x#InternalServerError\",\"message\":\"try again\"}"},
+        {FB_WRITE_NEWER, "{\"__type\":\"x#InternalServerError\"}"},
+        {FB_WRITE_UPDATE, "{\"status\":\"ok\"}"},
+        {FB_WRITE_UPDATE, "{\"ConsumedCapacity\":{},\"error\":{}}"},
         {FB_WRITE_UPDATE, "{\"ConsumedCapacity\":{\"TableName\":\"u\",\"CapacityUnits\":1}}"},
     };
 

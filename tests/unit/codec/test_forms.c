@@ -60,6 +60,11 @@ static void auto_takes_the_form_of_the_first_record(void **state)
         {"{\"rawData\":\"\",\"errorCode\":\"x\"}", FB_FORMAT_FIREHOSE_ERRORS},
         {"{\"rawData\":\"\",\"LASTERRORCODE\":\"x\"}", FB_FORMAT_FIREHOSE_ERRORS},
         {"{\"rawData\":\"\"}", FB_FORMAT_JSON},
+        /* Though it is a dead letter, for a string that is not UTF-8. */
+        {"{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"message\":\"\\ud83d\"}]}",
+         FB_FORMAT_CLOUDWATCH_LOGS},
+        {"{\"rawData\":\"\",\"errorCode\":\"\xff\"}", FB_FORMAT_FIREHOSE_ERRORS},
+        {"{\"x\":\"\xff\"}{\"Item\":{\"id\":{\"S\":\"a\"}}}", FB_FORMAT_DYNAMODB_JSON},
         /* As it is, it has the table's key: it is a record of the user's own. */
         {"{\"id\":\"a\",\"rawData\":\"\",\"errorCode\":\"x\"}", FB_FORMAT_JSON},
         {"{\"id\":\"a\",\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[]}", FB_FORMAT_JSON},

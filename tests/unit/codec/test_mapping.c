@@ -185,7 +185,20 @@ static const struct mapping_case cases[] = {
     {"rename = id > pk", "{\"id\":\"a\",\"x\":1}", "{\"pk\":{\"S\":\"a\"},\"x\":{\"N\":\"1\"}}"},
     {"rename = id > pk, x > y", "{\"x\":1,\"id\":\"a\"}",
      "{\"y\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
-    {"rename = id > pk", "{\"pk\":\"old\",\"id\":\"new\"}", "{\"pk\":{\"S\":\"new\"}}"},
+    {"rename = id > pk", "{\"pk\":\"old\",\"id\":\"new\"}", "mapping"},
+    {"rename = id > pk", "{\"id\":\"new\",\"pk\":\"old\"}", "mapping"},
+    {"rename = id > pk\nnull = drop", "{\"id\":\"new\",\"pk\":null}", "mapping"},
+    {"rename = id > pk\nnull = drop", "{\"pk\":null,\"id\":\"new\"}", "mapping"},
+    {"rename = id > pk, user > pk", "{\"id\":\"new\",\"user\":1}", "mapping"},
+    {"rename = id > pk", "{\"id\":\"old\",\"id\":\"new\"}", "{\"pk\":{\"S\":\"new\"}}"},
+    {"rename = id > pk\ndrop = pk", "{\"id\":\"new\",\"pk\":\"old\"}", "{\"pk\":{\"S\":\"new\"}}"},
+    {"rename = o.a > b", "{\"pk\":\"a\",\"o\":{\"a\":1,\"b\":2}}", "mapping"},
+    {"rename = id > pk\nwhere = exists(x)", "{\"id\":\"new\",\"pk\":\"old\"}", "left out"},
+    {"rename = x > y\nwrite = delete", "{\"pk\":\"a\",\"x\":1,\"y\":2}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"rename = id > pk\nwrite = delete", "{\"pk\":\"old\",\"id\":\"new\"}", "mapping"},
+    {"rename = id > pk\nwrite = delete\nitem.pk = {id}", "{\"pk\":\"old\",\"id\":\"new\"}",
+     "delete {\"pk\":{\"S\":\"new\"}}"},
     {"rename = o.id > key", "{\"pk\":\"a\",\"o\":{\"id\":1}}",
      "{\"pk\":{\"S\":\"a\"},\"o\":{\"M\":{\"key\":{\"N\":\"1\"}}}}"},
     /* drop */
@@ -212,8 +225,19 @@ static const struct mapping_case cases[] = {
      "{\"pk\":{\"S\":\"a\"},\"p_n\":{\"N\":\"1\"}}"},
     {"flatten = p: p_\ndrop = p.internal", "{\"pk\":\"a\",\"p\":{\"internal\":{\"x\":1},\"n\":1}}",
      "{\"pk\":{\"S\":\"a\"},\"p_n\":{\"N\":\"1\"}}"},
-    {"flatten = p: p_", "{\"p_n\":0,\"p\":{\"n\":1},\"pk\":\"a\"}",
-     "{\"p_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
+    {"flatten = p: p_", "{\"p_n\":0,\"p\":{\"n\":1},\"pk\":\"a\"}", "mapping"},
+    {"flatten = p: p_", "{\"p\":{\"n\":1},\"pk\":\"a\",\"p_n\":0}", "mapping"},
+    {"flatten = p:", "{\"pk\":\"a\",\"p\":{\"pk\":\"other\"}}", "mapping"},
+    {"flatten = p: x_, q: x_", "{\"pk\":\"a\",\"p\":{\"n\":1},\"q\":{\"n\":2}}", "mapping"},
+    {"flatten = p: x_, q: x_", "{\"pk\":\"a\",\"p\":{\"n\":1,\"n\":2},\"q\":{\"m\":3}}",
+     "{\"pk\":{\"S\":\"a\"},\"x_n\":{\"N\":\"2\"},\"x_m\":{\"N\":\"3\"}}"},
+    {"flatten = p: p_", /* through the table of names */
+     "{\"pk\":\"a\",\"p_33\":0,\"p\":{\"1\":1,\"2\":1,\"3\":1,\"4\":1,\"5\":1,\"6\":1,\"7\":1,"
+     "\"8\":1,"
+     "\"9\":1,\"10\":1,\"11\":1,\"12\":1,\"13\":1,\"14\":1,\"15\":1,\"16\":1,\"17\":1,\"18\":1,"
+     "\"19\":1,\"20\":1,\"21\":1,\"22\":1,\"23\":1,\"24\":1,\"25\":1,\"26\":1,\"27\":1,\"28\":1,"
+     "\"29\":1,\"30\":1,\"31\":1,\"32\":1,\"33\":1}}",
+     "mapping"},
     {"flatten = p: p_, p.q: q_", "{\"p\":{\"q\":{\"n\":1}},\"pk\":\"a\"}",
      "{\"q_n\":{\"N\":\"1\"},\"pk\":{\"S\":\"a\"}}"},
     {"flatten = p: p_", "{\"p\":{},\"pk\":\"a\"}", "{\"pk\":{\"S\":\"a\"}}"},
@@ -263,6 +287,12 @@ static const struct mapping_case cases[] = {
     {"invalid_utf8 = replace", "{\"pk\":\"a\",\"\xe2\x82\":[\"\\ud800\\n\"]}",
      "{\"pk\":{\"S\":\"a\"},\"\xef\xbf\xbd\":{\"L\":[{\"S\":\"\xef\xbf\xbd\\n\"}]}}"},
     {"invalid_utf8 = replace", "{\"pk\":\"a\xf0\x9f\"}", "invalid-utf8"},
+    {"invalid_utf8 = replace", "{\"pk\":\"a\",\"x\xff\":1,\"x\xfe\":2}", "mapping"},
+    {"invalid_utf8 = replace", "{\"pk\":\"a\",\"o\":{\"x\xff\":1,\"x\xef\xbf\xbd\":2}}", "mapping"},
+    {"invalid_utf8 = replace\nflatten = o: o_", "{\"pk\":\"a\",\"o\":{\"x\xff\":1,\"x\xfe\":2}}",
+     "mapping"},
+    {"invalid_utf8 = replace", "{\"pk\":\"a\",\"x\":\"\xff\",\"x\":2}",
+     "{\"pk\":{\"S\":\"a\"},\"x\":{\"N\":\"2\"}}"},
     {"invalid_utf8 = replace\nitem.pk = {s:hash}", "{\"s\":\"\xff\"}", "mapping"},
     {"invalid_utf8 = replace\nitem.pk = {s}\nitem.t = {l:as=json}",
      "{\"s\":\"k\",\"l\":[\"\xff\"]}",
@@ -331,6 +361,67 @@ static const struct mapping_case cases[] = {
      "{\"pk\":{\"S\":\"a\"}}"},
 };
 
+/* In the records <40*x> is forty times an x. */
+static const struct mapping_case limit_cases[] = {
+    /* what a delete does not need is no fault */
+    {"write = delete", "{\"pk\":\"a\",\"x\":\"<390000*x>\",\"y\":\"<200000*y>\"}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete", "{\"x\":\"<390000*x>\",\"y\":\"<200000*y>\",\"pk\":\"a\"}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = {op}\nwrite.map = I: put, D: delete",
+     "{\"x\":[\"<390000*x>\",\"<200000*y>\"],\"pk\":\"a\",\"op\":\"D\"}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = {op}\nwrite.map = I: put, D: delete",
+     "{\"x\":[\"<390000*x>\",\"<200000*y>\"],\"pk\":\"a\",\"op\":\"I\"}", "item-too-large"},
+    {"write = delete", "{\"pk\":\"a\",\"x\":<40*[>1<40*]>}", "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete", "{\"pk\":\"a\",\"x\":\"\xff\",\"\":1}", "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete", "{\"pk\":\"a\",\"x\":{\"\":1,\"<66000*x>\":2}}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete", "{\"pk\":\"a\",\"x\":<40*[>\"\xff\"<40*]>}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete\ninvalid_utf8 = binary", "{\"pk\":\"a\",\"x\":<40*[>\"\xff\"<40*]>}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = delete", "{\"pk\":\"\xff\"}", "invalid-utf8"},
+    {"write = delete\nitem.pk = {x}", "{\"x\":\"\xff\"}", "invalid-utf8"},
+    {"write = delete\nitem.pk = {id}", "{\"id\":\"a\",\"x\":\"\xff\"}",
+     "delete {\"pk\":{\"S\":\"a\"}}"},
+    {"write = {op}\nwrite.map = I: put, D: delete",
+     "{\"pk\":\"a\",\"op\":\"I\",\"x\":<40*[>1<40*]>}", "too-deep"},
+    {"write = {op}\nwrite.map = I: put, D: delete", "{\"pk\":\"a\",\"op\":\"\xff\"}",
+     "invalid-utf8"},
+    /* nor of a record that is left out, wherever it says so */
+    {"where = t = yes", "{\"pk\":\"a\",\"x\":\"<390000*x>\",\"y\":\"<200000*y>\",\"t\":\"no\"}",
+     "left out"},
+    {"where = t = yes", "{\"pk\":\"a\",\"x\":\"<390000*x>\",\"y\":\"<200000*y>\",\"t\":\"yes\"}",
+     "item-too-large"},
+    {"where = t = yes", "{\"pk\":\"a\",\"x\":<40*[>1<40*]>,\"t\":\"no\"}", "left out"},
+    {"where = t = yes", "{\"pk\":\"a\",\"x\":<40*[>1<40*]>,\"t\":\"yes\"}", "too-deep"},
+    {"where = t = yes", "{\"pk\":\"a\",\"x\":\"\xff\",\"t\":\"no\"}", "left out"},
+    {"where = t = yes", "{\"pk\":\"a\",\"x\":\"\xff\",\"t\":\"yes\"}", "invalid-utf8"},
+    {"where = t = yes", "{\"pk\":\"a\",\"\":1,\"t\":\"no\"}", "left out"},
+    {"where = t = yes", "{\"pk\":\"a\",\"\":1,\"t\":\"yes\"}", "empty-attribute-name"},
+    {"where = t = yes", "{\"pk\":\"a\",\"<66000*x>\":1,\"t\":\"yes\"}", "attribute-name-too-long"},
+    /* nor of one that adds */
+    {"write = {op}\nwrite.map = A: add, P: put\nitem.pk = {id}\nadd.n = 1",
+     "{\"id\":\"a\",\"op\":\"A\",\"x\":\"<390000*x>\",\"y\":\"<200000*y>\",\"z\":\"\xff\"}",
+     "{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}"},
+    /* what something takes the place of does not count */
+    {"item.x = {x:slice=0-3}", "{\"pk\":\"a\",\"x\":\"<500000*x>\"}",
+     "{\"pk\":{\"S\":\"a\"},\"x\":{\"S\":\"xxx\"}}"},
+    {"null = drop", "{\"pk\":\"a\",\"x\":\"<300000*x>\",\"x\":\"<200000*x>\",\"x\":1,\"z\":2}",
+     "{\"pk\":{\"S\":\"a\"},\"x\":{\"N\":\"1\"},\"z\":{\"N\":\"2\"}}"},
+    {"item.x = {y}\nitem.z = {y}", "{\"pk\":\"a\",\"y\":\"<200000*x>\"}", "item-too-large"},
+    {"item.x = {x:slice=0-1}\nitem.y = {y}\nmissing = drop-attribute",
+     "{\"pk\":\"a\",\"x\":\"<400000*x>\",\"z\":1}",
+     "{\"pk\":{\"S\":\"a\"},\"z\":{\"N\":\"1\"},\"x\":{\"S\":\"x\"}}"},
+    /* what is large in the output alone */
+    {"item.a = {n:as=number}\nitem.b = {n:as=number}\nitem.c = {n:as=number}\n"
+     "item.d = {n:as=number}\nitem.e = {n:as=number}\nitem.f = {n:as=number}\n"
+     "item.g = {n:as=number}\nitem.h = {n:as=number}\nitem.i = {n:as=number}\n"
+     "drop = n",
+     "{\"pk\":\"a\",\"n\":0.<1000000*0>}", "item-too-large"},
+};
+
 static const struct fb_key_schema binary_schema = {
     .attributes = {{.name = "pk", .name_size = 2, .type = FB_KEY_BINARY}}, .count = 1};
 
@@ -344,6 +435,46 @@ static const struct mapping_case binary_key_cases[] = {
     {"drop = x", "{\"pk\":\"SGFsbG8=\"}", "key-type"},
 };
 
+/* The caller frees it. */
+static char *unroll(const char *record)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    assert_non_null(stream);
+    while (*record != '\0') {
+        char *letter = NULL;
+        long count = *record == '<' ? strtol(record + 1, &letter, 10) : 0;
+
+        if (count == 0)
+            assert_true(fputc(*record++, stream) != EOF);
+        else
+            record = letter + 3;
+        for (; count > 0; count--)
+            assert_true(fputc(letter[1], stream) != EOF);
+    }
+    assert_int_equal(fclose(stream), 0);
+    return text;
+}
+
+/* An item, the key of a delete, or what becomes of the record instead. The caller frees it. */
+static char *outcome(const struct fb_transcoded *transcoded)
+{
+    char *text;
+    int size;
+
+    if (transcoded->is_left_out)
+        size = asprintf(&text, "left out");
+    else if (transcoded->reason != FB_DEAD_NONE)
+        size = asprintf(&text, "%s", fb_dead_reason_name(transcoded->reason));
+    else
+        size = asprintf(&text, "%s%.*s", transcoded->operation == FB_DELETE ? "delete " : "",
+                        (int)transcoded->item_size, transcoded->item);
+    assert_true(size > 0);
+    return text;
+}
+
 static void expect(const struct fb_key_schema *key_schema, const char *conf_text,
                    const char *record, const char *result)
 {
@@ -354,6 +485,7 @@ static void expect(const struct fb_key_schema *key_schema, const char *conf_text
     struct fb_mapping *mapping;
     struct fb_error error = {0};
     struct conf conf;
+    char *made;
 
     assert_non_null(text);
     memcpy(text, record, size);
@@ -367,21 +499,12 @@ static void expect(const struct fb_key_schema *key_schema, const char *conf_text
     assert_non_null(result);
     assert_int_equal(fb_transcoder_new(key_schema, SEED, mapping, &transcoder), FB_OK);
     if (fb_transcode(transcoder, text, size, &transcoded) != FB_OK)
-        fail_msg("%s: %s", conf_text, record);
+        fail_msg("%s: %.200s", conf_text, record);
     assert_int_equal(transcoded.size, size);
-    if (transcoded.is_left_out)
-        assert_string_equal("left out", result);
-    else if (transcoded.reason != FB_DEAD_NONE)
-        assert_string_equal(fb_dead_reason_name(transcoded.reason), result);
-    else {
-        char *item;
-
-        assert_true(asprintf(&item, "%s%.*s", transcoded.operation == FB_DELETE ? "delete " : "",
-                             (int)transcoded.item_size, transcoded.item) > 0);
-        if (strcmp(item, result) != 0)
-            fail_msg("%s: %s became %s, not %s", conf_text, record, item, result);
-        free(item);
-    }
+    made = outcome(&transcoded);
+    if (strcmp(made, result) != 0)
+        fail_msg("%s: %.200s became %.200s, not %s", conf_text, record, made, result);
+    free(made);
     fb_transcoder_free(transcoder);
     fb_mapping_free(mapping);
     free(text);
@@ -392,6 +515,17 @@ static void a_record_becomes_what_the_mapping_says(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
         expect(&string_schema, cases[i].conf, cases[i].record, cases[i].result);
+}
+
+static void what_a_record_is_not_taken_for_is_no_fault_of_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(limit_cases); i++) {
+        char *record = unroll(limit_cases[i].record);
+
+        expect(&string_schema, limit_cases[i].conf, record, limit_cases[i].result);
+        free(record);
+    }
 }
 
 static void a_template_makes_a_binary_key(void **state)
@@ -406,6 +540,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_becomes_what_the_mapping_says),
+        cmocka_unit_test(what_a_record_is_not_taken_for_is_no_fault_of_it),
         cmocka_unit_test(a_template_makes_a_binary_key),
     };
 

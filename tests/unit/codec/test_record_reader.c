@@ -1,90 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "feed.h"
-
-#include <time.h>
-
-#define MAX_RECORD ((size_t)1 << 16)
-
-static struct fb_record_reader *reader;
-
-static int set_up(void **state)
-{
-    const struct fb_key_schema schema = id_schema();
-
-    (void)state;
-    return fb_record_reader_new(&(struct fb_record_reader_options){.schema = &schema,
-                                                                   .hash_seed = 7,
-                                                                   .max_record_size = MAX_RECORD},
-                                &reader, NULL) == FB_OK
-               ? 0
-               : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fb_record_reader_free(reader);
-    return 0;
-}
-
-static void keep(const struct fb_record *record, void *userdata)
-{
-    describe(userdata, record);
-}
-
-/* The place of each record and, in brackets, its reason unless it is an item. */
-static void keep_shape(const struct fb_record *record, void *userdata)
-{
-    struct text *shape = userdata;
-    char line[128];
-
-    snprintf(line, sizeof line, "%llu+%llu", (unsigned long long)record->offset_bytes,
-             (unsigned long long)record->size_bytes);
-    add(shape, line);
-    if (record->reason != FB_DEAD_NONE) {
-        snprintf(line, sizeof line, "(%s)", fb_dead_reason_name(record->reason));
-        add(shape, line);
-    }
-    add(shape, " ");
-}
-
-static void expect_same_in_pieces(const char *bytes, size_t size)
-{
-    static const size_t pieces[] = {1, 2, 3, 7, 4096};
-    struct text whole = {0};
-
-    fb_record_reader_begin(reader);
-    add(&whole, "");
-    feed(reader, bytes, size, size + 1, keep, &whole);
-    for (size_t i = 0; i < COUNT(pieces); i++) {
-        struct text split = {0};
-
-        fb_record_reader_begin(reader);
-        add(&split, "");
-        feed(reader, bytes, size, pieces[i], keep, &split);
-        assert_int_equal(split.size, whole.size);
-        assert_memory_equal(split.bytes, whole.bytes, whole.size);
-        free(split.bytes);
-    }
-    free(whole.bytes);
-}
-
-static void expect_bytes(const char *bytes, size_t size, const char *shape)
-{
-    struct text found = {0};
-
-    fb_record_reader_begin(reader);
-    add(&found, "");
-    feed(reader, bytes, size, size + 1, keep_shape, &found);
-    assert_string_equal(found.bytes, shape);
-    free(found.bytes);
-    expect_same_in_pieces(bytes, size);
-}
-
-static void expect(const char *bytes, const char *shape)
-{
-    expect_bytes(bytes, strlen(bytes), shape);
-}
+#include "cutting.h"
 
 static void records_are_cut_whatever_stands_between_them(void **state)
 {
@@ -116,26 +31,6 @@ static void a_bad_record_ends_where_its_brackets_do(void **state)
     expect("{\"id\":x\"\\\"{\"}{\"id\":\"b\"}", "0+13(malformed-json) 13+10 ");
 }
 
-static void an_unclosed_record_does_not_swallow_the_next_line(void **state)
-{
-    (void)state;
-    expect("{\"id\":\"a\n{\"id\":\"b\"}\n", "0+8(malformed-json) 9+10 ");
-    expect("{\"id\":{\"x\":1\n{\"id\":\"b\"}\n{\"id\":\"c\"}", "0+12(malformed-json) 13+10 24+10 ");
-    expect("{\"id\":[1\r\n \t{\"id\":\"b\"}", "0+8(malformed-json) 12+10 ");
-    expect("{\"id\":\"a\\\n{\"id\":\"b\"}\n", "0+9(malformed-json) 10+10 ");
-    /* Two in a row. */
-    expect("{\"id\":\"a\n{\"id\":\"b\n{\"id\":\"c\"}", "0+17(malformed-json) 18+10 ");
-}
-
-static void a_nested_object_of_a_bad_record_is_never_a_record(void **state)
-{
-    (void)state;
-    expect("{\"l\":[\n{\"id\":\"a\"},\n{\"id\":\"b\"}\n],}\n{\"id\":\"c\"}",
-           "0+33(malformed-json) 34+10 ");
-    expect("{\"m\":\n{\"id\":\"a\"}\n,}{\"id\":\"c\"}", "0+19(malformed-json) 19+10 ");
-    expect("1\n[{\"id\":\"a\"},\n{\"id\":\"b\"}\n]\n{\"id\":\"c\"}", "0+27(not-an-object) 28+10 ");
-}
-
 static void an_array_is_its_elements(void **state)
 {
     (void)state;
@@ -155,31 +50,6 @@ static void an_array_is_its_elements(void **state)
                                                   "25+1(malformed-json) ");
 }
 
-static void a_bad_element_hides_only_what_may_be_its_own(void **state)
-{
-    (void)state;
-    expect("[{\"id\":1 2,\"l\":[{\"id\":\"n\"}]},{\"id\":\"a\"}]", "1+27(malformed-json) 29+10 ");
-    /* An open string: the next line with the same indent is the next element. */
-    expect("[\n {\"id\":\"x},\n {\"id\":\"a\"},\n {\"id\":\"b\"}\n]", "3+9(malformed-json) 15+10 "
-                                                                      "28+10 ");
-    /* One that stands deeper may be a part of it. */
-    expect("[\n {\"id\":\"x,\"l\":[\n  {\"id\":\"n\"},\n  {\"id\":\"n\"}]},\n {\"id\":\"b\"}\n]",
-           "3+43(malformed-json) 49+10 ");
-}
-
-static void what_is_no_object_is_a_dead_letter_up_to_the_next_record(void **state)
-{
-    (void)state;
-    expect("1{\"id\":\"a\"}", "0+1(not-an-object) 1+10 ");
-    expect("\"{\"{\"id\":\"a\"}", "0+3(not-an-object) 3+10 ");
-    expect("null\n-1\n{\"id\":\"a\"}", "0+7(not-an-object) 8+10 ");
-    expect("<html>\n{\"id\":\"a\"}", "0+6(malformed-json) 7+10 ");
-    expect("{\"id\":\"a\"},{\"id\":\"b\"}", "0+10 10+1(malformed-json) 11+10 ");
-    expect("}}{\"id\":\"a\"}", "0+2(malformed-json) 2+10 ");
-    expect_bytes("\0\0{\"id\":\"a\"}\0", 13, "0+2(malformed-json) 2+10 12+1(malformed-json) ");
-    expect_bytes("{\"id\":\"\0\"}{\"id\":\"b\"}", 20, "0+10(malformed-json) 10+10 ");
-}
-
 static void a_broken_limit_ends_where_the_record_does(void **state)
 {
     (void)state;
@@ -195,23 +65,6 @@ static void a_truncated_last_record_is_malformed(void **state)
     expect("{", "0+1(malformed-json) ");
     expect("{\"id\":\"a", "0+8(malformed-json) ");
     expect("{\"id\":1 \n\n", "0+7(malformed-json) ");
-}
-
-struct too_large {
-    uint64_t offset;
-    uint64_t size;
-    size_t text_size;
-    enum fb_dead_reason reason;
-    size_t count;
-};
-
-static void keep_first(const struct fb_record *record, void *userdata)
-{
-    struct too_large *first = userdata;
-
-    if (first->count++ == 0)
-        *first = (struct too_large){record->offset_bytes, record->size_bytes, record->text_size,
-                                    record->reason, 1};
 }
 
 static void a_record_has_max_record_size_to_the_byte(void **state)
@@ -326,74 +179,6 @@ static void a_region_of_just_max_record_size_keeps_its_text_over_any_blanks(void
     free(text.bytes);
 }
 
-static void an_over_long_record_hides_no_nested_object_as_a_record(void **state)
-{
-    struct text text = {0};
-    struct text found = {0};
-    char expected[128];
-
-    (void)state;
-    add(&text, "{\"l\":[\n");
-    while (text.size < 3 * MAX_RECORD)
-        add(&text, "{\"id\":\"a\"}\n,\n");
-    add(&text, "{\"id\":\"a\"}\n]}");
-    snprintf(expected, sizeof expected, "0+%zu(record-too-large) %zu+10 ", text.size, text.size);
-    add(&text, "{\"id\":\"b\"}");
-    expect_bytes(text.bytes, text.size, expected);
-    free(text.bytes);
-    free(found.bytes);
-}
-
-/* Each line looks like a record up to the end: were all tried, the work would be quadratic. */
-static void looking_for_records_stays_linear_on_hostile_lines(void **state)
-{
-    struct text text = {0};
-    struct too_large first = {0};
-    struct timespec begin;
-    struct timespec end;
-
-    (void)state;
-    add_times(&text, "{\"a\":\n", ((size_t)8 << 20) / 6);
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
-    fb_record_reader_begin(reader);
-    feed(reader, text.bytes, text.size, 65536, keep_first, &first);
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
-    assert_int_equal(first.count, 1);
-    assert_int_equal(first.size, text.size - 1);
-    /* 8 MB take some 0.1 s; were every line tried, it would be half an hour. */
-    assert_true(end.tv_sec - begin.tv_sec < 30);
-    free(text.bytes);
-}
-
-static void count_one(const struct fb_record *record, void *userdata)
-{
-    size_t *count = userdata;
-
-    (void)record;
-    (*count)++;
-}
-
-/* Every other line may be an element of the array, and behind each comes what is parsed in vain. */
-static void parses_in_vain_stay_linear_on_hostile_elements(void **state)
-{
-    static const char *const lines[] = {"{\"a\":[\n{\"id\":\"x\"},\n", "[\n{\"id\":\"x\"},\n",
-                                        "{\"messageType\":[\n{\"\xff\":1},\n"};
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(lines); i++) {
-        struct text text = {0};
-        size_t count = 0;
-
-        add(&text, "[\n");
-        add_times(&text, lines[i], ((size_t)2 << 20) / strlen(lines[i]));
-        fb_record_reader_begin(reader);
-        feed(reader, text.bytes, text.size, 65536, count_one, &count);
-        /* A dead letter and an item, at most, for each time that max_record_size was parsed. */
-        assert_true(count < 8 * text.size / MAX_RECORD);
-        free(text.bytes);
-    }
-}
-
 static void a_reader_goes_from_object_to_object(void **state)
 {
     (void)state;
@@ -471,11 +256,7 @@ int main(void)
         cmocka_unit_test(records_are_cut_whatever_stands_between_them),
         cmocka_unit_test(a_byte_order_mark_is_passed_over_at_the_first_byte_only),
         cmocka_unit_test(a_bad_record_ends_where_its_brackets_do),
-        cmocka_unit_test(an_unclosed_record_does_not_swallow_the_next_line),
-        cmocka_unit_test(a_nested_object_of_a_bad_record_is_never_a_record),
         cmocka_unit_test(an_array_is_its_elements),
-        cmocka_unit_test(a_bad_element_hides_only_what_may_be_its_own),
-        cmocka_unit_test(what_is_no_object_is_a_dead_letter_up_to_the_next_record),
         cmocka_unit_test(a_broken_limit_ends_where_the_record_does),
         cmocka_unit_test(a_truncated_last_record_is_malformed),
         cmocka_unit_test(a_record_has_max_record_size_to_the_byte),
@@ -483,9 +264,6 @@ int main(void)
         cmocka_unit_test(
             before_its_first_record_tells_the_form_a_reader_waits_only_for_what_may_be_larger),
         cmocka_unit_test(a_region_of_just_max_record_size_keeps_its_text_over_any_blanks),
-        cmocka_unit_test(an_over_long_record_hides_no_nested_object_as_a_record),
-        cmocka_unit_test(looking_for_records_stays_linear_on_hostile_lines),
-        cmocka_unit_test(parses_in_vain_stay_linear_on_hostile_elements),
         cmocka_unit_test(a_reader_goes_from_object_to_object),
         cmocka_unit_test(a_wrong_schema_or_size_is_refused),
         cmocka_unit_test(the_same_bytes_give_the_same_records_however_they_are_fed),

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -254,6 +257,89 @@ static void a_letter_is_undecided_until_the_window_has_passed(void **state)
     fb_dead_letters_close(letters);
 }
 
+/* A sink whose sync takes until the frontier has asked. */
+static struct slow {
+    struct fb_letter_sink sink; /* first */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool syncs, has_asked, was_kept_waiting;
+} slow = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static enum fb_status add_slow(struct fb_letter_sink *sink, const struct fb_dead_letter *letter,
+                               const char *line, size_t size, struct fb_error *error)
+{
+    (void)sink;
+    (void)letter;
+    (void)line;
+    (void)size;
+    (void)error;
+    return FB_OK;
+}
+
+static enum fb_status sync_slow(struct fb_letter_sink *sink, struct fb_error *error)
+{
+    struct timespec until;
+
+    (void)sink;
+    (void)error;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    pthread_mutex_lock(&slow.lock);
+    slow.syncs = true;
+    pthread_cond_broadcast(&slow.changed);
+    while (!slow.has_asked && !slow.was_kept_waiting)
+        slow.was_kept_waiting =
+            pthread_cond_timedwait(&slow.changed, &slow.lock, &until) == ETIMEDOUT;
+    pthread_mutex_unlock(&slow.lock);
+    return FB_OK;
+}
+
+static bool is_due(struct fb_letter_sink *sink)
+{
+    (void)sink;
+    return true;
+}
+
+static void free_nothing(struct fb_letter_sink *sink)
+{
+    (void)sink;
+}
+
+static void *sync_letters(void *letters)
+{
+    return fb_dead_letters_sync(letters, true, NULL) == FB_OK ? letters : NULL;
+}
+
+static void the_frontier_waits_for_no_put(void **state)
+{
+    const struct fb_dead_letters_options options = {
+        .sink = &slow.sink, .stream = "s", .bucket = "b", .clock = &now.clock, .accept_all = true};
+    struct fb_dead_letters *letters = NULL;
+    pthread_t thread;
+    void *synced = NULL;
+
+    (void)state;
+    slow.sink = (struct fb_letter_sink){
+        .add = add_slow, .sync = sync_slow, .is_due = is_due, .free = free_nothing};
+    assert_int_equal(fb_dead_letters_open(&options, &letters, NULL), FB_OK);
+    assert_int_equal(add(letters, 7), FB_OK);
+    assert_int_equal(pthread_create(&thread, NULL, sync_letters, letters), 0);
+    pthread_mutex_lock(&slow.lock);
+    while (!slow.syncs)
+        pthread_cond_wait(&slow.changed, &slow.lock);
+    pthread_mutex_unlock(&slow.lock);
+    assert_int_equal(fb_dead_letters_undecided(letters, UINT64_MAX), 7);
+    pthread_mutex_lock(&slow.lock);
+    slow.has_asked = true;
+    pthread_cond_broadcast(&slow.changed);
+    pthread_mutex_unlock(&slow.lock);
+    assert_int_equal(pthread_join(thread, &synced), 0);
+    assert_ptr_equal(synced, letters);
+    assert_false(slow.was_kept_waiting);
+    assert_true(fb_dead_letters_undecided(letters, UINT64_MAX) == UINT64_MAX);
+    fb_dead_letters_close(letters);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -268,6 +354,7 @@ int main(void)
         CASE(one_alone_may_be_too_many),
         CASE(accepted_letters_never_stop_it),
         CASE(a_letter_is_undecided_until_the_window_has_passed),
+        CASE(the_frontier_waits_for_no_put),
     };
 
     return cmocka_run_group_tests_name("pipeline/dead_letters", tests, NULL, NULL);

@@ -28,6 +28,8 @@ struct fake_table {
     struct fb_random random;
     unsigned calls, largest_batch, deletes;
     bool throttles, forgets, breaks;
+    bool has_proxy; /* which answers larger calls with a page of its own */
+    unsigned proxy_takes;
     const char *rejects; /* an item's JSON that is refused */
     enum fb_status always;
     const char *always_code;
@@ -60,6 +62,11 @@ static enum fb_status fail_code(struct fb_error *error, enum fb_status status, c
 
 static enum fb_status refuse(struct fb_batch_entry *entries, size_t count, struct fb_error *error)
 {
+    if (table.has_proxy && count > table.proxy_takes) {
+        fb_fail(error, FB_TOO_LARGE, "the answer is no AWS error");
+        error->http_status = 413;
+        return FB_TOO_LARGE;
+    }
     if (table.always != FB_OK)
         return fail_code(error, table.always, table.always_code);
     for (size_t i = 0; table.rejects != NULL && i < count; i++)
@@ -429,6 +436,41 @@ static void a_rejected_item_becomes_a_dead_letter_and_the_others_are_written(voi
         assert_string_equal(table.items[i], i == 5 ? "" : expected[i]);
 }
 
+/* One item to a key, of which a batch holds them all. */
+static void carry_through_proxy(unsigned takes)
+{
+    struct fb_lane_options options = lane_options();
+    struct fb_span *span = fb_progress_span_open(progress, object, 0);
+
+    table.has_proxy = true;
+    table.proxy_takes = takes;
+    options.linger_ms = 200000;
+    options.patience.give_up_after_ms = 120000;
+    start_lanes(&options);
+    for (unsigned i = 0; i < KEYS; i++)
+        push(span, i, i, NULL);
+    end_lanes();
+    close_span(span, KEYS);
+    assert_int_equal(fb_dead_letters_count(letters), 0);
+}
+
+static void a_proxy_that_takes_less_gets_smaller_calls(void **state)
+{
+    (void)state;
+    carry_through_proxy(1);
+    assert_true(all_acknowledged());
+    for (unsigned i = 0; i < KEYS; i++)
+        assert_string_not_equal(table.items[i], "");
+}
+
+static void an_item_that_only_a_proxy_refuses_is_no_dead_letter(void **state)
+{
+    (void)state;
+    carry_through_proxy(0);
+    assert_false(all_acknowledged());
+    assert_int_equal(failure.http_status, 413);
+}
+
 static void what_a_rejected_item_had_replaced_is_written_in_its_own_right(void **state)
 {
     struct fb_lane_options options = lane_options();
@@ -569,6 +611,8 @@ int main(void)
         CASE(a_rejected_delete_leaves_the_put_before_it_in_the_table),
         CASE(the_delete_before_a_rejected_put_is_done),
         CASE(a_rejected_item_becomes_a_dead_letter_and_the_others_are_written),
+        CASE(a_proxy_that_takes_less_gets_smaller_calls),
+        CASE(an_item_that_only_a_proxy_refuses_is_no_dead_letter),
         CASE(what_a_rejected_item_had_replaced_is_written_in_its_own_right),
         CASE(a_hot_key_that_is_refused_to_its_last_record_becomes_dead_letters),
         CASE(a_batch_is_as_full_as_the_api_allows),

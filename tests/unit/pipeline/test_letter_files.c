@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dead letters as files: closed when large, bounded together, shared with whoever redrives them. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,6 +28,7 @@
 static char directory[64];
 static struct fb_clock_virtual now;
 static struct fb_error error;
+static bool refuses_truncation;
 
 static int make_directory(void **state)
 {
@@ -194,6 +199,45 @@ static void while_another_has_the_lock_nothing_is_written(void **state)
     fb_letter_sink_free(sink);
 }
 
+/* What comes instead of the C library's. */
+int ftruncate(int fd, off_t size)
+{
+    if (refuses_truncation) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+/* As on a disk that has room for so much of the file. */
+static enum fb_status add_within(struct fb_letter_sink *sink, rlim_t bytes)
+{
+    const struct rlimit room = {bytes, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+    enum fb_status status;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &room), 0);
+    status = add(sink);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    return status;
+}
+
+static void behind_a_torn_line_a_letter_begins_on_one_of_its_own(void **state)
+{
+    struct fb_letter_sink *sink = open_files(0, 0);
+
+    (void)state;
+    refuses_truncation = true;
+    assert_int_equal(add_within(sink, 50), FB_IO);
+    assert_int_equal(size_of("dead-letters-20261122.jsonl"), 50);
+    refuses_truncation = false;
+    assert_int_equal(add_within(sink, 80), FB_IO);
+    assert_int_equal(size_of("dead-letters-20261122.jsonl"), 51);
+    assert_int_equal(add(sink), FB_OK);
+    assert_int_equal(size_of("dead-letters-20261122.jsonl"), 151);
+    fb_letter_sink_free(sink);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -207,6 +251,7 @@ int main(void)
         CASE(a_letter_larger_than_the_bound_is_kept_where_there_is_no_other),
         CASE(a_file_that_was_closed_by_another_is_not_written_to),
         CASE(while_another_has_the_lock_nothing_is_written),
+        CASE(behind_a_torn_line_a_letter_begins_on_one_of_its_own),
     };
 
     return cmocka_run_group_tests_name("pipeline/letter_files", tests, NULL, NULL);

@@ -775,6 +775,16 @@ static enum fb_status get_replaced(struct fb_client *client,
     return fb_fail(error, FB_CHANGED, "it is another one now");
 }
 
+static enum fb_status list_until_refused(struct fb_client *client,
+                                         const struct fb_s3_list_request *request,
+                                         struct fb_s3_list_result *ret_result,
+                                         struct fb_error *error)
+{
+    if (atomic_load(&get_calls) == 0)
+        return list_fake(client, request, ret_result, error);
+    return fb_fail(error, FB_CHANGED, "some condition does not hold");
+}
+
 static enum fb_status list_until_read(struct fb_client *client,
                                       const struct fb_s3_list_request *request,
                                       struct fb_s3_list_result *ret_result, struct fb_error *error)
@@ -794,6 +804,20 @@ static void a_bucket_that_is_not_found_is_no_object_that_was_deleted(void **stat
     (void)state;
     options.calls.get = get_replaced;
     options.calls.list_page = list_until_read;
+    add_random_objects(3, 20);
+    report = run_to_end(&options);
+    assert_true(report.failed);
+    assert_int_equal(report.objects_vanished + report.objects_changed, 0);
+}
+
+static void a_listing_that_is_refused_with_412_says_nothing_of_the_object(void **state)
+{
+    struct fb_stream_options options = options_once();
+    struct fb_stream_report report;
+
+    (void)state;
+    options.calls.get = get_replaced;
+    options.calls.list_page = list_until_refused;
     add_random_objects(3, 20);
     report = run_to_end(&options);
     assert_true(report.failed);
@@ -1079,6 +1103,7 @@ int main(void)
         CASE(what_is_skipped_in_a_pause_ends_where_it_stands),
         CASE(giving_up_on_an_object_says_nothing_of_its_bytes),
         CASE(a_bucket_that_is_not_found_is_no_object_that_was_deleted),
+        CASE(a_listing_that_is_refused_with_412_says_nothing_of_the_object),
         CASE(everything_is_carried_and_a_second_run_does_nothing),
         CASE(what_is_measured_of_a_known_job_is_right),
         CASE(what_stays_behind_is_measured),

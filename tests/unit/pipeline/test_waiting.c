@@ -52,10 +52,21 @@ static void end(void)
 static const enum fb_operation operations[] = {
     ['p'] = FB_PUT, ['d'] = FB_DELETE, ['i'] = FB_INSERT, ['n'] = FB_NEWER, ['u'] = FB_UPDATE};
 
-/* "p" is a put, "n5" a newer of version 5, "ns" one whose version is a string. */
+/* Of a key of one attribute, and one more for each sign: '+' sets it, '-' removes it. */
+static void make_update(char *json, size_t size, const char *signs)
+{
+    size_t used = (size_t)snprintf(json, size, "{\"k\":{\"S\":\"a\"}");
+
+    for (int i = 0; signs[i] != '\0'; i++)
+        used += (size_t)snprintf(json + used, size - used, ",\"a%d\":%s", i,
+                                 signs[i] == '-' ? "{\"NULL\":true}" : "{\"N\":\"1\"}");
+    snprintf(json + used, size - used, "}");
+}
+
+/* "p" is a put, "n5" a newer of version 5, "ns" one whose version is a string, "u+-" an update. */
 static void add(char key, const char *what, int64_t now_ms)
 {
-    char json[64] = "{}";
+    char json[128] = "{}";
     struct fb_record record = {.number = number++,
                                .text = "",
                                .key = &key,
@@ -66,6 +77,8 @@ static void add(char key, const char *what, int64_t now_ms)
                                .item_counted_bytes = 100};
     struct fb_item *item = NULL;
 
+    if (*what == 'u')
+        make_update(json, sizeof json, what + 1);
     if (*what == 'n') {
         snprintf(json, sizeof json, "{\"v\":{\"%c\":\"%s\"}}", what[1] == 's' ? 'S' : 'N',
                  what + 1);
@@ -131,7 +144,8 @@ static void items_of_one_key_fold_as_their_modes_say(void **state)
         {"i i i", "(0)+1+2"},
         {"p i", "(0)+1"},
         {"u i", "0 1"},
-        {"n1 i", "(0)+1"},
+        {"n1 i", "0 1"},
+        {"n1 i n2", "0 1 2"},
         {"d i", "0 1"},
         {"d i i", "0 (1)+2"},
         {"d i p", "0 1+(2)"},
@@ -149,6 +163,11 @@ static void items_of_one_key_fold_as_their_modes_say(void **state)
         {"p n1", "0 1"},
         {"n1 p", "0+(1)"},
         {"u u u", "0+1+(2)"},
+        {"u+ u+", "0+(1)"},
+        {"u- u", "0 1"},
+        {"u- u+++", "0+(1)"},
+        {"u+ u-", "0 1"},
+        {"u u+-", "0 1"},
         {"d u", "0 1"},
         {"d u u", "0 1+(2)"},
         {"p u", "0 1"},
