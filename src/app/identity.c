@@ -6,8 +6,9 @@
 #include <string.h>
 #include <zlib.h>
 
-/* Rises when the cutting of bytes into records changes, so that no number means another record. */
-#define RECORD_READER_FORM "records/2"
+/* Rises when the cutting of bytes into records changes, so that no number or part means another
+ * record. */
+#define RECORD_READER_FORM "records/3"
 
 /* A head that lacks one of them is a record itself. */
 static unsigned long sum_of(const struct fb_conf_list *names)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "firebridge/codec/hash.h"
 #include "firebridge/codec/transcode.h"
@@ -474,6 +475,9 @@ static enum fb_status take_jq(struct compiler *compiler)
 
     if (programs.filter == NULL && programs.transform == NULL)
         return FB_OK;
+    if (programs.transform != NULL)
+        compiler->mapping->transform_sum =
+            (uint32_t)crc32_z(0, (const Bytef *)programs.transform, strlen(programs.transform));
     return fb_jq_new(&programs, &compiler->mapping->jq, compiler->error);
 }
 
@@ -574,6 +578,11 @@ void fb_mapping_free(struct fb_mapping *mapping)
 void fb_mapping_seal(void)
 {
     fb_jq_seal();
+}
+
+uint32_t fb_mapping_transform_sum(const struct fb_mapping *mapping)
+{
+    return mapping == NULL ? 0 : mapping->transform_sum;
 }
 
 const char *fb_mapping_version_attribute(const struct fb_mapping *mapping)

@@ -31,6 +31,7 @@ struct fb_map_write {
 
 struct fb_mapping {
     struct fb_jq *jq; /* NULL: no program */
+    uint32_t transform_sum;
     struct fb_map_tree tree;
     struct fb_map_item *items;
     size_t item_count;

@@ -32,7 +32,7 @@ struct fb_reader_jq {
     struct fb_buffer quoted; /* the record, with strings for numbers */
     struct fb_formed formed; /* the record that has outputs to give */
     const char *output;      /* the next one */
-    uint64_t outputs_left;
+    uint64_t outputs_given, outputs_left;
     struct ahead ahead[FB_JQ_BATCH_MAX]; /* the worker's answers; the first is the record at hand */
     size_t ahead_at, ahead_count;
     struct fb_error error;
@@ -95,9 +95,11 @@ enum fb_status fb_reader_next_output(struct fb_record_reader *reader, struct fb_
     const struct fb_formed output = {
         .operation = jq->formed.operation, .json = jq->output, .json_size = strlen(jq->output)};
 
-    /* All outputs have the record's number: what a program gives moves no other record's. */
+    /* All outputs have the record's number and part: what a program gives moves no other's. */
     reader->number--;
+    reader->parts--;
     fb_reader_place_formed(reader, &jq->formed, ret);
+    ret->output = jq->outputs_given++;
     jq->output += output.json_size + 1;
     ret->is_followed = --jq->outputs_left > 0;
     return fb_reader_transcode_formed(reader, &output, ret);
@@ -168,6 +170,7 @@ static enum fb_status go_on(struct fb_record_reader *reader, const struct fb_for
         return fb_reader_transcode_formed(reader, formed, ret);
     jq->formed = *formed;
     jq->output = result->text;
+    jq->outputs_given = 0;
     jq->outputs_left = result->count;
     return fb_reader_next_output(reader, ret);
 }

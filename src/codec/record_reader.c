@@ -328,6 +328,7 @@ void fb_reader_place_record(struct fb_record_reader *reader, size_t at, size_t s
     ret->number = reader->number++;
     ret->offset_bytes = reader->window.base + reader->window.begin + at;
     ret->part = 0;
+    ret->output = 0;
     ret->size_bytes = size;
     ret->end_offset_bytes = ret->offset_bytes + size;
     ret->text = fb_reader_here(reader) + at;

@@ -55,7 +55,7 @@ struct fb_record_reader {
 
     /* A text that `form` has open: at the window's begin. */
     bool is_open;
-    uint64_t parts;   /* records that came of it */
+    uint64_t parts;   /* records that came of it, however many outputs each has */
     size_t open_size; /* up to where the next one is looked for */
 
     struct fb_reader_jq *jq; /* NULL: the mapping has no jq program */

@@ -25,6 +25,7 @@ enum fb_status fb_markers_check(const struct fb_markers *markers, struct fb_erro
                            "are strings",
                            markers->table, attribute->name);
         if (strcmp(attribute->name, FB_MARKER_ATTRIBUTE) == 0 ||
+            strcmp(attribute->name, FB_MARKER_TABLE) == 0 ||
             strcmp(attribute->name, markers->ttl_attribute) == 0)
             return fb_fail(error, FB_UNSUPPORTED,
                            "table %s cannot hold the markers of write = add, for its key attribute "
@@ -34,10 +35,20 @@ enum fb_status fb_markers_check(const struct fb_markers *markers, struct fb_erro
     return FB_OK;
 }
 
-static void format_place(struct fb_place place, char *text, size_t size)
+/* An ARN, and a time in milliseconds. */
+#define TARGET_SIZE 600
+
+/* Three numbers of 64 bits, and one of 32. */
+#define PLACE_SIZE (3 * 20 + 8 + 4)
+
+static void format_place(struct fb_place place, char *text)
 {
-    snprintf(text, size, "%llu.%llu", (unsigned long long)place.offset_bytes,
-             (unsigned long long)place.part);
+    const int size = snprintf(text, PLACE_SIZE, "%llu.%llu", (unsigned long long)place.offset_bytes,
+                              (unsigned long long)place.part);
+
+    if (place.output > 0)
+        snprintf(text + size, PLACE_SIZE - (size_t)size, ".%llu.%08lx",
+                 (unsigned long long)place.output, (unsigned long)place.program);
 }
 
 /* {"S":TEXT}, or {"B":BASE64}; NULL without memory. */
@@ -57,11 +68,11 @@ static json_t *make_key(const struct fb_markers *markers, const struct fb_state_
     const struct fb_key_attribute *attributes = markers->schema->attributes;
     const bool has_sort_key = markers->schema->count == 2;
     char text[TEXT_MAX_BYTES];
-    char place[48];
+    char place[PLACE_SIZE];
     char again[32] = "";
     json_t *key = json_object();
 
-    format_place(begin, place, sizeof place);
+    format_place(begin, place);
     if (object->again_ms != 0)
         snprintf(again, sizeof again, "|again %lld", (long long)object->again_ms);
     snprintf(text, sizeof text, FB_MARKER_PREFIX "%.64s|s3://%.63s/%.1024s|%.512s%s%s%s",
@@ -74,6 +85,23 @@ static json_t *make_key(const struct fb_markers *markers, const struct fb_state_
         return NULL;
     }
     return key;
+}
+
+static void format_target(const struct fb_markers *markers, char *text)
+{
+    snprintf(text, TARGET_SIZE, "%.550s %lld", markers->target_arn,
+             (long long)markers->target_created_ms);
+}
+
+/* Whether there was memory for it. */
+static bool add_target(const struct fb_markers *markers, json_t *item)
+{
+    char target[TARGET_SIZE];
+
+    if (markers->target_arn == NULL)
+        return true;
+    format_target(markers, target);
+    return json_object_set_new(item, FB_MARKER_TABLE, json_pack("{s:s}", "S", target)) == 0;
 }
 
 /* Takes the value over. */
@@ -100,14 +128,15 @@ enum fb_status fb_marker_append_put(const struct fb_markers *markers,
                                     struct fb_place end, int64_t now_ms, struct fb_buffer *out)
 {
     json_t *item = make_key(markers, object, begin);
-    char place[48];
+    char place[PLACE_SIZE];
     char expires[24];
 
-    format_place(end, place, sizeof place);
+    format_place(end, place);
     snprintf(expires, sizeof expires, "%lld", (long long)((now_ms + markers->ttl_ms) / 1000));
     if (item == NULL ||
         json_object_set_new(item, FB_MARKER_ATTRIBUTE, json_pack("{s:s}", "S", place)) != 0 ||
-        json_object_set_new(item, markers->ttl_attribute, json_pack("{s:s}", "N", expires)) != 0) {
+        json_object_set_new(item, markers->ttl_attribute, json_pack("{s:s}", "N", expires)) != 0 ||
+        !add_target(markers, item)) {
         json_decref(item);
         return FB_NO_MEMORY;
     }
@@ -118,22 +147,50 @@ enum fb_status fb_marker_append_put(const struct fb_markers *markers,
                        out);
 }
 
-/* "OFFSET.PART" and nothing else. */
+/* The number behind a dot at *at, and *at behind that; 0 where there is none. */
+static unsigned long long next_number(char **at, int base)
+{
+    return **at == '.' ? strtoull(*at + 1, at, base) : 0;
+}
+
+/* A place and nothing else. */
 static bool read_place(const char *text, struct fb_place *ret_place)
 {
-    char again[48];
+    char again[PLACE_SIZE];
     char *at;
 
     if (text == NULL)
         return false;
     ret_place->offset_bytes = strtoull(text, &at, 10);
-    ret_place->part = *at == '.' ? strtoull(at + 1, NULL, 10) : 0;
+    ret_place->part = next_number(&at, 10);
+    ret_place->output = next_number(&at, 10);
+    ret_place->program = (uint32_t)next_number(&at, 16);
     /* Whatever was read otherwise than it is written shows. */
-    format_place(*ret_place, again, sizeof again);
+    format_place(*ret_place, again);
     return strcmp(again, text) == 0;
 }
 
-enum fb_status fb_marker_read(const json_t *item, struct fb_place *ret_end, struct fb_error *error)
+static enum fb_status check_target(const struct fb_markers *markers, const json_t *item,
+                                   struct fb_error *error)
+{
+    const json_t *value = json_object_get(item, FB_MARKER_TABLE);
+    const char *stored = json_string_value(json_object_get(value, "S"));
+    char target[TARGET_SIZE];
+
+    if (markers->target_arn == NULL || value == NULL)
+        return FB_OK;
+    format_target(markers, target);
+    if (stored != NULL && strcmp(stored, target) == 0)
+        return FB_OK;
+    return fb_fail(error, FB_CONFLICT,
+                   "a marker in table %.255s says that records of stream %.64s are added to "
+                   "%.300s, not to %.300s (a table, and when it was created); add to that one, or "
+                   "give the stream a new name or another marker_table, and it adds them here too",
+                   markers->table, markers->stream, stored == NULL ? "no table" : stored, target);
+}
+
+enum fb_status fb_marker_read(const struct fb_markers *markers, const json_t *item,
+                              struct fb_place *ret_end, struct fb_error *error)
 {
     const json_t *value = json_object_get(item, FB_MARKER_ATTRIBUTE);
 
@@ -141,7 +198,7 @@ enum fb_status fb_marker_read(const json_t *item, struct fb_place *ret_end, stru
         return fb_fail(error, FB_CONFLICT,
                        "an item has a marker's key, but is none: its attribute " FB_MARKER_ATTRIBUTE
                        " says no end of a run; delete it if it is not firebridge's");
-    return FB_OK;
+    return check_target(markers, item, error);
 }
 
 bool fb_marker_owns_key(const struct fb_key_schema *schema, const char *key, size_t key_size)

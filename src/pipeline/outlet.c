@@ -16,6 +16,7 @@ enum fb_status fb_outlet_begin(struct fb_outlet *outlet, struct fb_state_object 
                                struct fb_error *error)
 {
     outlet->next = object->frontier;
+    outlet->output = 0;
     outlet->span = NULL;
     outlet->end_offset_bytes = object->frontier.offset_bytes;
     outlet->dead_letters = 0;
@@ -34,8 +35,14 @@ bool fb_outlet_has_done(const struct fb_outlet *outlet, const struct fb_record *
 {
     const struct fb_frontier *next = &outlet->next;
 
-    return record->number < next->record || record->offset_bytes < next->offset_bytes ||
-           (record->offset_bytes == next->offset_bytes && record->part < next->part);
+    if (record->number < next->record)
+        return true;
+    if (record->offset_bytes != next->offset_bytes)
+        return record->offset_bytes < next->offset_bytes;
+    if (record->part != next->part)
+        return record->part < next->part;
+    /* One that ends before as many outputs as it had is not what it was. */
+    return record->output < outlet->output && record->is_followed;
 }
 
 void fb_outlet_pass(struct fb_outlet *outlet, const struct fb_record *record)
@@ -43,8 +50,9 @@ void fb_outlet_pass(struct fb_outlet *outlet, const struct fb_record *record)
     outlet->next = (struct fb_frontier){
         .record = record->is_followed ? record->number : record->number + 1,
         .offset_bytes = record->offset_bytes,
-        .part = record->part + 1,
+        .part = record->is_followed ? record->part : record->part + 1,
     };
+    outlet->output = record->is_followed ? record->output + 1 : 0;
     outlet->end_offset_bytes = record->end_offset_bytes;
 }
 

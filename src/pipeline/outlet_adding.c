@@ -21,6 +21,8 @@ struct adding {
     char what[160];
     struct fb_run *run;
     struct fb_place place; /* where the next marker begins: all before it is settled */
+    struct fb_place whole; /* the last such place that was between records */
+    uint32_t program;      /* of which records have outputs */
     struct fb_buffer body;
     struct fb_transact_action actions[FB_TRANSACT_MAX_ACTIONS];
     bool has_letters; /* that are perhaps not on the disk yet */
@@ -28,12 +30,49 @@ struct adding {
 
 static struct fb_place place_of(const struct fb_record *record)
 {
-    return (struct fb_place){record->offset_bytes, record->part};
+    return (struct fb_place){
+        .offset_bytes = record->offset_bytes, .part = record->part, .output = record->output};
 }
 
-static struct fb_place place_behind(const struct fb_record *record)
+/* Behind all outputs of the record, where this is the last. */
+static struct fb_place place_behind(const struct adding *self, const struct fb_record *record)
 {
-    return (struct fb_place){record->offset_bytes, record->part + 1};
+    struct fb_place place = place_of(record);
+
+    if (record->is_followed) {
+        place.output++;
+        place.program = self->program;
+    } else {
+        place.part++;
+        place.output = 0;
+    }
+    return place;
+}
+
+static void move_to(struct adding *self, struct fb_place place)
+{
+    self->place = place;
+    if (place.output == 0)
+        self->whole = place;
+}
+
+/* Where another program made the outputs, nobody knows which of ours are added. */
+static enum fb_status check_program(const struct adding *self, struct fb_error *error)
+{
+    if (self->place.output == 0 || self->place.program == self->program)
+        return FB_OK;
+    return fb_fail(error, FB_CONFLICT,
+                   "the record at byte %llu of %.300s is added in part, with another transform_jq "
+                   "than the present one: put that back until the object is done, or take the "
+                   "object off with: firebridge skip",
+                   (unsigned long long)self->place.offset_bytes, self->outlet.identity->key);
+}
+
+static void show_place(struct fb_outlet *outlet, struct fb_place place)
+{
+    outlet->next.offset_bytes = place.offset_bytes;
+    outlet->next.part = place.part;
+    outlet->output = place.output;
 }
 
 /* ---- markers ---- */
@@ -78,13 +117,13 @@ static enum fb_status jump(struct adding *self, struct fb_error *error)
     fb_patience_success(&self->patience);
     if (item == NULL)
         return FB_END;
-    status = fb_marker_read(item, &end, error);
+    status = fb_marker_read(&self->options.markers, item, &end, error);
     json_decref(item);
     if (status == FB_OK && !fb_place_is_before(self->place, end))
         status = fb_fail(error, FB_CONFLICT, "a marker of %.300s ends where it begins",
                          self->outlet.identity->key);
     if (status == FB_OK)
-        self->place = end;
+        move_to(self, end);
     return status;
 }
 
@@ -96,13 +135,15 @@ static enum fb_status begin(struct fb_outlet *outlet, struct fb_error *error)
 
     fb_run_clear(self->run);
     self->has_letters = false;
-    self->place = (struct fb_place){outlet->next.offset_bytes, outlet->next.part};
+    move_to(self, (struct fb_place){.offset_bytes = outlet->next.offset_bytes,
+                                    .part = outlet->next.part});
     do
         status = jump(self, error);
     while (status == FB_OK);
-    outlet->next.offset_bytes = self->place.offset_bytes;
-    outlet->next.part = self->place.part;
-    return status == FB_END ? FB_OK : status;
+    show_place(outlet, self->place);
+    if (status != FB_END)
+        return status;
+    return outlet->identity->is_skipped ? FB_OK : check_program(self, error);
 }
 
 /* ---- settling a run ---- */
@@ -119,6 +160,8 @@ static enum fb_status sync_letters(struct adding *self, struct fb_error *error)
         self->has_letters = status != FB_OK;
         if (status != FB_OK && status != FB_CANCELED && status != FB_CORRUPT)
             status = fb_patience_wait(&self->outlet.patience, error);
+        else if (status == FB_OK)
+            fb_patience_success(&self->outlet.patience);
     }
     return status;
 }
@@ -269,11 +312,13 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
 {
     const struct fb_record last = fb_run_record(self->run, to - 1);
     struct fb_error reason = {0};
-    enum fb_status status;
+    enum fb_status status = check_program(self, error);
     size_t count = 0;
 
+    if (status != FB_OK)
+        return status;
     for (;;) {
-        status = compose(self, place_behind(&last), &count, error);
+        status = compose(self, place_behind(self, &last), &count, error);
         if (status == FB_OK && count == 0)
             return FB_OK;
         if (status == FB_OK)
@@ -284,7 +329,7 @@ static enum fb_status send(struct adding *self, size_t from, size_t to, struct f
             return status;
         status = try(self, count, &reason);
         if (status == FB_OK) {
-            self->place = place_behind(&last);
+            move_to(self, place_behind(self, &last));
             note_written(self, count);
             return FB_OK;
         }
@@ -333,20 +378,23 @@ static enum fb_status settle(struct adding *self, size_t from, size_t to, struct
 }
 
 /*
- * What was gathered is settled, and the frontier moves to where the next marker begins. Behind that
- * may be records that are dead letters: by their numbers they are done.
+ * The first `count` records that were gathered are settled, and the frontier moves to where the
+ * next marker begins. Behind that may be records that are dead letters: by their numbers they are
+ * done.
  */
-static enum fb_status end_run(struct adding *self, struct fb_error *error)
+static enum fb_status end_run(struct adding *self, size_t count, struct fb_error *error)
 {
     struct fb_outlet *outlet = &self->outlet;
-    enum fb_status status = settle(self, 0, fb_run_count(self->run), error);
+    enum fb_status status = settle(self, 0, count, error);
 
     if (status != FB_OK)
         return status;
-    fb_run_clear(self->run);
-    outlet->next.offset_bytes = self->place.offset_bytes;
-    outlet->next.part = self->place.part;
+    fb_run_forget(self->run, count);
+    /* A checkpoint knows no program, so its frontier is between records; from there on the markers
+     * tell the rest. */
+    show_place(outlet, self->whole);
     fb_outlet_close_span(outlet);
+    show_place(outlet, self->place);
     return FB_OK;
 }
 
@@ -370,17 +418,18 @@ static bool is_forged(const struct adding *self, const struct fb_record *record)
 static enum fb_status take_good(struct adding *self, const struct fb_record *record,
                                 struct fb_error *error)
 {
-    enum fb_status status = fb_run_take(self->run, record);
+    enum fb_status status;
 
-    if (status == FB_TOO_LARGE) {
-        status = end_run(self, error);
+    /* Between records, if it can be. */
+    while ((status = fb_run_take(self->run, record)) == FB_TOO_LARGE) {
+        status = end_run(self, fb_run_whole_count(self->run), error);
         if (status != FB_OK)
             return status;
         if (fb_outlet_has_done(&self->outlet, record))
             return FB_END;
         status = fb_outlet_open_span(&self->outlet, error);
-        if (status == FB_OK)
-            status = fb_run_take(self->run, record);
+        if (status != FB_OK)
+            return status;
     }
     if (status != FB_OK)
         return fb_fail(error, FB_NO_MEMORY, "no memory for a run");
@@ -414,7 +463,10 @@ static enum fb_status take(struct fb_outlet *outlet, const struct fb_record *rec
 
 static enum fb_status finish(struct fb_outlet *outlet, struct fb_error *error)
 {
-    return end_run((struct adding *)outlet, error);
+    struct adding *self = (struct adding *)outlet;
+
+    fb_run_end_record(self->run);
+    return end_run(self, fb_run_count(self->run), error);
 }
 
 static void leave(struct fb_outlet *outlet)
@@ -458,6 +510,7 @@ enum fb_status fb_outlet_new_adding(const struct fb_outlet_options *options,
         return fb_fail(error, FB_NO_MEMORY, "no memory for an outlet");
     fb_outlet_init(&self->outlet, &functions, options);
     self->options = *adding;
+    self->program = fb_mapping_transform_sum(adding->mapping);
     snprintf(self->what, sizeof self->what, "add to table %.120s", adding->table);
     self->options.patience.what = self->what;
     fb_patience_init(&self->patience, &self->options.patience, options->seed);

@@ -18,14 +18,14 @@
 #define NO_ENTRY UINT8_MAX
 
 struct kept {
-    uint64_t number, offset_bytes, part, size_bytes, end_offset_bytes;
+    uint64_t number, offset_bytes, part, output, size_bytes, end_offset_bytes;
     uint64_t key_hash;
     size_t at; /* key, item and text, one behind the other */
     uint32_t key_size, item_size, text_size;
     enum fb_operation operation;
     enum fb_format format;
     uint8_t entry; /* of the fold at hand */
-    bool is_dropped;
+    bool is_dropped, is_followed;
 };
 
 /* What one attribute comes to: a sum, or the text of what is set. */
@@ -111,9 +111,43 @@ void fb_run_clear(struct fb_run *run)
     fb_buffer_reset(&run->bytes);
 }
 
+void fb_run_end_record(struct fb_run *run)
+{
+    if (run->count > 0)
+        run->kept[run->count - 1].is_followed = false;
+}
+
 size_t fb_run_count(const struct fb_run *run)
 {
     return run->count;
+}
+
+size_t fb_run_whole_count(const struct fb_run *run)
+{
+    size_t count = run->count;
+
+    while (count > 0 && run->kept[count - 1].is_followed)
+        count--;
+    return count > 0 ? count : run->count;
+}
+
+void fb_run_forget(struct fb_run *run, size_t count)
+{
+    const size_t left = run->count - count;
+    size_t begin;
+
+    if (left == 0) {
+        fb_run_clear(run);
+        return;
+    }
+    begin = run->kept[count].at;
+    run->bytes.size -= begin;
+    memmove(run->bytes.bytes, run->bytes.bytes + begin, run->bytes.size);
+    memmove(run->kept, run->kept + count, left * sizeof *run->kept);
+    run->count = left;
+    for (size_t i = 0; i < left; i++)
+        run->kept[i].at -= begin;
+    (void)fb_run_fold(run, 0, left);
 }
 
 static const char *key_of(const struct fb_run *run, const struct kept *kept)
@@ -134,6 +168,8 @@ struct fb_record fb_run_record(const struct fb_run *run, size_t i)
         .number = kept->number,
         .offset_bytes = kept->offset_bytes,
         .part = kept->part,
+        .output = kept->output,
+        .is_followed = kept->is_followed,
         .size_bytes = kept->size_bytes,
         .end_offset_bytes = kept->end_offset_bytes,
         .text = item_of(run, kept) + kept->item_size,
@@ -286,12 +322,22 @@ static bool make_room(struct fb_run *run)
     return true;
 }
 
+/* Whether both are outputs of one record. */
+static bool is_of_last(const struct fb_run *run, const struct fb_record *record)
+{
+    const struct kept *last = &run->kept[run->count - 1];
+
+    return last->offset_bytes == record->offset_bytes && last->part == record->part;
+}
+
 enum fb_status fb_run_take(struct fb_run *run, const struct fb_record *record)
 {
     const size_t size = record->key_size + record->item_size + record->text_size;
     const size_t held = run->bytes.size + (run->count + 1) * sizeof *run->kept;
     struct kept *kept;
 
+    if (run->count > 0 && !is_of_last(run, record))
+        fb_run_end_record(run);
     if (run->count > 0 && held + size > run->options.max_bytes)
         return FB_TOO_LARGE;
     if (!make_room(run) || fb_buffer_reserve(&run->bytes, size + FB_TEXT_SLACK) != FB_OK)
@@ -301,6 +347,8 @@ enum fb_status fb_run_take(struct fb_run *run, const struct fb_record *record)
         .number = record->number,
         .offset_bytes = record->offset_bytes,
         .part = record->part,
+        .output = record->output,
+        .is_followed = record->is_followed,
         .size_bytes = record->size_bytes,
         .end_offset_bytes = record->end_offset_bytes,
         .key_hash = record->key_hash,

@@ -2,6 +2,7 @@
 /* A stream's parts: made once the table is known, and taken down again. Each decoder has a pool and
  * lanes of its own, so none of them waits for another. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "firebridge/base/log.h"
 #include "firebridge/base/thread.h"
@@ -94,7 +95,8 @@ enum fb_status fb_stream_open_letters(struct fb_stream *stream, struct fb_error 
 struct fb_markers fb_stream_markers(const struct fb_stream *stream)
 {
     const struct fb_stream_options *options = &stream->options;
-    const bool is_apart = options->marker_table != NULL;
+    const bool is_apart =
+        options->marker_table != NULL && strcmp(options->marker_table, options->table) != 0;
 
     return (struct fb_markers){
         .stream = options->name,
@@ -103,6 +105,8 @@ struct fb_markers fb_stream_markers(const struct fb_stream *stream)
         .schema = is_apart ? &stream->marker_table.schema : &stream->table.schema,
         .ttl_attribute = options->marker_ttl_attribute,
         .ttl_ms = options->marker_ttl_ms,
+        .target_arn = is_apart ? stream->table.arn : NULL,
+        .target_created_ms = stream->table.created_ms,
     };
 }
 

@@ -38,12 +38,19 @@ static void check_reasons(const char *text, size_t size)
 static void check_marker(const char *text, size_t size)
 {
     json_t *item = json_loadb(text, size, JSON_ALLOW_NUL, NULL);
+    static const struct fb_markers markers = {
+        .stream = "s", .table = "m", .target_arn = "arn:t", .target_created_ms = 5};
     struct fb_place end;
-    char written[64];
+    char written[96];
 
-    if (item != NULL && fb_marker_read(item, &end, NULL) == FB_OK) {
-        snprintf(written, sizeof written, "%llu.%llu", (unsigned long long)end.offset_bytes,
-                 (unsigned long long)end.part);
+    if (item != NULL && fb_marker_read(&markers, item, &end, NULL) == FB_OK) {
+        const int size =
+            snprintf(written, sizeof written, "%llu.%llu", (unsigned long long)end.offset_bytes,
+                     (unsigned long long)end.part);
+
+        if (end.output > 0)
+            snprintf(written + size, sizeof written - (size_t)size, ".%llu.%08lx",
+                     (unsigned long long)end.output, (unsigned long)end.program);
         check(strcmp(written, json_string_value(json_object_get(
                                   json_object_get(item, FB_MARKER_ATTRIBUTE), "S"))) == 0);
     }

@@ -129,6 +129,11 @@ def test_markers_find_their_place_under_any_key(counter, keys):
         adding.expect_sums(table, counter.records)
         assert len(adding.markers_in(own or table)) > 2
         counter.forget()
+    if own:
+        new = counter.make_table(**keys)
+        result = counter.firebridge(counter.conf(*lines, table=new, patience="2s"), "run", "--once")
+        assert result.code != 0
+        assert f"table/{new.name} " in result.stderr and "new name" in result.stderr
 
 
 def test_where_markers_cannot_stand_the_stream_says_so(counter):

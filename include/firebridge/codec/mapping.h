@@ -96,6 +96,9 @@ struct fb_mapping;
 /* The attribute by whose value FB_NEWER decides; NULL where no record is written so. */
 const char *fb_mapping_version_attribute(const struct fb_mapping *mapping);
 
+/* A checksum of transform_jq, on which the outputs of a record and their order hang; 0: none. */
+uint32_t fb_mapping_transform_sum(const struct fb_mapping *mapping);
+
 /* Whether there is anything to map at all. */
 bool fb_mapping_is_needed(const struct fb_mapping_options *options);
 

@@ -68,6 +68,7 @@ struct fb_record {
     bool is_followed;          /* by one of the same number: a jq program makes several of it */
     uint64_t offset_bytes;     /* of its first byte in the decompressed object */
     uint64_t part;             /* of records that begin at one byte: which of them, from 0 */
+    uint64_t output;           /* of those that a jq program makes of it: which of them, from 0 */
     uint64_t size_bytes;       /* its length there, though `text` may hold only the first of it */
     uint64_t end_offset_bytes; /* behind it, or behind the larger record that it is a part of */
     const char *text;          /* the record's bytes; of an over-long one the first 4 KiB, or as

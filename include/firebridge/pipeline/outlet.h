@@ -26,7 +26,8 @@ struct fb_outlet;
 
 /* `error` is never NULL. */
 struct fb_outlet_functions {
-    /* The object is open, at outlet->next, which may be moved on. NULL: nothing to do. */
+    /* The object is open, at outlet->next, which may be moved on, as may outlet->output. NULL:
+     * nothing to do. */
     enum fb_status (*begin)(struct fb_outlet *outlet, struct fb_error *error);
     /* A record that is not done, good or dead. */
     enum fb_status (*take)(struct fb_outlet *outlet, const struct fb_record *record,
@@ -61,7 +62,8 @@ struct fb_outlet {
     struct fb_progress_object *object;
     const struct fb_state_object *identity;
     struct fb_span *span;      /* NULL: none is open */
-    struct fb_frontier next;   /* all before it is done, or on its way */
+    struct fb_frontier next;   /* all before it is done, or on its way ... */
+    uint64_t output;           /* ... and so many of what a jq program makes of the record there */
     uint64_t end_offset_bytes; /* behind the last record that was passed */
     uint64_t dead_letters;
     uint64_t left_alone; /* records of a replay that would change what is in the table */
@@ -132,7 +134,8 @@ struct fb_adding_options {
  * one call beside its marker, and the next one follows when it is settled. A run whose outcome is
  * not known is sent again, for its marker's condition holds only once.
  *
- * Invariant: spans end where runs do, so a frontier is where a marker may begin.
+ * Invariant: spans end where runs do, so a frontier is where a marker may begin; where a run ended
+ * between two outputs of a record, it is where an earlier one did.
  */
 enum fb_status fb_outlet_new_adding(const struct fb_outlet_options *options,
                                     const struct fb_adding_options *adding,

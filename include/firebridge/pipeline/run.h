@@ -40,7 +40,16 @@ void fb_run_clear(struct fb_run *run);
 /* Takes a copy. FB_TOO_LARGE: it does not go with what is in the run; never of the first one. */
 enum fb_status fb_run_take(struct fb_run *run, const struct fb_record *record) FB_MUST_CHECK;
 
+/* The last record has no further output, as when the next one is not of it. */
+void fb_run_end_record(struct fb_run *run);
+
 size_t fb_run_count(const struct fb_run *run);
+
+/* How many are not outputs of a record that may have more; all of them when that is none. */
+size_t fb_run_whole_count(const struct fb_run *run);
+
+/* Forgets the first `count` records; the others are then as if just taken. */
+void fb_run_forget(struct fb_run *run, size_t count);
 
 /* The i-th record, for a dead letter or to see where it stands. It lives as long as the run has it.
  */

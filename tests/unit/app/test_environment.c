@@ -332,7 +332,7 @@ static void the_identity_names_what_decides_record_numbers(void **state)
     assert_int_equal(identity.table_created_ms, 7);
     assert_string_equal(
         identity.fingerprint,
-        "records/2 max_record_size=1048576 compression=auto format=csv delimiter=0d0a "
+        "records/3 max_record_size=1048576 compression=auto format=csv delimiter=0d0a "
         "separator=00 head=1 types=00000000 mapped=0");
     stream.number_columns = (struct fb_conf_list){.entries = types, .count = 1};
     fb_stream_identity_of(&stream, &table, fingerprint, &identity);

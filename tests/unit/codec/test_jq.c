@@ -382,6 +382,54 @@ static void tell_place(const struct fb_record *record, void *userdata)
     add(userdata, line);
 }
 
+/* "OFFSET.PART.OUTPUT\n" */
+static void tell_output(const struct fb_record *record, void *userdata)
+{
+    char place[64];
+
+    snprintf(place, sizeof place, "%llu.%llu.%llu%s\n", (unsigned long long)record->offset_bytes,
+             (unsigned long long)record->part, (unsigned long long)record->output,
+             record->is_followed ? "+" : "");
+    add(userdata, place);
+}
+
+static const struct {
+    const char *transform;
+    enum fb_format format;
+    const char *object, *places;
+} placed[] = {
+    {NULL, 0, "{\"id\":\"a\"}\n{\"id\":\"b\"}", "0.0.0\n11.0.0\n"},
+    {".", 0, "{\"id\":\"a\"}\n{\"id\":\"b\"}", "0.0.0\n11.0.0\n"},
+    {"., .", 0, "{\"id\":\"a\"}\n{\"id\":\"b\"}", "0.0.0+\n0.0.1\n11.0.0+\n11.0.1\n"},
+    {"if .id == \"a\" then error else . end", 0, "{\"id\":\"a\"}\n{\"id\":\"b\"}",
+     "0.0.0\n11.0.0\n"},
+    /* rawData is {"id":"a"}{"id":"b"}: both begin at the same byte */
+    {NULL, FB_FORMAT_FIREHOSE_ERRORS, "{\"rawData\":\"eyJpZCI6ImEifXsiaWQiOiJiIn0=\"}",
+     "0.0.0\n0.1.0\n"},
+    {"., .", FB_FORMAT_FIREHOSE_ERRORS, "{\"rawData\":\"eyJpZCI6ImEifXsiaWQiOiJiIn0=\"}",
+     "0.0.0+\n0.0.1\n0.1.0+\n0.1.1\n"},
+    {"select(.id == \"b\")", FB_FORMAT_FIREHOSE_ERRORS,
+     "{\"rawData\":\"eyJpZCI6ImEifXsiaWQiOiJiIn0=\"}", "0.1.0\n"},
+};
+
+static void a_program_moves_no_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof placed / sizeof *placed; i++) {
+        const struct fb_mapping_options options = {.transform_jq = placed[i].transform};
+        struct setting setting = set_up(&options, placed[i].format);
+        struct text told = {0};
+
+        fb_record_reader_begin(setting.reader);
+        feed(setting.reader, placed[i].object, strlen(placed[i].object), SIZE_MAX, tell_output,
+             &told);
+        add_bytes(&told, "", 1);
+        assert_string_equal(told.bytes, placed[i].places);
+        free(told.bytes);
+        tear_down(&setting);
+    }
+}
+
 static void a_filter_moves_no_record(void **state)
 {
     const struct fb_mapping_options options = {.filter_jq = "true"};
@@ -716,6 +764,7 @@ int main(void)
 #if FB_HAVE_jq
         cmocka_unit_test(records_become_what_the_programs_say),
         cmocka_unit_test(it_does_not_matter_how_bytes_come),
+        cmocka_unit_test(a_program_moves_no_place),
         cmocka_unit_test(a_filter_moves_no_record),
         cmocka_unit_test(who_does_not_end_is_a_dead_letter_among_good_records),
         cmocka_unit_test(a_killed_worker_changes_nothing),

@@ -48,10 +48,11 @@ static void a_key_says_which_run_of_which_object_by_whom(void **state)
 
     (void)state;
     fb_buffer_init(&text, 4096);
-    assert_int_equal(fb_marker_append_key(&one, &object, (struct fb_place){77, 2}, &text), FB_OK);
+    assert_int_equal(fb_marker_append_key(&one, &object, (struct fb_place){77, 2, 0, 0}, &text),
+                     FB_OK);
     expect_text(&text, "{\"id\":{\"S\":\"firebridge|views|s3://b/p/a\\\"b|e1|77.2\"}}");
     fb_buffer_init(&text, 4096);
-    assert_int_equal(fb_marker_append_key(&two, &object, (struct fb_place){0, 0}, &text), FB_OK);
+    assert_int_equal(fb_marker_append_key(&two, &object, (struct fb_place){0}, &text), FB_OK);
     expect_text(&text, "{\"p\":{\"S\":\"firebridge|views|s3://b/p/a\\\"b|e1\"},"
                        "\"s\":{\"B\":\"MC4w\"}}");
 }
@@ -63,8 +64,8 @@ static void it_is_put_unless_it_is_there_and_expires(void **state)
 
     (void)state;
     fb_buffer_init(&text, 4096);
-    assert_int_equal(fb_marker_append_put(&one, &object, (struct fb_place){0, 0},
-                                          (struct fb_place){900, 1}, INT64_C(1000000), &text),
+    assert_int_equal(fb_marker_append_put(&one, &object, (struct fb_place){0},
+                                          (struct fb_place){900, 1, 0, 0}, INT64_C(1000000), &text),
                      FB_OK);
     expect_text(&text,
                 "{\"Put\":{\"TableName\":\"t\",\"Item\":{\"id\":{\"S\":\"firebridge|views|s3://b/"
@@ -89,11 +90,13 @@ static void no_key_is_too_long(void **state)
     one.stream = name;
     one.bucket = bucket;
     fb_buffer_init(&text, 4096);
-    assert_int_equal(
-        fb_marker_append_key(&one, &longest, (struct fb_place){UINT64_MAX, UINT64_MAX}, &text),
-        FB_OK);
+    assert_int_equal(fb_marker_append_key(
+                         &one, &longest,
+                         (struct fb_place){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX}, &text),
+                     FB_OK);
     assert_true(text.size < FB_PARTITION_KEY_MAX_BYTES);
-    assert_non_null(strstr(text.bytes, "18446744073709551615.18446744073709551615\"}}"));
+    assert_non_null(strstr(text.bytes, "18446744073709551615.18446744073709551615."
+                                       "18446744073709551615.ffffffff\"}}"));
     fb_buffer_done(&text);
 }
 
@@ -102,18 +105,25 @@ static const struct {
     enum fb_status status;
     struct fb_place end;
 } items[] = {
-    {"{\"firebridge\":{\"S\":\"0.1\"}}", FB_OK, {0, 1}},
-    {"{\"id\":{\"S\":\"x\"},\"firebridge\":{\"S\":\"123456789012.7\"}}", FB_OK, {123456789012, 7}},
-    {"{}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"N\":\"5\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\"\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\"5\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\"5.\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\" 5.1\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\"-5.1\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\"5.1x\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\"05.1\"}}", FB_CONFLICT, {0, 0}},
-    {"{\"firebridge\":{\"S\":\"99999999999999999999999.1\"}}", FB_CONFLICT, {0, 0}},
+    {"{\"firebridge\":{\"S\":\"0.1\"}}", FB_OK, {0, 1, 0, 0}},
+    {"{\"id\":{\"S\":\"x\"},\"firebridge\":{\"S\":\"123456789012.7\"}}",
+     FB_OK,
+     {123456789012, 7, 0, 0}},
+    {"{\"firebridge\":{\"S\":\"5.0.2.0000abcd\"}}", FB_OK, {5, 0, 2, 0xabcd}},
+    {"{\"firebridge\":{\"S\":\"5.0.2\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"5.0.0.0000abcd\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"5.0.2.abcd\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"5.0.2.10000abcd\"}}", FB_CONFLICT, {0}},
+    {"{}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"N\":\"5\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"5\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"5.\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\" 5.1\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"-5.1\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"5.1x\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"05.1\"}}", FB_CONFLICT, {0}},
+    {"{\"firebridge\":{\"S\":\"99999999999999999999999.1\"}}", FB_CONFLICT, {0}},
 };
 
 static void only_a_marker_is_read_as_one(void **state)
@@ -121,17 +131,75 @@ static void only_a_marker_is_read_as_one(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
         json_t *item = json_loads(items[i].item, 0, NULL);
+        const struct fb_markers one = markers(&by_string);
         struct fb_place end = {0};
 
         assert_non_null(item);
-        if (fb_marker_read(item, &end, NULL) != items[i].status)
+        if (fb_marker_read(&one, item, &end, NULL) != items[i].status)
             fail_msg("%s", items[i].item);
         if (items[i].status == FB_OK) {
             assert_int_equal(end.offset_bytes, items[i].end.offset_bytes);
             assert_int_equal(end.part, items[i].end.part);
+            assert_int_equal(end.output, items[i].end.output);
+            assert_int_equal(end.program, items[i].end.program);
         }
         json_decref(item);
     }
+}
+
+/* In a table of their own, that is: elsewhere they go with the table. */
+static void a_marker_of_what_was_added_to_another_table_is_told(void **state)
+{
+    static const struct {
+        const char *target_arn;
+        int64_t created_ms;
+        const char *item;
+        enum fb_status status;
+    } cases[] = {
+        {"arn:t", 5, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_OK},
+        {"arn:t", 5, "{", FB_OK},
+        {"arn:t", 6, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_CONFLICT},
+        {"arn:u", 5, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_CONFLICT},
+        {"arn:t", 5, "{\"firebridge_table\":{\"N\":\"5\"},", FB_CONFLICT},
+        {NULL, 5, "{\"firebridge_table\":{\"S\":\"arn:t 5\"},", FB_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fb_markers one = markers(&by_string);
+        struct fb_place end = {0};
+        struct fb_buffer text;
+        json_t *item;
+
+        one.target_arn = cases[i].target_arn;
+        one.target_created_ms = cases[i].created_ms;
+        fb_buffer_init(&text, 4096);
+        assert_int_equal(fb_buffer_append_text(&text, cases[i].item), FB_OK);
+        assert_int_equal(fb_buffer_append_text(&text, "\"firebridge\":{\"S\":\"7.1\"}}"), FB_OK);
+        item = json_loadb(text.bytes, text.size, 0, NULL);
+        assert_non_null(item);
+        if (fb_marker_read(&one, item, &end, NULL) != cases[i].status)
+            fail_msg("%s", cases[i].item);
+        json_decref(item);
+        fb_buffer_done(&text);
+    }
+}
+
+static void a_marker_in_a_table_of_its_own_says_what_was_added_to(void **state)
+{
+    struct fb_markers one = markers(&by_string);
+    struct fb_buffer text;
+
+    (void)state;
+    one.target_arn = "arn:t";
+    one.target_created_ms = 5;
+    fb_buffer_init(&text, 4096);
+    assert_int_equal(fb_marker_append_put(&one, &object, (struct fb_place){0},
+                                          (struct fb_place){900, 1, 0, 0}, 0, &text),
+                     FB_OK);
+    assert_int_equal(fb_buffer_append(&text, "", 1), FB_OK);
+    assert_non_null(strstr(text.bytes, "\"firebridge_table\":{\"S\":\"arn:t 5\"}"));
+    fb_buffer_done(&text);
 }
 
 static void a_table_that_cannot_hold_markers_is_refused(void **state)
@@ -185,6 +253,8 @@ int main(void)
         cmocka_unit_test(it_is_put_unless_it_is_there_and_expires),
         cmocka_unit_test(no_key_is_too_long),
         cmocka_unit_test(only_a_marker_is_read_as_one),
+        cmocka_unit_test(a_marker_of_what_was_added_to_another_table_is_told),
+        cmocka_unit_test(a_marker_in_a_table_of_its_own_says_what_was_added_to),
         cmocka_unit_test(a_table_that_cannot_hold_markers_is_refused),
         cmocka_unit_test(a_records_key_that_looks_like_a_markers_is_known),
     };

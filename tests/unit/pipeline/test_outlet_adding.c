@@ -199,11 +199,47 @@ static enum fb_status get_fake(struct fb_client *client, const char *name, const
     return FB_OK;
 }
 
+/* ---- dead letters, on a disk that is full at times ---- */
+
+struct letters_fake {
+    struct fb_letter_sink sink;
+    struct fb_letter_sink *files;
+    unsigned failing_syncs; /* to come */
+};
+
+static enum fb_status add_letter(struct fb_letter_sink *sink, const struct fb_dead_letter *letter,
+                                 const char *line, size_t size, struct fb_error *error)
+{
+    struct fb_letter_sink *files = ((struct letters_fake *)sink)->files;
+
+    return files->add(files, letter, line, size, error);
+}
+
+static enum fb_status sync_letters(struct fb_letter_sink *sink, struct fb_error *error)
+{
+    struct letters_fake *fake = (struct letters_fake *)sink;
+
+    if (fake->failing_syncs == 0)
+        return fake->files->sync(fake->files, error);
+    fake->failing_syncs--;
+    return fail_with(error, FB_IO, "ENOSPC");
+}
+
+static void free_letters(struct fb_letter_sink *sink)
+{
+    fb_letter_sink_free(((struct letters_fake *)sink)->files);
+}
+
+static struct letters_fake letters_fake = {
+    .sink = {.add = add_letter, .sync = sync_letters, .free = free_letters}};
+
 /* ---- the stream around ---- */
 
 #define RECORDS 3000
 
 static int keys_of[RECORDS], values_of[RECORDS]; /* of each record; a key below 0: a dead one */
+/* Where a jq program makes several of one: which record each is of, and which of its outputs. */
+static unsigned record_of[RECORDS + 1], output_of[RECORDS];
 static struct fb_clock_virtual virtual_clock;
 static struct fb_mapping *mapping;
 static struct fb_dead_letters *letters;
@@ -289,9 +325,11 @@ static enum fb_status give(unsigned number, struct fb_error *error)
 {
     char item[128], key[32];
     struct fb_record record = {
-        .number = number,
-        .offset_bytes = number / 3 * 10, /* three begin at one byte */
-        .part = number % 3,
+        .number = record_of[number],
+        .is_followed = record_of[number + 1] == record_of[number],
+        .offset_bytes = record_of[number] / 3 * 10, /* three begin at one byte */
+        .part = record_of[number] % 3,
+        .output = output_of[number],
         .text = "{}",
         .text_size = 2,
         .size_bytes = 2,
@@ -324,6 +362,23 @@ static void make_records(void)
     }
 }
 
+/* Of each record come up to `most` of them. */
+static void make_outputs(unsigned most)
+{
+    unsigned record = 0, outputs = 1 + (unsigned)(fb_random_next(&table.random) % most);
+
+    for (unsigned i = 0; i <= RECORDS; i++, outputs--) {
+        if (outputs == 0) {
+            record++;
+            outputs = 1 + (unsigned)(fb_random_next(&table.random) % most);
+        }
+        record_of[i] = record;
+        if (i < RECORDS)
+            output_of[i] = i > 0 && record_of[i - 1] == record ? output_of[i - 1] + 1 : 0;
+    }
+    record_of[RECORDS] = record + 1;
+}
+
 static void expect_sums(void)
 {
     long expected[KEYS] = {0};
@@ -342,8 +397,11 @@ static int set_up(void **state)
     const struct fb_mapping_options mapped = {.items = items, .item_count = 2, .write = "add"};
     struct fb_letter_files_options files = {
         .root = directory, .stream = "s", .clock = &virtual_clock.clock};
-    struct fb_dead_letters_options options = {
-        .stream = "s", .bucket = "b", .clock = &virtual_clock.clock, .accept_all = true};
+    struct fb_dead_letters_options options = {.sink = &letters_fake.sink,
+                                              .stream = "s",
+                                              .bucket = "b",
+                                              .clock = &virtual_clock.clock,
+                                              .accept_all = true};
 
     (void)state;
     for (size_t i = 0; i < LATE; i++)
@@ -357,9 +415,10 @@ static int set_up(void **state)
     fb_log_set_level(FB_LOG_ERROR);
     frontier = (struct fb_frontier){0};
     make_records();
+    make_outputs(1);
     snprintf(directory, sizeof directory, "/tmp/firebridge-test-XXXXXX");
     return mkdtemp(directory) != NULL && fb_mapping_new(&mapped, 1, &mapping, NULL) == FB_OK &&
-                   fb_letter_files_new(&files, &options.sink, NULL) == FB_OK &&
+                   fb_letter_files_new(&files, &letters_fake.files, NULL) == FB_OK &&
                    fb_dead_letters_open(&options, &letters, NULL) == FB_OK
                ? 0
                : -1;
@@ -428,6 +487,68 @@ static void each_record_counts_once_under_every_fault_and_kill(void **state)
     /* And again, with nothing but the table to know by. */
     assert_true(work(false, true));
     expect_sums();
+}
+
+/* More of a record than fit into a transaction, too. */
+static void each_output_of_a_record_counts_once_under_every_fault_and_kill(void **state)
+{
+    static const unsigned most[] = {3, 40, 400};
+
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+        if (i > 0) {
+            assert_int_equal(tear_down(state), 0);
+            assert_int_equal(set_up(state), 0);
+        }
+        make_outputs(most[i]);
+        table.fault_one_in = 6;
+        table.refused_key = 2;
+        for (unsigned kills = 0; kills < 40; kills++) {
+            table.names_it = chance(2);
+            (void)work(true, chance(3));
+        }
+        assert_true(work(false, chance(2)));
+        expect_sums();
+        assert_true(work(false, true));
+        expect_sums();
+    }
+}
+
+static void a_run_ends_between_records_where_it_can(void **state)
+{
+    (void)state;
+    make_outputs(40);
+    assert_true(work(false, false));
+    expect_sums();
+    assert_true(table.marker_count > 10);
+    for (size_t i = 0; i < table.marker_count; i++) {
+        const char *end = table.markers[i].end;
+
+        assert_ptr_equal(strchr(end, '.'), strrchr(end, '.'));
+    }
+}
+
+/* Of the first record's two outputs one is added; then the object is read with no program. */
+static void what_another_program_has_begun_stops_the_outlet(void **state)
+{
+    struct fb_state_object taken_off = {
+        .id = 1, .sequence = 1, .key = strdup("k"), .etag = strdup("e"), .is_skipped = true};
+
+    (void)state;
+    snprintf(table.markers[0].key, 64, "firebridge|s|s3://b/k|e|0.0");
+    snprintf(table.markers[0].end, 32, "0.0.1.1234abcd");
+    table.marker_count = 1;
+    open_outlet(65536);
+    assert_int_equal(begin(false), FB_CONFLICT);
+    assert_non_null(strstr(begin_error.message, "transform_jq"));
+    assert_int_equal(fb_outlet_begin(outlet, &taken_off, &begin_error), FB_OK);
+    /* Who had it to the end leaves nothing to ask. */
+    snprintf(table.markers[1].key, 64, "firebridge|s|s3://b/k|e|0.0.1.1234abcd");
+    snprintf(table.markers[1].end, 32, "0.1");
+    table.marker_count = 2;
+    assert_int_equal(begin(false), FB_OK);
+    assert_int_equal(outlet->next.part, 1);
+    assert_int_equal(outlet->output, 0);
+    close_outlet();
 }
 
 static void no_more_is_consumed_than_the_stream_may(void **state)
@@ -523,6 +644,26 @@ static void an_item_that_is_no_marker_stops_the_outlet(void **state)
     close_outlet();
 }
 
+/* A later hiccup is then not taken for a part of this one. */
+static void letters_that_are_kept_again_make_the_stream_well(void **state)
+{
+    struct fb_error error = {0};
+
+    (void)state;
+    letters_fake.failing_syncs = 7;
+    open_outlet(65536);
+    assert_int_equal(begin(false), FB_OK);
+    keys_of[0] = -1;
+    keys_of[1] = 1;
+    assert_int_equal(give(0, &error), FB_OK);
+    assert_int_equal(give(1, &error), FB_OK);
+    assert_int_equal(outlet->functions->finish(outlet, &error), FB_OK);
+    assert_int_equal(letters_fake.failing_syncs, 0);
+    assert_false(outlet->patience.unhealthy);
+    assert_int_equal(outlet->patience.failing_since_ms, 0);
+    close_outlet();
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -530,12 +671,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(each_record_counts_once),
         CASE(each_record_counts_once_under_every_fault_and_kill),
+        CASE(each_output_of_a_record_counts_once_under_every_fault_and_kill),
+        CASE(a_run_ends_between_records_where_it_can),
+        CASE(what_another_program_has_begun_stops_the_outlet),
         CASE(no_more_is_consumed_than_the_stream_may),
         CASE(what_is_done_is_found_with_a_look_at_each_marker),
         CASE(refused_records_are_dead_letters_and_the_others_count),
         CASE(a_refused_record_that_is_named_costs_two_calls),
         CASE(refused_records_under_faults_and_kills_are_never_counted),
         CASE(an_item_that_is_no_marker_stops_the_outlet),
+        CASE(letters_that_are_kept_again_make_the_stream_well),
     };
 
     return cmocka_run_group_tests_name("pipeline/outlet_adding", tests, NULL, NULL);
