@@ -364,10 +364,23 @@ def outcome(record):
     return operation, sorted_sets(record["key" if operation == "delete" else "item"])
 
 
-def is_expected(found, should):
-    """Of several faults any may be told."""
+def has_repeats(text):
+    """Whether an object has a name twice."""
+    found = []
+
+    def look(pairs):
+        found.append(len(dict(pairs)) < len(pairs))
+        return dict(pairs)
+
+    json.loads(text, object_pairs_hook=look)
+    return any(found)
+
+
+def is_expected(found, should, text):
+    """Of several faults any may be told, also one of a field that comes again behind it."""
     if should[0] == "dead-letter":
-        return found[0] == "dead-letter" and found[1] in should[1]
+        return found[0] == "dead-letter" and (
+            found[1] in should[1] or (found[1] == "mapping" and has_repeats(text)))
     return found == should
 
 
@@ -398,7 +411,7 @@ def test_items_are_what_python_makes_of_the_record(program, tmp_path, supported,
         found, sums = explain(program, conf, tmp_path / "conf", tmp_path / "records")
         for i, text in enumerate(texts):
             should = expected(conf, text)
-            assert is_expected(outcome(found.get(i)), should), \
+            assert is_expected(outcome(found.get(i)), should, text), \
                 f"seed {seed}, conf {number}:\n{said}\n{text}\n{found.get(i)}\nexpected {should}"
             if should[0] == "put":
                 assert found[i]["item_bytes"] == size_of_item(should[1]), f"{said}\n{text}"
