@@ -242,15 +242,16 @@ enum fb_status fb_state_backup(const char *directory, const char *path, struct f
 {
     char *source = NULL;
     char *new_path = NULL;
-    enum fb_status status = FB_OK;
+    enum fb_status status;
     int fd = -1;
 
     if (asprintf(&source, "%s/firebridge.db", directory) < 0)
         return fb_fail(error, FB_NO_MEMORY, "out of memory");
-    if (asprintf(&new_path, "%s.new", path) < 0)
-        new_path = NULL;
-    status = new_path == NULL ? fb_fail(error, FB_NO_MEMORY, "out of memory")
-                              : check_target(path, source, error);
+    if (asprintf(&new_path, "%s.new", path) < 0) {
+        free(source);
+        return fb_fail(error, FB_NO_MEMORY, "out of memory");
+    }
+    status = check_target(path, source, error);
     if (status == FB_OK)
         status = open_copy(new_path, &fd, error);
     if (status == FB_OK) {
