@@ -246,12 +246,13 @@ SYSCALLS = {"x86_64": [("ptrace", 101, 0, 0, 0, 0), ("mount", 165, 0, 0, 0, 0, 0
 def test_a_state_that_root_brings_back_is_the_services(machine, service, s3, bucket, make_table):
     table = make_table()
     firehose.put(s3, bucket, "p/", firehose.hours_ago(1), records(20))
-    service.conf(main=(f"s3://{bucket}/p/", table))
+    service.conf(brought=(f"s3://{bucket}/p/", table))
     service.hand_over_keys()
     machine.run("systemctl", "start", UNIT)
 
     def done():
-        return machine.run("firebridge", "objects", "--state", "done", check=False).stdout
+        return machine.run("firebridge", "objects", "--stream", "brought", "--state", "done",
+                           check=False).stdout
 
     machine.wait_for(lambda: " 20 " in done(), "the checkpoint")
     machine.run("firebridge", "state", "backup", "/root/copy.db")
