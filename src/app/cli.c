@@ -141,8 +141,7 @@ static bool take_count(const struct fb_option *option, const char *text, uint64_
     if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
         return refuse_value(option, text, "a whole number");
     if (option->most != 0 && count > option->most) {
-        fprintf(stderr, "firebridge: --%s %s: the most is %" PRIu64 "\n", option->name, text,
-                option->most);
+        (void)fb_cli_fail("--%s %s: the most is %" PRIu64, option->name, text, option->most);
         return false;
     }
     *ret_count = count;
@@ -263,8 +262,7 @@ static bool is_whole(char *const *argv, const char *name)
 
     if (size == strlen(name))
         return true;
-    fprintf(stderr, "firebridge: unrecognized option '--%.*s'; did you mean --%s?\n", (int)size,
-            word, name);
+    (void)fb_cli_fail("unrecognized option '--%.*s'; did you mean --%s?", (int)size, word, name);
     return false;
 }
 

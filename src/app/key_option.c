@@ -53,7 +53,6 @@ bool fb_key_option_check(const char *text)
 
     if (text == NULL || fb_key_option_read(text, NULL, &schema, &error) == FB_OK)
         return true;
-    fb_make_printable(error.message);
     fb_cli_report(NULL, error.message);
     return false;
 }

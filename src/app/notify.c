@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "firebridge/base/log.h"
 #include "firebridge/base/status.h"
+#include "human.h"
 
 /* Of a reload, beside the draining: asking the instance for its region may take so long. */
 #define RELOAD_EXTRA_US 60000000
@@ -126,9 +127,8 @@ void fb_notify_waiting(const char *what)
 {
     char status[256];
 
-    snprintf(status, sizeof status, "%s", what);
-    fb_make_printable(status);
-    sd_notifyf(0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1", status);
+    sd_notifyf(0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1",
+               fb_human_text(what, status, sizeof status));
 }
 
 /* sd_notify(3): the time is that of CLOCK_MONOTONIC, for Type=notify-reload. */
