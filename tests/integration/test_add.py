@@ -336,7 +336,8 @@ def leave_in_the_middle(counter, dynamodb_server, *lines):
     with fault_proxy.FaultProxy(dynamodb_server.url, rule) as proxy:
         process = counter.firebridge.start(counter.conf(*lines, dynamodb_url=proxy.url), "run",
                                            "--once")
-        process.wait_until(lambda: len(seen) > 14)
+        # One more is enough: an object that ran ahead of the others is done within the twelve.
+        process.wait_until(lambda: len(seen) > 12)
         process.kill()
     assert 5 <= len(adding.markers_in(counter.table)) <= 14
 
