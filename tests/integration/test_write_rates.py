@@ -187,7 +187,7 @@ def machine_units(firebridge, make_conf, s3, bucket, table, dynamodb_server):
 
 
 @pytest.mark.parametrize("seconds, most, share", [
-    (12, 400, 0.70),
+    (12, 400, 0.80),
     pytest.param(60, 1000, 0.85, marks=pytest.mark.soak),
 ])
 def test_a_stream_settles_below_what_the_table_takes(seconds, most, share, firebridge, make_conf,
